@@ -1,0 +1,1 @@
+//! firelight-runtime-api

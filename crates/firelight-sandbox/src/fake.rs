@@ -1,0 +1,1 @@
+//! A sandbox without walls or processes, driven by tests.

@@ -1,0 +1,154 @@
+//! The contract of a sandbox: the isolation around one execution environment.
+//!
+//! ```text
+//!            launch                      spawn, kill_processes, freeze/thaw
+//!  driver ──────────► sandbox (no process) ◄──────────────────────────────► processes
+//!                        │ destroy, or drop
+//!                        ▼
+//!                 nothing is left: no process, mount, cgroup, namespace, device or file
+//! ```
+//!
+//! A [`SandboxDriver`] makes sandboxes of one kind: `process` (namespaces and cgroups), later `microvm`, and the
+//! [`fake`] of the tests. A sandbox is made empty, with every wall standing; processes are then spawned inside it, so
+//! that extensions, the runtime and a *reset* (kill the processes, keep the sandbox and its `/tmp`) all use the same
+//! calls.
+//!
+//! Deliberately absent: Lambda. There is no ARN, no payload, no Runtime API and no tenant here; the listener is just
+//! a socket bound inside the sandbox's network.
+
+pub mod fake;
+mod spec;
+
+pub use spec::{
+    Egress, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
+};
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// Makes sandboxes of one kind.
+pub trait SandboxDriver: Send + Sync + 'static {
+    type Sandbox: Sandbox;
+
+    /// Makes an empty sandbox with all its walls and limits. Nothing of the function has run when it returns.
+    fn launch(
+        &self,
+        spec: SandboxSpec,
+    ) -> impl Future<Output = Result<Self::Sandbox, LaunchError>> + Send;
+}
+
+/// One sandbox. Dropping it destroys it in the background; [`Sandbox::destroy`] waits until nothing is left.
+pub trait Sandbox: Send + Sync + 'static {
+    type Process: SandboxProcess;
+
+    /// Takes the listener that was bound inside the sandbox's network at [`SandboxSpec::listen_at`].
+    /// The second call returns `None`.
+    fn take_listener(&mut self) -> Option<TcpListener>;
+
+    /// Starts a program inside. Its exit is awaited on the returned process.
+    fn spawn(
+        &self,
+        process: ProcessSpec,
+    ) -> impl Future<Output = Result<Self::Process, SpawnError>> + Send;
+
+    /// Kills every process inside and waits until they are gone. The sandbox, its mounts and `/tmp` stay.
+    fn kill_processes(&self) -> impl Future<Output = Result<(), SandboxError>> + Send;
+
+    /// Stops every process from running until [`Sandbox::thaw`].
+    fn freeze(&self) -> impl Future<Output = Result<(), SandboxError>> + Send;
+
+    fn thaw(&self) -> impl Future<Output = Result<(), SandboxError>> + Send;
+
+    /// Replaces the CPU limit; the other limits stand for the sandbox's life.
+    fn set_cpu(&self, milli_cpus: u32) -> impl Future<Output = Result<(), SandboxError>> + Send;
+
+    /// Reads the kernel's counters.
+    fn usage(&self) -> impl Future<Output = Result<Usage, SandboxError>> + Send;
+
+    /// Destroys the sandbox and returns when nothing of it is left.
+    fn destroy(self) -> impl Future<Output = Result<(), SandboxError>> + Send;
+}
+
+/// A process inside a sandbox.
+pub trait SandboxProcess: Send + 'static {
+    /// Takes the read end of the pipe that is the process's standard output; `None` the second time.
+    fn take_stdout(&mut self) -> Option<OwnedFd>;
+
+    /// Takes the read end of the pipe that is the process's standard error; `None` the second time.
+    fn take_stderr(&mut self) -> Option<OwnedFd>;
+
+    /// Sends a signal to this process alone (for example 15, the orderly shutdown).
+    fn signal(&self, signal: i32) -> impl Future<Output = Result<(), SandboxError>> + Send;
+
+    /// Waits for the exit. Cancel-safe: the exit is not lost when the future is dropped and awaited again.
+    fn wait(&mut self) -> impl Future<Output = Exit> + Send;
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// Killed by the kernel because the sandbox reached its memory limit.
+    OutOfMemory,
+    /// The sandbox went away under the process (destroyed, or its init was killed).
+    SandboxLost,
+}
+
+/// The kernel's own counters of one sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub memory_bytes: u64,
+    /// Highest `memory_bytes` since launch, or since the last reset of processes where the kernel can tell.
+    pub memory_peak_bytes: u64,
+    pub cpu_time: Duration,
+    pub out_of_memory_kills: u64,
+}
+
+/// A sandbox could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error("the sandbox specification is not valid: {reason}")]
+    InvalidSpec { reason: String },
+    #[error("this host cannot enforce {wall}: {reason}")]
+    WallMissing { wall: &'static str, reason: String },
+    #[error("no room for another sandbox: {reason}")]
+    Exhausted { reason: String },
+    #[error("could not {step}")]
+    Step {
+        step: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the launcher is gone")]
+    LauncherGone,
+}
+
+/// A program could not be started inside a sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The program itself cannot be executed: it is missing, not executable, or of the wrong format.
+    #[error("fork/exec {program}: {source}")]
+    Exec {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+/// A call on a living sandbox failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("the sandbox is gone")]
+    Gone,
+    #[error("could not {step}")]
+    Step {
+        step: String,
+        #[source]
+        source: std::io::Error,
+    },
+}

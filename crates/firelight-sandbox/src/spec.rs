@@ -1,0 +1,96 @@
+//! What a sandbox is asked to be: plain data, legal in any combination unless a constructor checks.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Names a sandbox: 128 random bits, unique over all machines. Never a pid, a path or a port.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SandboxId(u128);
+
+impl SandboxId {
+    pub const fn from_random(bits: u128) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for SandboxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for SandboxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Everything that is fixed for the life of a sandbox.
+#[derive(Clone, Debug)]
+pub struct SandboxSpec {
+    pub id: SandboxId,
+    /// Host directories and files shown read-only, in order; a later target may lie inside an earlier one.
+    /// The root itself is an empty read-only file system with the standard directories.
+    pub mounts: Vec<ReadOnlyMount>,
+    /// Several host directories merged at one target, the last one winning (`/opt` from layers).
+    pub overlays: Vec<Overlay>,
+    pub limits: Limits,
+    pub listen_at: ListenAt,
+    pub egress: Egress,
+    /// Host name inside, also resolvable inside to the loopback address.
+    pub host_name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOnlyMount {
+    pub source: PathBuf,
+    /// Absolute path inside.
+    pub target: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    pub sources: Vec<PathBuf>,
+    pub target: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub memory_bytes: u64,
+    /// Thousandths of one CPU.
+    pub milli_cpus: u32,
+    /// Processes and threads together.
+    pub processes: u32,
+    pub open_files: u32,
+    /// Size of the writable `/tmp`.
+    pub tmp_bytes: u64,
+    pub tmp_inodes: u64,
+}
+
+/// Where the sandbox's own listener is bound, inside its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAt(pub SocketAddr);
+
+/// What the sandbox can reach outside itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Egress {
+    /// Its own loopback and nothing else.
+    None,
+    /// The internet through the host's address; never the host itself, its neighbours or other sandboxes.
+    Nat,
+    /// The host's own network. No wall at all: for development only.
+    Host,
+}
+
+/// One program to start inside a sandbox. The variables are exactly these: nothing is inherited.
+#[derive(Clone, Debug)]
+pub struct ProcessSpec {
+    /// Absolute path inside the sandbox.
+    pub program: PathBuf,
+    /// The arguments, the first one being the program's name for itself.
+    pub arguments: Vec<OsString>,
+    pub variables: Vec<(OsString, OsString)>,
+    pub directory: PathBuf,
+}
