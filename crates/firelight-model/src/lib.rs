@@ -56,4 +56,6 @@ pub use size::{EphemeralStorage, FunctionTimeout, MemorySize, OutOfRange};
 pub use tags::{TAG_LIMIT, TagError, Tags};
 pub use time::WallTime;
 pub use variables::{EnvironmentVariables, VariablesError};
-pub use version::{CodeBlob, FunctionVersion, ImagePackage, LayerBlob, Package, ZipPackage};
+pub use version::{
+    CodeBlob, FunctionVersion, ImagePackage, LayerBlob, Package, VersionKey, ZipPackage,
+};

@@ -104,6 +104,22 @@ impl LoggingConfig {
         }
     }
 
+    /// Returns the level of the function's own lines; text has none.
+    pub fn application_level(&self) -> Option<ApplicationLogLevel> {
+        match self.form {
+            LogForm::Text => None,
+            LogForm::Json { application, .. } => Some(application),
+        }
+    }
+
+    /// Returns the level of the platform's lines; text has none.
+    pub fn system_level(&self) -> Option<SystemLogLevel> {
+        match self.form {
+            LogForm::Text => None,
+            LogForm::Json { system, .. } => Some(system),
+        }
+    }
+
     /// Merges a change in: JSON alone fills both levels with INFO, going back to text drops them.
     pub fn merged(&self, change: &LoggingChange) -> Result<Self, LevelWithText> {
         let form = match change.format.unwrap_or(self.format()) {

@@ -22,19 +22,33 @@ impl WallTime {
     pub fn epoch_seconds(self) -> f64 {
         self.epoch_ms as f64 / 1000.0
     }
-}
 
-/// Renders AWS's string time: `YYYY-MM-DDThh:mm:ss.SSS+0000`.
-impl fmt::Display for WallTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Renders `YYYY-MM-DDThh:mm:ss.SSSZ`, the form of log lines.
+    pub fn to_iso(self) -> String {
+        let mut text = String::with_capacity(24);
+        self.write_date_and_time(&mut text)
+            .expect("a string takes any text");
+        text.push('Z');
+        text
+    }
+
+    fn write_date_and_time(self, to: &mut impl fmt::Write) -> fmt::Result {
         let (year, month, day) = civil(self.epoch_ms / 86_400_000);
         let ms = self.epoch_ms % 86_400_000;
         let (hour, minute, second, ms) =
             (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
         write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}+0000"
+            to,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}"
         )
+    }
+}
+
+/// Renders AWS's string time: `YYYY-MM-DDThh:mm:ss.SSS+0000`.
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_date_and_time(f)?;
+        f.write_str("+0000")
     }
 }
 
@@ -76,6 +90,12 @@ mod tests {
         ] {
             assert_eq!(WallTime::from_epoch_ms(epoch_ms).to_string(), text);
         }
+    }
+
+    #[test]
+    fn log_lines_end_in_z() {
+        let time = WallTime::from_epoch_ms(1_700_000_000_500);
+        assert_eq!(time.to_iso(), "2023-11-14T22:13:20.500Z");
     }
 
     #[test]

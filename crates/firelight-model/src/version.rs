@@ -1,9 +1,12 @@
 //! What the data plane needs to know of one executable version of a function.
 
+use std::fmt;
+
 use crate::{
     AccountId, AliasName, Architecture, CodeSha256, ConfigIdentity, EnvironmentVariables,
-    EphemeralStorage, FunctionArn, FunctionTimeout, Handler, LayerVersionArn, LoggingConfig,
-    MemorySize, PackageType, RoleArn, RuntimeIdentifier, SnapStart, Tenancy, TracingMode, Version,
+    EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, Handler, LayerVersionArn,
+    LoggingConfig, MemorySize, PackageType, RoleArn, RuntimeIdentifier, SnapStart, Tenancy,
+    TracingMode, Version,
 };
 
 /// One immutable executable configuration of a function: a published version, or one state of `$LATEST`.
@@ -71,7 +74,37 @@ pub struct LayerBlob {
     pub code: CodeBlob,
 }
 
+/// Names one state of one version on any machine: what environments are pooled by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VersionKey {
+    pub account: AccountId,
+    pub function: FunctionName,
+    pub version: Version,
+    pub revision: ConfigIdentity,
+}
+
+impl fmt::Display for VersionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            account,
+            function,
+            version,
+            revision,
+        } = self;
+        write!(f, "{account}:{function}:{version} ({revision})")
+    }
+}
+
 impl FunctionVersion {
+    pub fn key(&self) -> VersionKey {
+        VersionKey {
+            account: self.arn.account,
+            function: self.arn.name.clone(),
+            version: self.version,
+            revision: self.revision,
+        }
+    }
+
     pub fn account(&self) -> AccountId {
         self.arn.account
     }
