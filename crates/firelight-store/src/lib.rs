@@ -1,1 +1,29 @@
-//! firelight-store
+//! What Firelight keeps: records, blobs, log events and usage.
+//!
+//! ```text
+//!            commit(Txn)                    feed(after)
+//!  caller ───────────────► record + feed ───────────────► follower ──► its own view in memory
+//!            one revision for each commit, without gaps
+//! ```
+//!
+//! A [`Store`] holds small records under keys and changes them only in checked transactions: each
+//! write states what it expects to find. A commit that was acknowledged is on the disk. [`Blobs`]
+//! holds large immutable content under its own SHA-256. [`LogStore`] and [`UsageStore`] keep what
+//! functions said and cost, in a database of their own that never delays a record.
+//!
+//! Deliberately absent: the store does not know what a record means, what a lease or a retry is,
+//! and has no caches. Whoever owns a kind of record owns its encoding.
+
+mod key;
+mod memory;
+mod record;
+mod sqlite;
+mod store;
+mod txn;
+
+pub use key::{Key, Kind, Prefix};
+pub use memory::MemoryStore;
+pub use record::{Change, ChangeKind, Feed, Page, Record, Rev, StoreClock, StoreTime, Versioned};
+pub use sqlite::{OpenStoreError, SqliteStore};
+pub use store::{BackendError, CommitError, FeedError, ReadError, Store};
+pub use txn::{Check, Committed, Expect, Found, IdempotencyKey, Txn, TxnTooLarge, Write};

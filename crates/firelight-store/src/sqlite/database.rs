@@ -1,0 +1,142 @@
+//! Opens an SQLite database file for one writer and several readers, at the newest schema.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqlSafeStr, SqlitePool};
+
+/// Reads that may run at the same time; each reader has a thread of its own.
+const READERS: u32 = 4;
+
+/// One step from a released schema to the next. A step that was released is never edited.
+pub(crate) struct Step {
+    pub(crate) version: i64,
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static str,
+}
+
+/// A database at the newest schema.
+pub(crate) struct Opened {
+    pub(crate) writer: SqliteConnection,
+    pub(crate) readers: SqlitePool,
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenStoreError {
+    /// The directory of the file could not be made.
+    #[error("could not create the directory of {}", file.display())]
+    Directory {
+        /// The database file.
+        file: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no database, is damaged, or cannot be read or written.
+    #[error("could not open {}", file.display())]
+    Sqlite {
+        /// The database file.
+        file: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought to this version; a newer version of Firelight wrote it.
+    #[error("could not bring {} to the schema of this version", file.display())]
+    Migrate {
+        /// The database file.
+        file: PathBuf,
+        /// What stood in the way.
+        #[source]
+        source: MigrateError,
+    },
+}
+
+impl OpenStoreError {
+    pub(crate) fn sqlite(file: &Path, source: sqlx::Error) -> Self {
+        Self::Sqlite {
+            file: file.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Opens a database, creating it when it is not there.
+pub(crate) async fn open(file: &Path, steps: &[Step]) -> Result<Opened, OpenStoreError> {
+    create_directory(file)?;
+    let failed = |source| OpenStoreError::sqlite(file, source);
+    // The writer comes first: it sets WAL mode, which readers then find in the file.
+    let mut writer = writer_options(file).connect().await.map_err(failed)?;
+    migrate(&mut writer, file, steps).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .connect_with(reader_options(file))
+        .await
+        .map_err(failed)?;
+    Ok(Opened { writer, readers })
+}
+
+fn create_directory(file: &Path) -> Result<(), OpenStoreError> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory).map_err(|source| OpenStoreError::Directory {
+        file: file.to_owned(),
+        source,
+    })
+}
+
+/// `synchronous=FULL` syncs the write-ahead log on every commit: acknowledged means durable.
+fn writer_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+fn reader_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .read_only(true)
+        .disable_statement_logging()
+}
+
+async fn migrate(
+    writer: &mut SqliteConnection,
+    file: &Path,
+    steps: &[Step],
+) -> Result<(), OpenStoreError> {
+    let migrations = steps.iter().map(migration).collect();
+    Migrator::with_migrations(migrations)
+        .run(writer)
+        .await
+        .map_err(|source| OpenStoreError::Migrate {
+            file: file.to_owned(),
+            source,
+        })
+}
+
+fn migration(step: &Step) -> Migration {
+    Migration::new(
+        step.version,
+        step.name.into(),
+        MigrationType::Simple,
+        step.sql.into_sql_str(),
+        false,
+    )
+}
+
+/// Brings a count or a time into SQLite's signed integers; no real one is near the bound.
+pub(crate) fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads what [`to_sql`] wrote.
+pub(crate) fn from_sql(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
