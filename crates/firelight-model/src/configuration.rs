@@ -25,10 +25,26 @@ macro_rules! words {
                 f.write_str(self.as_str())
             }
         }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::configuration::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::from_name(text)
+                    .ok_or_else(|| crate::configuration::UnknownWord { text: text.to_owned() })
+            }
+        }
     };
 }
 
 pub(crate) use words;
+
+/// The text is none of the words of a closed set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not one of the known words")]
+pub struct UnknownWord {
+    pub text: String,
+}
 
 words! {
     /// Whether the function itself decides about X-Ray sampling.
@@ -38,6 +54,26 @@ words! {
 words! {
     /// What SnapStart applies to.
     SnapStart { None = "None", PublishedVersions = "PublishedVersions" }
+}
+
+words! {
+    /// What happens when a function is found to invoke itself without end.
+    RecursiveLoop { Terminate = "Terminate", Allow = "Allow" }
+}
+
+words! {
+    /// Who may call a function URL.
+    UrlAuthType { None = "NONE", AwsIam = "AWS_IAM" }
+}
+
+words! {
+    /// How a function URL hands the answer on.
+    InvokeMode { Buffered = "BUFFERED", ResponseStream = "RESPONSE_STREAM" }
+}
+
+words! {
+    /// When a function gets a newer release of its runtime.
+    RuntimeUpdateMode { Auto = "Auto", FunctionUpdate = "FunctionUpdate", Manual = "Manual" }
 }
 
 words! {

@@ -69,6 +69,14 @@ fn push_group(text: &mut String, chunk: &[u8]) {
     }
 }
 
+impl std::str::FromStr for CodeSha256 {
+    type Err = CodeSha256Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::from_hex(text)
+    }
+}
+
 impl fmt::Display for CodeSha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_hex())

@@ -31,7 +31,10 @@ mod version;
 pub use account::{AccountId, AccountIdError};
 pub use arn::{FunctionArn, RoleArn, RoleArnError};
 pub use concurrency::{AccountConcurrency, ReserveError, UNRESERVED_MINIMUM};
-pub use configuration::{PackageType, SnapStart, Tenancy, TracingMode};
+pub use configuration::{
+    InvokeMode, PackageType, RecursiveLoop, RuntimeUpdateMode, SnapStart, Tenancy, TracingMode,
+    UnknownWord, UrlAuthType,
+};
 pub use digest::{CodeSha256, CodeSha256Error};
 pub use ids::{ConfigIdentity, IdError, RequestId, RevisionId};
 pub use layer::{
@@ -44,7 +47,7 @@ pub use logging::{
 };
 pub use name::{FunctionName, FunctionNameError};
 pub use qualifier::{AliasName, AliasNameError, Qualifier, QualifierError, Version, VersionNumber};
-pub use reference::{FunctionReference, FunctionReferenceError};
+pub use reference::{FunctionReference, FunctionReferenceError, FunctionTarget, OtherRegion};
 pub use region::{Partition, Region, RegionError};
 pub use routing::{AliasRoute, Draw, RouteError, Weight};
 pub use runtime::{

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use crate::arn::is_partition;
-use crate::{AccountId, FunctionName, FunctionNameError, Qualifier, Region};
+use crate::{AccountId, FunctionArn, FunctionName, FunctionNameError, Qualifier, Region};
 
 /// A parsed reference to a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,42 @@ pub enum FunctionReferenceError {
     },
 }
 
+/// A function (and maybe a qualifier) whose account and region are settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionTarget {
+    pub arn: FunctionArn,
+    pub qualifier: Option<Qualifier>,
+}
+
+/// The reference names a function in a region that is not served here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("functions of {region} are not reachable in {here}")]
+pub struct OtherRegion {
+    pub region: Region,
+    pub here: Region,
+}
+
 impl FunctionReference {
+    /// Fills in the account of the caller and the region served here where the reference leaves them out.
+    pub fn locate(self, account: AccountId, here: &Region) -> Result<FunctionTarget, OtherRegion> {
+        if let Some(region) = self.region.filter(|region| region != here) {
+            return Err(OtherRegion {
+                region,
+                here: here.clone(),
+            });
+        }
+        let account = self.account.unwrap_or(account);
+        let arn = FunctionArn {
+            region: here.clone(),
+            account,
+            name: self.name,
+        };
+        Ok(FunctionTarget {
+            arn,
+            qualifier: self.qualifier,
+        })
+    }
+
     /// Joins the qualifier that stands in the name with the one given beside it; they must not contradict.
     pub fn with_qualifier(
         mut self,
@@ -203,6 +238,22 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_reference_is_located_in_the_account_of_the_caller_and_in_this_region() {
+        let here: Region = "us-east-1".parse().unwrap();
+        let caller: AccountId = "000000000000".parse().unwrap();
+
+        let own = parse("f:prod").locate(caller, &here).unwrap();
+        let foreign = parse("123456789012:function:f")
+            .locate(caller, &here)
+            .unwrap();
+        let elsewhere = parse("eu-west-1:123456789012:function:f").locate(caller, &here);
+
+        assert_eq!(own.arn.account, caller);
+        assert_eq!(foreign.arn.account.as_str(), "123456789012");
+        assert!(elsewhere.is_err());
     }
 
     #[test]

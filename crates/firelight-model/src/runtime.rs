@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::configuration::words;
 use crate::text::text_type;
 
 text_type! {
@@ -95,35 +96,13 @@ impl FromStr for Handler {
     }
 }
 
-/// The instruction set a function is built for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Architecture {
-    X86_64,
-    Arm64,
+words! {
+    /// The instruction set a function is built for.
+    Architecture { X86_64 = "x86_64", Arm64 = "arm64" }
 }
 
 impl Architecture {
     pub const DEFAULT: Self = Self::X86_64;
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    /// Reads AWS's spelling.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::X86_64, Self::Arm64]
-            .into_iter()
-            .find(|architecture| architecture.as_str() == name)
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,15 @@ impl EnvironmentVariables {
         }
     }
 
+    /// Takes variables that were checked when they were given, possibly under older rules.
+    pub fn restore(checked: BTreeMap<String, String>) -> Self {
+        Self(checked)
+    }
+
+    pub fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.0
             .iter()
