@@ -14,6 +14,8 @@
 //! Deliberately absent: the store does not know what a record means, what a lease or a retry is,
 //! and has no caches. Whoever owns a kind of record owns its encoding.
 
+mod blobs;
+mod data_dir;
 mod key;
 mod memory;
 mod record;
@@ -21,6 +23,11 @@ mod sqlite;
 mod store;
 mod txn;
 
+pub use blobs::{
+    BlobDigest, Blobs, DirectoryBlobs, OpenBlob, OpenBlobError, ParseDigestError, PutBlobError,
+    StoredBlob, SweepBlobsError, Swept,
+};
+pub use data_dir::{DataDir, OpenDataDirError};
 pub use key::{Key, Kind, Prefix};
 pub use memory::MemoryStore;
 pub use record::{Change, ChangeKind, Feed, Page, Record, Rev, StoreClock, StoreTime, Versioned};

@@ -214,12 +214,17 @@ async fn write_meta(db: &mut SqliteConnection, meta: Meta) -> sqlx::Result<()> {
 }
 
 /// Removes the oldest feed lines, whole commits only, and old idempotency keys.
+///
+/// Writes nothing, and so syncs nothing, when nothing is old enough.
 async fn trim(db: &mut SqliteConnection, cutoff: StoreTime) -> sqlx::Result<()> {
     let mut db = begin(db).await?;
     sqlx::query(
-        "UPDATE meta SET feed_floor = max(feed_floor, coalesce((
+        "UPDATE meta SET feed_floor = (
              SELECT max(rev) FROM feed
-             WHERE rev > meta.feed_floor AND rev <= meta.feed_floor + ?1 AND at_ms < ?2), 0))",
+             WHERE rev > meta.feed_floor AND rev <= meta.feed_floor + ?1 AND at_ms < ?2)
+         WHERE EXISTS (
+             SELECT 1 FROM feed
+             WHERE rev > meta.feed_floor AND rev <= meta.feed_floor + ?1 AND at_ms < ?2)",
     )
     .bind(to_sql(TRIM_COMMITS))
     .bind(to_sql(cutoff.unix_ms()))
