@@ -1,1 +1,28 @@
-//! firelight-api
+//! The front door: HTTP in, authenticated and routed requests to the services behind it.
+//!
+//! ```text
+//!  server (connections) ──► front_door (service, caller) ──► lambda, iam, sts, ssm, logs, s3
+//! ```
+//!
+//! It turns what is on the wire into domain calls and their outcomes into AWS's answers.
+//!
+//! Deliberately absent: SQL, sandboxes, and any state of its own.
+
+mod admin;
+mod authentication;
+mod body;
+mod context;
+mod error;
+mod front_door;
+pub mod lambda;
+mod protocol;
+mod server;
+mod service;
+pub mod sigv4;
+
+pub use authentication::Authentication;
+pub use body::{ReadBodyError, RequestBody, Response, ResponseBody, StreamError};
+pub use context::RequestContext;
+pub use error::{ApiError, Fault, MessageKey};
+pub use front_door::{FrontDoor, FrontDoorConfig};
+pub use server::{ServerLimits, serve};

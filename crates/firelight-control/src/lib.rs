@@ -1,1 +1,3 @@
 //! firelight-control
+
+pub mod sts;

@@ -1,0 +1,179 @@
+//! Bodies: how a request's is read within its limits, and what an answer's is made of.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+
+/// A client that sends nothing for this long has gone away.
+const IDLE: Duration = Duration::from_secs(30);
+/// How much of an oversized body is read and thrown away, so that the client reads our answer
+/// instead of failing to write.
+const MAX_DISCARDED: u64 = 256 * 1024 * 1024;
+
+/// The body of a request: still on the wire, or read already to check its signature.
+#[derive(Debug)]
+pub enum RequestBody {
+    Incoming(Incoming),
+    Read(Bytes),
+}
+
+/// The body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadBodyError {
+    #[error("the body has {actual} bytes, more than {limit}")]
+    TooLarge { actual: u64, limit: usize },
+    #[error("the client stopped sending")]
+    Idle,
+    #[error("could not read the body")]
+    Broken(#[source] hyper::Error),
+}
+
+impl RequestBody {
+    /// Returns the whole body if it has at most `limit` bytes.
+    ///
+    /// A longer body is read to its end, within reason, to tell its size.
+    pub async fn read(self, limit: usize) -> Result<Bytes, ReadBodyError> {
+        match self {
+            Self::Incoming(incoming) => read_incoming(incoming, limit).await,
+            Self::Read(bytes) if bytes.len() > limit => Err(ReadBodyError::TooLarge {
+                actual: bytes.len() as u64,
+                limit,
+            }),
+            Self::Read(bytes) => Ok(bytes),
+        }
+    }
+}
+
+async fn read_incoming(mut incoming: Incoming, limit: usize) -> Result<Bytes, ReadBodyError> {
+    let declared = incoming.size_hint().lower();
+    if declared > limit as u64 {
+        discard(incoming, 0).await?;
+        return Err(ReadBodyError::TooLarge {
+            actual: declared,
+            limit,
+        });
+    }
+    // Most bodies arrive in one piece, which is handed on as it is.
+    let Some(first) = next_chunk(&mut incoming).await? else {
+        return Ok(Bytes::new());
+    };
+    if incoming.is_end_stream() && first.len() <= limit {
+        return Ok(first);
+    }
+    let mut body = BytesMut::with_capacity(usize::try_from(declared).unwrap_or(0).max(first.len()));
+    body.extend_from_slice(&first);
+    while body.len() <= limit {
+        match next_chunk(&mut incoming).await? {
+            Some(chunk) => body.extend_from_slice(&chunk),
+            None => return Ok(body.freeze()),
+        }
+    }
+    let actual = discard(incoming, body.len() as u64).await?;
+    Err(ReadBodyError::TooLarge { actual, limit })
+}
+
+/// Reads on without keeping anything; returns how long the body was.
+async fn discard(mut incoming: Incoming, already_read: u64) -> Result<u64, ReadBodyError> {
+    let mut length = already_read;
+    while let Some(chunk) = next_chunk(&mut incoming).await? {
+        length += chunk.len() as u64;
+        if length > MAX_DISCARDED {
+            break;
+        }
+    }
+    Ok(length)
+}
+
+async fn next_chunk(incoming: &mut Incoming) -> Result<Option<Bytes>, ReadBodyError> {
+    loop {
+        let frame = tokio::time::timeout(IDLE, incoming.frame()).await;
+        match frame.map_err(|_| ReadBodyError::Idle)? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(ReadBodyError::Broken(error)),
+            Some(Ok(frame)) => {
+                // Trailers are skipped.
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// Why a streamed answer broke off.
+pub type StreamError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer: whole, or coming piece by piece.
+pub enum ResponseBody {
+    Whole(Option<Bytes>),
+    Stream(UnsyncBoxBody<Bytes, StreamError>),
+}
+
+impl ResponseBody {
+    pub fn empty() -> Self {
+        Self::Whole(None)
+    }
+
+    /// Wraps a body that is still being made.
+    pub fn stream<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<StreamError>,
+    {
+        Self::Stream(body.map_err(Into::into).boxed_unsync())
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for ResponseBody {
+    fn from(whole: T) -> Self {
+        let bytes = whole.into();
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|data| Ok(Frame::data(data)))),
+            Self::Stream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+impl std::fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(bytes) => f.debug_tuple("Whole").field(bytes).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// An answer on its way out.
+pub type Response = http::Response<ResponseBody>;

@@ -1,0 +1,245 @@
+//! The front door: one request from its head to the answer of its handler.
+//!
+//! ```text
+//!  request ──► service ──► caller ──► handler of the service ──► answer in the service's protocol
+//! ```
+//!
+//! It holds no state of its own: the services it opens to are handed to it.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use firelight_control::sts::CredentialBook;
+use firelight_model::{AccountId, Region, RequestId};
+use futures_util::FutureExt;
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::authentication::{self, Authentication, AuthenticationError};
+use crate::body::{RequestBody, Response};
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::protocol::Protocol;
+use crate::service::Service;
+use crate::sigv4::Claim;
+use crate::{admin, lambda};
+
+const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+/// What services other than Lambda and S3 take in one request.
+const SMALL_BODY: usize = 4 * 1024 * 1024;
+
+/// How the front door behaves.
+#[derive(Clone, Debug)]
+pub struct FrontDoorConfig {
+    pub authentication: Authentication,
+    /// The account of requests that name none.
+    pub account: AccountId,
+    /// The region of requests that name none.
+    pub region: Region,
+}
+
+/// Everything a request can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct FrontDoor {
+    config: Arc<FrontDoorConfig>,
+    credentials: CredentialBook,
+    pub(crate) lambda: lambda::Lambda,
+}
+
+impl FrontDoor {
+    pub fn new(
+        config: FrontDoorConfig,
+        credentials: CredentialBook,
+        lambda: lambda::Lambda,
+    ) -> Self {
+        Self {
+            config: Arc::new(config),
+            credentials,
+            lambda,
+        }
+    }
+
+    /// Answers a request; whatever goes wrong, there is an answer.
+    pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+        let started = Instant::now();
+        let request_id = RequestId::from_random(*uuid::Uuid::new_v4().as_bytes());
+        let (mut parts, body) = request.into_parts();
+        add_host(&mut parts);
+        let claim = Claim::read(&parts);
+        let scope = claim
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(|claim| &claim.scope);
+        let service = Service::of(&parts, scope);
+        let protocol = service.protocol();
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+
+        let handled = self.handle(
+            service,
+            claim,
+            parts,
+            RequestBody::Incoming(body),
+            request_id,
+        );
+        let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => error.into_response(protocol, request_id),
+            Err(_) => {
+                tracing::error!(%request_id, %method, path, "handler panicked");
+                protocol.error(&ApiError::internal(), &request_id.to_string())
+            }
+        };
+        add_request_id(&mut response, protocol, request_id);
+        let status = response.status().as_u16();
+        let elapsed_us = started.elapsed().as_micros();
+        tracing::debug!(%request_id, %peer, %method, path, status, elapsed_us, "answered");
+        response
+    }
+
+    async fn handle(
+        &self,
+        service: Service,
+        claim: Result<Option<Claim>, crate::sigv4::ClaimError>,
+        request: Parts,
+        body: RequestBody,
+        request_id: RequestId,
+    ) -> Result<Response, HandleError> {
+        if service == Service::Admin {
+            return Ok(admin::handle(&request)?);
+        }
+        let received_at = Timestamp::now();
+        let region = self.region(claim.as_ref().ok().and_then(Option::as_ref));
+        let base_url = base_url(&request);
+        let (caller, body) = match self.config.authentication {
+            Authentication::Required => {
+                let claim = claim.map_err(AuthenticationError::Claim)?;
+                let limit = body_limit(&service, &request);
+                let book = &self.credentials;
+                authentication::prove(book, &request, claim, body, limit, received_at).await?
+            }
+            Authentication::AnyCredentials => {
+                let claim = claim.ok().flatten();
+                let account = self.config.account;
+                let book = &self.credentials;
+                (
+                    authentication::assume(book, claim.as_ref(), account, received_at),
+                    body,
+                )
+            }
+        };
+        let account = caller.account;
+        let context = RequestContext {
+            account,
+            region,
+            caller,
+            request_id,
+            base_url,
+            received_at,
+        };
+        Ok(self.dispatch(service, &context, request, body).await?)
+    }
+
+    async fn dispatch(
+        &self,
+        service: Service,
+        context: &RequestContext,
+        request: Parts,
+        body: RequestBody,
+    ) -> Result<Response, ApiError> {
+        match service {
+            Service::Admin => admin::handle(&request),
+            Service::Lambda => lambda::handle(self, context, request, body).await,
+            other => Err(not_offered(&other)),
+        }
+    }
+
+    fn region(&self, claim: Option<&Claim>) -> Region {
+        let named = claim.and_then(|claim| claim.scope.region.parse().ok());
+        named.unwrap_or_else(|| self.config.region.clone())
+    }
+}
+
+/// Why a request was not handled, until it is known in which form to say so.
+enum HandleError {
+    Refused(AuthenticationError),
+    Failed(ApiError),
+}
+
+impl HandleError {
+    fn into_response(self, protocol: Protocol, request_id: RequestId) -> Response {
+        let error = match self {
+            Self::Failed(error) => error,
+            Self::Refused(error) => {
+                tracing::info!(%request_id, error = %crate::error::Chain(&error), "request refused");
+                error.answer(protocol)
+            }
+        };
+        protocol.error(&error, &request_id.to_string())
+    }
+}
+
+impl From<AuthenticationError> for HandleError {
+    fn from(error: AuthenticationError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<ApiError> for HandleError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn body_limit(service: &Service, request: &Parts) -> usize {
+    match service {
+        Service::Lambda => lambda::body_limit(request),
+        _ => SMALL_BODY,
+    }
+}
+
+fn not_offered(service: &Service) -> ApiError {
+    let text = match service {
+        Service::Unknown { name, .. } => format!("Firelight does not offer the service '{name}'"),
+        service => format!("Firelight does not offer the service {service:?} yet"),
+    };
+    ApiError::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", text)
+}
+
+/// HTTP/2 names the host in the request target; signatures are made over the header.
+fn add_host(request: &mut Parts) {
+    if request.headers.contains_key(HOST) {
+        return;
+    }
+    let authority = request.uri.authority().map(http::uri::Authority::as_str);
+    if let Some(host) = authority.and_then(|text| HeaderValue::from_str(text).ok()) {
+        request.headers.insert(HOST, host);
+    }
+}
+
+fn base_url(request: &Parts) -> String {
+    let host = request
+        .headers
+        .get(HOST)
+        .and_then(|value| value.to_str().ok());
+    format!("http://{}", host.unwrap_or("localhost"))
+}
+
+fn add_request_id(response: &mut Response, protocol: Protocol, request_id: RequestId) {
+    let Ok(value) = HeaderValue::from_str(&request_id.to_string()) else {
+        return;
+    };
+    if protocol == Protocol::S3 {
+        response.headers_mut().insert(S3_REQUEST_ID, value.clone());
+    }
+    response
+        .headers_mut()
+        .entry(AMZN_REQUEST_ID)
+        .or_insert(value);
+}

@@ -1,0 +1,156 @@
+//! The listener: connections, their limits, and their orderly end.
+//!
+//! ```text
+//!  accepting ──shutdown──► draining ──all answered, or out of patience──► closed
+//! ```
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::front_door::FrontDoor;
+
+/// Bounds of what clients may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLimits {
+    pub max_connections: usize,
+    /// How long a client may take to send a request head, and keep a connection without one.
+    pub head_timeout: Duration,
+    pub max_head_bytes: usize,
+    /// How long requests that run at shutdown may take to end.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            head_timeout: Duration::from_secs(60),
+            max_head_bytes: 64 * 1024,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Serves connections until `shutdown` completes, then lets running requests end.
+pub async fn serve(
+    door: FrontDoor,
+    listener: TcpListener,
+    limits: ServerLimits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let (closing, watch_closing) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            (stream, peer, slot) = accept(&listener, &slots) => {
+                let connection = Connection { door: door.clone(), stream, peer, limits };
+                connections.spawn(connection.run(watch_closing.clone(), slot));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    closing.send_replace(true);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.drain_timeout, drained)
+        .await
+        .is_err()
+    {
+        tracing::warn!("closing connections whose requests did not end in time");
+    }
+}
+
+/// Waits for a free slot, then for a client. Cancel-safe: nothing is taken before it returns.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    let slot = Arc::clone(slots)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, slot),
+            Err(error) => {
+                // Out of descriptors, most likely: others have to close before it can get better.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// One accepted connection.
+struct Connection {
+    door: FrontDoor,
+    stream: TcpStream,
+    peer: SocketAddr,
+    limits: ServerLimits,
+}
+
+impl Connection {
+    async fn run(self, mut closing: watch::Receiver<bool>, _slot: OwnedSemaphorePermit) {
+        let Self {
+            door,
+            stream,
+            peer,
+            limits,
+        } = self;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
+        }
+        let service = service_fn(|request| {
+            let door = door.clone();
+            async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
+        });
+        let protocol = http_protocol(limits);
+        let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = closed(&mut closing) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "connection broke off");
+        }
+    }
+}
+
+/// Waits until the server closes, or is gone.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    drop(closing.wait_for(|closing| *closing).await);
+}
+
+/// HTTP/1.1, or HTTP/2 for clients that begin with its preface.
+fn http_protocol(limits: ServerLimits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.max_head_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.head_timeout)
+        .max_concurrent_streams(256)
+        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX));
+    builder
+}

@@ -1,0 +1,104 @@
+//! A server on a free port and a client that writes what it is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use firelight_api::lambda::Lambda;
+use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, serve};
+use firelight_control::sts::{CredentialBook, Holder, RootKey, SessionKey, UserKeys};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub(crate) const ROOT_KEY_ID: &str = "AKIAROOT";
+pub(crate) const ROOT_SECRET: &str = "root-secret";
+
+/// A running server; dropping it shuts it down.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: oneshot::Sender<()>,
+    pub(crate) ended: JoinHandle<()>,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+struct NoUsers;
+
+impl UserKeys for NoUsers {
+    fn holder(&self, _access_key_id: &str) -> Option<Holder> {
+        None
+    }
+}
+
+pub(crate) fn sessions() -> SessionKey {
+    SessionKey::new([1; 32])
+}
+
+pub(crate) async fn server(authentication: Authentication) -> Server {
+    let account = "000000000000".parse().unwrap();
+    let root = RootKey {
+        account,
+        access_key_id: ROOT_KEY_ID.into(),
+        secret_access_key: ROOT_SECRET.into(),
+    };
+    let book = CredentialBook::new(vec![root], sessions(), Arc::new(NoUsers));
+    let region = "us-east-1".parse().unwrap();
+    let config = FrontDoorConfig {
+        authentication,
+        account,
+        region,
+    };
+    let door = FrontDoor::new(config, book, Lambda::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (shutdown, asked) = oneshot::channel();
+    let asked = async { drop(asked.await) };
+    let ended = tokio::spawn(serve(door, listener, ServerLimits::default(), asked));
+    Server {
+        address,
+        shutdown,
+        ended,
+    }
+}
+
+impl Server {
+    /// Sends bytes on a connection of their own and reads until the server closes it.
+    pub(crate) async fn send(&self, request: impl AsRef<[u8]>) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_ref()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        Answer::parse(&bytes)
+    }
+
+    /// Sends a request without a body that asks to close the connection.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        ))
+        .await
+    }
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Self {
+            status: status.unwrap_or_else(|| panic!("no HTTP answer: {text:?}")),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+}

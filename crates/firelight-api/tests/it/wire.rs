@@ -1,0 +1,107 @@
+//! What every client gets, whatever it asks.
+
+use firelight_api::Authentication;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::server;
+
+#[tokio::test]
+async fn health_is_answered_without_a_signature() {
+    let server = server(Authentication::Required).await;
+
+    let answer = server.get("/_firelight/health").await;
+
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, r#"{"status":"ok"}"#)
+    );
+}
+
+#[tokio::test]
+async fn unsigned_request_is_refused_in_the_form_of_its_protocol() {
+    let server = server(Authentication::Required).await;
+
+    let lambda = server.get("/2015-03-31/functions").await;
+    let s3 = server.get("/bucket/key").await;
+    let query = server
+        .get("/?Action=GetCallerIdentity&Version=2011-06-15")
+        .await;
+
+    assert_eq!(lambda.status, 403);
+    assert_eq!(lambda.body, r#"{"message":"Missing Authentication Token"}"#);
+    assert!(
+        lambda
+            .head
+            .contains("x-amzn-errortype: missingauthenticationtokenexception")
+    );
+    assert!(lambda.head.contains("x-amzn-requestid: "));
+    assert_eq!(s3.status, 403);
+    assert!(
+        s3.body.contains("<Error><Code>AccessDenied</Code>"),
+        "{}",
+        s3.body
+    );
+    assert_eq!(query.status, 403);
+    assert!(
+        query
+            .body
+            .contains("<Code>MissingAuthenticationToken</Code>"),
+        "{}",
+        query.body
+    );
+}
+
+#[tokio::test]
+async fn service_not_offered_is_named_in_the_answer() {
+    let server = server(Authentication::AnyCredentials).await;
+
+    let answer = server
+        .send(
+            "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\
+             Content-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: DynamoDB_20120810.ListTables\r\n\r\n{}",
+        )
+        .await;
+
+    assert_eq!(answer.status, 501);
+    assert!(
+        answer
+            .head
+            .contains("content-type: application/x-amz-json-1.0"),
+        "{}",
+        answer.head
+    );
+    assert!(answer.body.contains("DynamoDB_20120810"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn connection_is_kept_for_the_next_request() {
+    let server = server(Authentication::AnyCredentials).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = "GET /_firelight/health HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    for _ in 0..2 {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn shutdown_closes_idle_connections_and_ends_the_server() {
+    let server = server(Authentication::AnyCredentials).await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /_firelight/health HTTP/1.1\r\nHost: h\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = vec![0; 4096];
+    assert!(idle.read(&mut answer).await.unwrap() > 0);
+
+    server.shutdown.send(()).unwrap();
+
+    server.ended.await.unwrap();
+    assert_eq!(idle.read(&mut answer).await.unwrap(), 0);
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
