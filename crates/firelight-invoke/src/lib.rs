@@ -1,1 +1,43 @@
-//! firelight-invoke
+//! The data plane: from a call to an answer.
+//!
+//! ```text
+//!  Call ─► DataPlane ─► admission ─► pool of the version ─► environment ─► runtime in its sandbox
+//!                                                               └─► journal (log), meter (usage)
+//! ```
+//!
+//! Read `call` for what is asked and answered, `pool` for who serves whom, `environment` for the life of one
+//! environment, and `keeper` for the task that ties them together.
+//!
+//! Deliberately absent: HTTP, signatures, SQL, and which driver makes the sandboxes.
+
+mod admission;
+mod assignment;
+mod call;
+mod clock;
+mod data_plane;
+mod environment;
+mod error_payload;
+mod host;
+mod journal;
+mod keeper;
+mod metering;
+mod platform_event;
+mod pool;
+mod ports;
+mod prepare;
+mod program;
+mod settings;
+
+pub use admission::{Ceiling, ThrottleReason};
+pub use call::{Call, Completed, FunctionResult, Invoker, LogTail, NotStarted, Outcome};
+pub use clock::Clock;
+pub use data_plane::DataPlane;
+pub use host::Budget;
+pub use metering::InvocationMeter;
+pub use pool::Counts;
+pub use ports::{
+    CredentialSource, Credentials, LogRecord, LogSink, LogStream, Ports, Randomness, ThrottleSink,
+    UsageSink, Versions,
+};
+pub use prepare::Preparer;
+pub use settings::Settings;

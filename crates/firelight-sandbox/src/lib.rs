@@ -72,7 +72,7 @@ pub trait Sandbox: Send + Sync + 'static {
 }
 
 /// A process inside a sandbox.
-pub trait SandboxProcess: Send + 'static {
+pub trait SandboxProcess: Send + Sync + 'static {
     /// Takes the read end of the pipe that is the process's standard output; `None` the second time.
     fn take_stdout(&mut self) -> Option<OwnedFd>;
 

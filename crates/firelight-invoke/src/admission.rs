@@ -1,0 +1,141 @@
+//! Admission: whether an invocation may run at all under the concurrency limits.
+//!
+//! ```text
+//!  acquire ──► Permit ──(drop)──► given back
+//!         └──► Throttled { reason }
+//! ```
+//!
+//! Concurrency is the number of invocations in flight. A function with *reserved* concurrency has its own ceiling,
+//! set aside from the account; everyone else shares the unreserved rest (lambda-facts §7).
+//!
+//! Deliberately absent: environments and waiting. An invocation over the limit is refused at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use firelight_model::{AccountId, FunctionName};
+
+/// Why an invocation was throttled, with the names that AWS puts in `Reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThrottleReason {
+    ReservedFunctionConcurrentInvocationLimitExceeded,
+    ConcurrentInvocationLimitExceeded,
+}
+
+impl ThrottleReason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+        }
+    }
+}
+
+/// The ceiling that applies to one invocation, from the control plane's view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ceiling {
+    /// The function's reserved concurrency.
+    Reserved(u32),
+    /// What the account has left after all reservations.
+    Unreserved(u32),
+}
+
+#[derive(Debug, Default)]
+struct InFlight {
+    unreserved: HashMap<AccountId, u32>,
+    reserved: HashMap<(AccountId, FunctionName), u32>,
+}
+
+/// Counts invocations in flight. Cheap to clone: every clone counts together.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    in_flight: Arc<Mutex<InFlight>>,
+}
+
+impl Admission {
+    /// Takes a permit, or says which limit is reached.
+    pub fn acquire(
+        &self,
+        account: AccountId,
+        function: &FunctionName,
+        ceiling: Ceiling,
+    ) -> Result<Permit, ThrottleReason> {
+        let key = match ceiling {
+            Ceiling::Reserved(_) => Key::Reserved(account, function.clone()),
+            Ceiling::Unreserved(_) => Key::Unreserved(account),
+        };
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = in_flight.count_mut(&key);
+        match ceiling {
+            Ceiling::Reserved(limit) if *count >= limit => {
+                Err(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded)
+            }
+            Ceiling::Unreserved(limit) if *count >= limit => {
+                Err(ThrottleReason::ConcurrentInvocationLimitExceeded)
+            }
+            _ => {
+                *count += 1;
+                drop(in_flight);
+                Ok(Permit { admission: self.clone(), key })
+            }
+        }
+    }
+
+    /// Invocations in flight in an account, reserved and unreserved together.
+    pub fn in_flight(&self, account: AccountId) -> u32 {
+        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let reserved = in_flight.reserved.iter().filter(|((owner, _), _)| *owner == account);
+        in_flight.unreserved.get(&account).copied().unwrap_or(0)
+            + reserved.map(|(_, count)| count).sum::<u32>()
+    }
+}
+
+#[derive(Debug)]
+enum Key {
+    Reserved(AccountId, FunctionName),
+    Unreserved(AccountId),
+}
+
+impl InFlight {
+    fn count_mut(&mut self, key: &Key) -> &mut u32 {
+        match key {
+            Key::Reserved(account, function) => {
+                self.reserved.entry((*account, function.clone())).or_default()
+            }
+            Key::Unreserved(account) => self.unreserved.entry(*account).or_default(),
+        }
+    }
+
+    fn give_back(&mut self, key: &Key) {
+        let count = self.count_mut(key);
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        match key {
+            Key::Reserved(account, function) => {
+                self.reserved.remove(&(*account, function.clone()));
+            }
+            Key::Unreserved(account) => {
+                self.unreserved.remove(account);
+            }
+        }
+    }
+}
+
+/// The right to run one invocation. Dropping it gives the right back.
+#[derive(Debug)]
+pub struct Permit {
+    admission: Admission,
+    key: Key,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut in_flight =
+            self.admission.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        in_flight.give_back(&self.key);
+    }
+}

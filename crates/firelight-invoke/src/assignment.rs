@@ -1,0 +1,35 @@
+//! A call on its way to an environment, with the permit that lets it run and the way back for its answer.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::admission::Permit;
+use crate::call::{Call, NotStarted, Outcome};
+
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) call: Call,
+    pub(crate) reply: oneshot::Sender<Outcome>,
+    /// Held until the invocation is over, not only until it is answered.
+    pub(crate) permit: Permit,
+}
+
+impl Assignment {
+    /// Answers a call that no environment will run.
+    pub(crate) fn refuse(self, reason: NotStarted) {
+        // The caller may have gone.
+        let _ = self.reply.send(Outcome::NotStarted(reason));
+    }
+}
+
+/// The way to an environment. Whoever holds it is the only one: dropping it retires the environment.
+#[derive(Clone, Debug)]
+pub(crate) struct EnvironmentHandle {
+    pub(crate) inbox: mpsc::Sender<Assigned>,
+}
+
+/// An assignment together with the handle, which travels to the environment and back to the pool.
+#[derive(Debug)]
+pub(crate) struct Assigned {
+    pub(crate) assignment: Assignment,
+    pub(crate) handle: EnvironmentHandle,
+}

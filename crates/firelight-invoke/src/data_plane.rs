@@ -1,0 +1,244 @@
+//! The data plane: takes calls, finds or starts environments for them, and keeps the environments.
+//!
+//! ```text
+//!  invoke ─► admission ─► pool of the version ─► idle environment ──────────────► its task runs the call
+//!                              └─► in line ─► a new task: room on the host, launch, init ─┘
+//! ```
+//!
+//! A call that was admitted goes on whatever its caller does. One task owns one environment; the pools are state
+//! under short locks that no await ever crosses.
+//!
+//! Deliberately absent: the store (nothing here reads it), HTTP, and the kind of sandbox.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use firelight_model::{AccountId, FunctionVersion, VersionKey};
+use firelight_sandbox::SandboxDriver;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::Admission;
+use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
+use crate::call::{Call, Invoker, NotStarted, Outcome};
+use crate::host::Host;
+use crate::pool::{Counts, Pool, Requested};
+use crate::ports::Ports;
+use crate::prepare::Preparer;
+use crate::settings::Settings;
+
+/// How often idle environments are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs calls on this machine. Cheap to clone: all clones are one data plane.
+pub struct DataPlane<D: SandboxDriver>(Arc<Inner<D>>);
+
+pub(crate) struct Inner<D: SandboxDriver> {
+    pub(crate) ports: Ports<D>,
+    pub(crate) settings: Settings,
+    pub(crate) preparer: Preparer,
+    pub(crate) host: Host,
+    admission: Admission,
+    pools: Mutex<HashMap<VersionKey, Arc<VersionPool>>>,
+    tasks: TaskTracker,
+    draining: AtomicBool,
+}
+
+/// The pool of one state of one version.
+pub(crate) struct VersionPool {
+    pub(crate) version: Arc<FunctionVersion>,
+    state: Mutex<Pool<Assignment, EnvironmentHandle>>,
+}
+
+impl VersionPool {
+    /// Locks the pool's state, for a moment and never across an await.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Pool<Assignment, EnvironmentHandle>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: SandboxDriver> Clone for DataPlane<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D: SandboxDriver> DataPlane<D> {
+    pub fn new(ports: Ports<D>, preparer: Preparer, settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            host: Host::new(settings.budget),
+            ports,
+            settings,
+            preparer,
+            admission: Admission::default(),
+            pools: Mutex::default(),
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// Retires environments that are idle too long or run old code. Runs until it is dropped.
+    pub async fn keep_tidy(&self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.0.tidy(Instant::now());
+        }
+    }
+
+    /// Stops taking calls, lets running ones finish until `limit` has passed, and destroys all environments.
+    pub async fn drain(&self, limit: Duration) {
+        self.0.draining.store(true, Ordering::Release);
+        for pool in self.0.all_pools() {
+            let waiting = pool.lock().dismiss_waiting();
+            waiting.into_iter().for_each(|assignment| assignment.refuse(NotStarted::Draining));
+            drop(pool.lock().close());
+        }
+        self.0.tasks.close();
+        if tokio::time::timeout(limit, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("environments were still busy at the end of the drain");
+        }
+    }
+
+    /// Invocations in flight in an account.
+    pub fn in_flight(&self, account: AccountId) -> u32 {
+        self.0.admission.in_flight(account)
+    }
+
+    /// Environments on this machine, over all pools.
+    pub fn counts(&self) -> Counts {
+        let each = self.0.all_pools().into_iter().map(|pool| pool.lock().counts());
+        each.fold(Counts::default(), |sum, pool| sum + pool)
+    }
+}
+
+impl<D: SandboxDriver> Invoker for DataPlane<D> {
+    fn invoke(&self, call: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
+        Box::pin(async move {
+            match self.0.submit(call) {
+                Ok(answer) => answer.await.unwrap_or_else(|_| Outcome::Unknown {
+                    reason: "the environment's task ended without an answer".into(),
+                }),
+                Err(reason) => Outcome::NotStarted(reason),
+            }
+        })
+    }
+}
+
+impl<D: SandboxDriver> Inner<D> {
+    /// Admits a call and gives it to an environment, or puts it in line.
+    fn submit(self: &Arc<Self>, call: Call) -> Result<oneshot::Receiver<Outcome>, NotStarted> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err(NotStarted::Draining);
+        }
+        let pool = self.pool(&call.version)?;
+        let ceiling = self.ports.versions.ceiling(&call.version);
+        let permit = self
+            .admission
+            .acquire(call.account(), call.function(), ceiling)
+            .inspect_err(|_| (self.ports.throttles)(&call.version))
+            .map_err(NotStarted::Throttled)?;
+        let (reply, answer) = oneshot::channel();
+        self.place(&pool, Assignment { call, reply, permit });
+        Ok(answer)
+    }
+
+    /// Finds an environment for an assignment that was admitted.
+    pub(crate) fn place(self: &Arc<Self>, pool: &Arc<VersionPool>, assignment: Assignment) {
+        let mut assignment = assignment;
+        loop {
+            let requested = pool.lock().request(assignment);
+            match requested {
+                Requested::Assign(for_it, handle) => match handle.assign(for_it) {
+                    Ok(()) => return,
+                    Err(back) => {
+                        // The environment's task ended in this moment; it is out of the pool for good.
+                        let _ = pool.lock().lost_busy();
+                        assignment = back;
+                    }
+                },
+                Requested::StartOne => return self.start_environment(pool),
+                Requested::Wait => return,
+                Requested::Refused(refused) => {
+                    let reason = "too many requests wait for environments of this version".into();
+                    return refused.refuse(NotStarted::NoCapacity { reason });
+                }
+            }
+        }
+    }
+
+    /// Starts the task of one more environment, which the pool already counts as starting.
+    pub(crate) fn start_environment(self: &Arc<Self>, pool: &Arc<VersionPool>) {
+        let (inner, pool) = (Arc::clone(self), Arc::clone(pool));
+        self.tasks.spawn(crate::keeper::keep_environment(inner, pool));
+    }
+
+    /// Retires the environment that has been idle longest on this machine, to make room. `false` if none is idle.
+    pub(crate) fn evict_one(&self) -> bool {
+        let pools = self.all_pools();
+        let oldest = pools
+            .iter()
+            .filter_map(|pool| Some((pool.lock().oldest_idle_since()?, pool)))
+            .min_by_key(|(since, _)| *since);
+        oldest.is_some_and(|(_, pool)| pool.lock().evict_oldest().is_some())
+    }
+
+    fn pool(&self, key: &VersionKey) -> Result<Arc<VersionPool>, NotStarted> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(key) {
+            return Ok(Arc::clone(pool));
+        }
+        let version = self.ports.versions.find(key);
+        let version = version.ok_or_else(|| NotStarted::NoSuchVersion(key.clone()))?;
+        let state = Mutex::new(Pool::new(self.settings.longest_line));
+        let pool = Arc::new(VersionPool { version, state });
+        pools.insert(key.clone(), Arc::clone(&pool));
+        Ok(pool)
+    }
+
+    fn tidy(&self, now: Instant) {
+        for pool in self.all_pools() {
+            let key = pool.version.key();
+            let current = self.ports.versions.find(&key).is_some();
+            let mut state = pool.lock();
+            let retired =
+                if current { state.expire(now, self.settings.idle_limit) } else { state.close() };
+            let gone = state.is_empty();
+            drop(state);
+            // Dropping its handle retires an environment.
+            drop(retired);
+            if gone {
+                self.remove_if_empty(&key);
+            }
+        }
+    }
+
+    fn remove_if_empty(&self, key: &VersionKey) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only the map and this function hold it: nobody is about to put a request in.
+        if pools.get(key).is_some_and(|pool| Arc::strong_count(pool) == 1 && pool.lock().is_empty())
+        {
+            pools.remove(key);
+        }
+    }
+
+    fn all_pools(&self) -> Vec<Arc<VersionPool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// Hands an assignment to an environment that the pool chose.
+impl EnvironmentHandle {
+    fn assign(self, assignment: Assignment) -> Result<(), Assignment> {
+        let inbox = self.inbox.clone();
+        inbox
+            .try_send(Assigned { assignment, handle: self })
+            .map_err(|error| error.into_inner().assignment)
+    }
+}

@@ -1,0 +1,328 @@
+//! The invoke phase: one event through the runtime, with every way it can end.
+//!
+//! ```text
+//!  START ─► (suppressed init) ─► event to the runtime ─► answer ─────────────► END, REPORT ─► kept
+//!                 │ failed            │ deadline, exit, out of memory ─► reset ─► END, REPORT ─► kept
+//! ```
+//!
+//! The caller gets its answer as soon as it is known; END, REPORT and the metering come after, unless the caller wants
+//! the tail of the log, which ends with REPORT.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason, StreamEnd, StreamPart};
+use firelight_sandbox::{Exit, Sandbox, SandboxDriver};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::init::InitFailure;
+use super::processes::Role;
+use super::{Environment, Happening, Phase};
+use crate::call::{Call, Completed, FunctionResult, LogTail, Outcome};
+use crate::clock::iso;
+use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
+use crate::metering::{self, InvocationMeter};
+use crate::platform_event::{InitPhase, PlatformEvent, ReportMetrics, SampledTrace, Status};
+
+/// How long an answer may lag behind the exit of the process that sent it.
+const ANSWER_GRACE: Duration = Duration::from_millis(50);
+
+/// How an invocation ended, before anybody is told.
+#[derive(Debug)]
+struct Ending {
+    result: FunctionResult,
+    status: Status,
+    /// The processes cannot go on.
+    reset: Option<ShutdownReason>,
+    /// What the platform adds to the text log before END.
+    log_text: Option<String>,
+}
+
+impl Ending {
+    fn success(payload: Bytes) -> Self {
+        let (result, status) = (FunctionResult::Success(payload), Status::Success);
+        Self { result, status, reset: None, log_text: None }
+    }
+
+    /// The function answered with an error, and its processes go on.
+    fn function_error(payload: Bytes, error_type: Option<String>) -> Self {
+        let (result, status) = (FunctionResult::Error(payload), Status::Error(error_type));
+        Self { result, status, reset: None, log_text: None }
+    }
+
+    fn refused_response(error: &PlatformError) -> Self {
+        Self::function_error(error.payload(), Some(error.error_type.clone()))
+    }
+
+    fn crashed(error: &PlatformError) -> Self {
+        Self {
+            result: FunctionResult::Error(error.payload()),
+            status: Status::Failure(Some(error.error_type.clone())),
+            reset: Some(ShutdownReason::Failure),
+            log_text: Some(error.log_text()),
+        }
+    }
+
+    fn timed_out(error: &PlatformError, log_text: String) -> Self {
+        Self {
+            result: FunctionResult::Error(error.payload()),
+            status: Status::Timeout,
+            reset: Some(ShutdownReason::Timeout),
+            log_text: Some(log_text),
+        }
+    }
+
+    fn payload_len(&self) -> usize {
+        match &self.result {
+            FunctionResult::Success(payload) | FunctionResult::Error(payload) => payload.len(),
+        }
+    }
+}
+
+impl<D: SandboxDriver> Environment<D> {
+    /// Runs one invocation to its end and answers the caller. `release` is called right before the answer, with
+    /// whether the environment can be kept.
+    pub(crate) async fn invoke(
+        &mut self,
+        call: Call,
+        reply: oneshot::Sender<Outcome>,
+        release: impl FnOnce(bool) + Send,
+    ) -> InvocationMeter {
+        let request_id = call.request_id.to_string();
+        let began = Instant::now();
+        let wants_tail = call.log_tail == LogTail::Wanted;
+        if wants_tail {
+            self.journal.start_tail();
+        }
+        self.thaw().await;
+        let version = self.version.version.to_string();
+        self.platform(&PlatformEvent::Start { request_id: request_id.clone(), version });
+
+        let ending = self.run(&call, &request_id, began).await;
+        let duration = began.elapsed();
+        if wants_tail {
+            let meter = self.conclude(&call, &request_id, &ending, duration).await;
+            let log_tail = self.journal.take_tail();
+            release(!self.lost);
+            answer(reply, ending.result, log_tail);
+            meter
+        } else {
+            release(!self.lost);
+            answer(reply, ending.result.clone(), None);
+            self.conclude(&call, &request_id, &ending, duration).await
+        }
+    }
+
+    async fn run(&mut self, call: &Call, request_id: &str, began: Instant) -> Ending {
+        let limit = self.version.timeout.duration();
+        let deadline = began + limit;
+        if self.phase == Phase::NeedsInit
+            && let Err(failure) = self.init(InitPhase::Invoke, deadline).await
+        {
+            return self.init_failed(&failure, request_id, limit);
+        }
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let event = self.event(call, request_id, remaining);
+        let mut invocation = match self.session.offer(event) {
+            Ok(invocation) => invocation,
+            Err(error) => {
+                tracing::error!(%request_id, %error, "environment was assigned while busy");
+                return Ending::crashed(&PlatformError::sandbox_failed(request_id, "busy"));
+            }
+        };
+        match tokio::time::timeout_at(deadline, self.wait_for_answer(&mut invocation, request_id)).await
+        {
+            Ok(ending) => ending,
+            Err(_) => self.timed_out(request_id, limit),
+        }
+    }
+
+    /// Waits until the runtime answered or cannot answer any more.
+    async fn wait_for_answer(&mut self, invocation: &mut Invocation, request_id: &str) -> Ending {
+        loop {
+            tokio::select! {
+                biased;
+                answer = invocation.answer() => {
+                    return match answer {
+                        Ok(answer) => self.judge(answer, request_id).await,
+                        Err(_) => Ending::crashed(&PlatformError::sandbox_failed(request_id, "session lost")),
+                    };
+                }
+                happening = self.happening() => {
+                    if let Some(error) = self.fatal(happening, request_id) {
+                        return self.late_answer(invocation, request_id, &error).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A process may answer and exit at once; the kernel tells of both on different descriptors.
+    async fn late_answer(
+        &mut self,
+        invocation: &mut Invocation,
+        request_id: &str,
+        error: &PlatformError,
+    ) -> Ending {
+        match timeout(ANSWER_GRACE, invocation.answer()).await {
+            Ok(Ok(answer)) => {
+                let mut ending = self.judge(answer, request_id).await;
+                ending.reset = Some(ShutdownReason::Failure);
+                ending
+            }
+            _ => Ending::crashed(error),
+        }
+    }
+
+    /// Whether something that happened ends the invocation.
+    fn fatal(&mut self, happening: Happening, request_id: &str) -> Option<PlatformError> {
+        match happening {
+            Happening::Session(event) => {
+                self.note_extension(&event);
+                None
+            }
+            Happening::Exited(Role::Runtime, exit) => {
+                Some(PlatformError::runtime_exited(request_id, exit))
+            }
+            Happening::Exited(role @ Role::Extension(_), exit) => {
+                Some(InitFailure::Exited(role, exit).platform_error(request_id))
+            }
+            Happening::SessionLost => {
+                self.lost = true;
+                Some(PlatformError::runtime_exited(request_id, Exit::SandboxLost))
+            }
+        }
+    }
+
+    async fn judge(&mut self, answer: Answer, request_id: &str) -> Ending {
+        match answer {
+            Answer::Response { payload, .. } if payload.len() > LARGEST_RESPONSE => {
+                Ending::refused_response(&PlatformError::response_too_large())
+            }
+            Answer::Response { payload, .. } => Ending::success(payload),
+            Answer::Stream { body, .. } => buffer_stream(body, request_id).await,
+            Answer::Error(report) => {
+                Ending::function_error(report.payload, Some(report.error_type.to_string()))
+            }
+            Answer::TooLarge { .. } => {
+                Ending::refused_response(&PlatformError::response_too_large())
+            }
+            Answer::Truncated => {
+                Ending::refused_response(&PlatformError::truncated_response(request_id))
+            }
+            Answer::InvalidResponseMode => {
+                // Answered with an empty payload (lambda-facts §5.3).
+                Ending::function_error(Bytes::new(), Some("Runtime.InvalidResponseModeHeader".into()))
+            }
+        }
+    }
+
+    fn timed_out(&mut self, request_id: &str, limit: Duration) -> Ending {
+        self.session.abort_invocation(request_id);
+        let error = PlatformError::timed_out(request_id, limit);
+        let now = iso(self.clock.now());
+        let text =
+            format!("{now} {request_id} Task timed out after {:.2} seconds\n", limit.as_secs_f64());
+        Ending::timed_out(&error, text)
+    }
+
+    /// The environment is reset already; only the answer has to be found.
+    fn init_failed(&mut self, failure: &InitFailure, request_id: &str, limit: Duration) -> Ending {
+        let mut ending = match failure {
+            InitFailure::TimedOut => self.timed_out(request_id, limit),
+            InitFailure::Reported(report) => Ending {
+                status: Status::Failure(Some(report.error_type.to_string())),
+                ..Ending::function_error(report.payload.clone(), None)
+            },
+            failure => Ending::crashed(&failure.platform_error(request_id)),
+        };
+        ending.reset = None;
+        ending
+    }
+
+    fn event(&self, call: &Call, request_id: &str, remaining: Duration) -> Event {
+        Event {
+            request_id: request_id.to_owned(),
+            deadline_ms: self.clock.deadline_ms(remaining),
+            invoked_function_arn: call.invoked_arn.clone(),
+            trace_id: call.trace.clone(),
+            client_context: call.client_context.clone(),
+            cognito_identity: None,
+            tenant_id: call.tenant_id.clone(),
+            content_type: None,
+            payload: call.payload.clone(),
+        }
+    }
+
+    /// Writes END and REPORT and measures what was used.
+    async fn conclude(
+        &mut self,
+        call: &Call,
+        request_id: &str,
+        ending: &Ending,
+        duration: Duration,
+    ) -> InvocationMeter {
+        self.collect_all();
+        // Read before a reset: the kernel forgets the peak with the processes on some hosts.
+        let usage = self.sandbox.usage().await.unwrap_or_default();
+        let init = self.unreported_init.take();
+        if let Some(reason) = ending.reset {
+            self.reset(reason).await;
+        }
+        if let Some(text) = &ending.log_text {
+            self.journal.platform_text(text.clone(), self.clock.now());
+        }
+        let memory_size_mb = self.version.memory.mb();
+        let metrics = ReportMetrics {
+            duration,
+            billed_ms: metering::billed_ms(init.unwrap_or_default() + duration),
+            memory_size_mb,
+            max_memory_used_mb: metering::used_mb(usage.memory_peak_bytes, memory_size_mb),
+            init,
+        };
+        self.platform(&PlatformEvent::RuntimeDone {
+            request_id: request_id.to_owned(),
+            status: ending.status.clone(),
+            duration,
+            produced_bytes: ending.payload_len() as u64,
+        });
+        let meter = InvocationMeter::of(&self.version, &metrics, &ending.status);
+        self.platform(&PlatformEvent::Report {
+            request_id: request_id.to_owned(),
+            status: ending.status.clone(),
+            metrics,
+            trace: call.trace.as_deref().and_then(SampledTrace::from_header),
+        });
+        meter
+    }
+}
+
+fn answer(reply: oneshot::Sender<Outcome>, result: FunctionResult, log_tail: Option<Bytes>) {
+    // The caller may have gone; the invocation counts all the same.
+    let _ = reply.send(Outcome::Completed(Completed { result, log_tail }));
+}
+
+/// A buffered invocation of a runtime that streams: its parts are joined up to the limit.
+async fn buffer_stream(
+    mut body: firelight_runtime_api::StreamedBody,
+    request_id: &str,
+) -> Ending {
+    let mut payload = Vec::new();
+    while let Some(part) = body.next().await {
+        match part {
+            StreamPart::Data(data) if payload.len() + data.len() > LARGEST_RESPONSE => {
+                return Ending::refused_response(&PlatformError::response_too_large());
+            }
+            StreamPart::Data(data) => payload.extend_from_slice(&data),
+            StreamPart::End(StreamEnd::Complete) => break,
+            StreamPart::End(StreamEnd::Failed { error_type, body }) => {
+                return Ending::function_error(body, Some(error_type.to_string()));
+            }
+            StreamPart::End(StreamEnd::Truncated) => {
+                return Ending::refused_response(&PlatformError::truncated_response(request_id));
+            }
+        }
+    }
+    Ending::success(Bytes::from(payload))
+}

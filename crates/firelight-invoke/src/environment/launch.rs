@@ -1,0 +1,39 @@
+//! From an empty sandbox to a session that waits for the runtime.
+
+use std::io;
+use std::sync::Arc;
+
+use firelight_model::FunctionVersion;
+use firelight_runtime_api::{Connecting, Session, SessionConfig, SessionEvents};
+use firelight_sandbox::{LaunchError, Sandbox};
+
+use crate::program::Program;
+
+pub(super) fn serve_session<S: Sandbox>(
+    sandbox: &mut S,
+    version: &FunctionVersion,
+    program: &Program,
+) -> Result<(Session, SessionEvents), LaunchError> {
+    let listener = sandbox.take_listener().ok_or_else(|| LaunchError::InvalidSpec {
+        reason: "the sandbox came without a listener".into(),
+    })?;
+    let config = SessionConfig {
+        function_name: version.arn.name.to_string(),
+        function_version: version.version.to_string(),
+        handler: version.zip().map(|zip| zip.handler.to_string()).unwrap_or_default(),
+        account_id: version.account().to_string(),
+        initialization_type: firelight_runtime_api::InitializationType::OnDemand,
+        external_extensions: program.extensions.iter().map(|(name, _)| name.clone()).collect(),
+        max_concurrency: 1,
+        limits: firelight_runtime_api::Limits::default(),
+    };
+    Session::serve(listener, config, Arc::new(no_way_in)).map_err(|source| LaunchError::Step {
+        step: "serve the Runtime API".into(),
+        source,
+    })
+}
+
+/// The sandbox contract has no way to connect to a port inside yet, so telemetry cannot be delivered.
+fn no_way_in(_port: u16) -> Connecting {
+    Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+}

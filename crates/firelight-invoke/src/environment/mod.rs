@@ -1,0 +1,204 @@
+//! Execution environments: one sandbox prepared to run one function version.
+//!
+//! ```text
+//!  launch ──► init phase ──► idle ◄──► invoke phase ──► shutdown phase ──► gone
+//!                 │ failed      ▲            │ timed out, crashed
+//!                 ▼             │            ▼
+//!               reset ──────────┴── (the next invocation repeats the init: suppressed init)
+//! ```
+//!
+//! One task owns one environment, its sandbox and its sockets, from launch to the end; dropping the task destroys the
+//! sandbox. The pool decides who it serves: the task asks it after each invocation and waits for an assignment
+//! while idle.
+//!
+//! Deliberately absent: which environment serves an invocation, and concurrency limits.
+
+mod init;
+mod invocation;
+mod launch;
+mod output;
+mod processes;
+mod shutdown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firelight_model::FunctionVersion;
+use firelight_runtime_api::{Session, SessionEvent, SessionEvents, ShutdownReason};
+use firelight_sandbox::{Exit, LaunchError, Sandbox, SandboxDriver};
+use tokio::time::Instant;
+
+use self::processes::{ProcessHappening, Processes, Role};
+use crate::clock::Clock;
+use crate::journal::Journal;
+use crate::platform_event::{InitPhase, PlatformEvent};
+use crate::prepare::Blueprint;
+use crate::program::Program;
+use crate::settings::Settings;
+
+/// Whether the runtime is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No process runs: the next invocation begins with an init.
+    NeedsInit,
+    Ready,
+}
+
+/// Something that happened in an environment and has to be judged by the phase it is in.
+#[derive(Debug)]
+enum Happening {
+    Session(SessionEvent),
+    Exited(Role, Exit),
+    /// The session ended: nothing can be expected from inside any more.
+    SessionLost,
+}
+
+/// One environment, as its task holds it.
+pub(crate) struct Environment<D: SandboxDriver> {
+    version: Arc<FunctionVersion>,
+    program: Program,
+    sandbox: D::Sandbox,
+    session: Session,
+    events: SessionEvents,
+    processes: Processes<<D::Sandbox as Sandbox>::Process>,
+    journal: Journal,
+    phase: Phase,
+    frozen: bool,
+    /// The init that the next invocation has to report, if it was the cold start's own.
+    unreported_init: Option<Duration>,
+    /// Set when processes ended while nobody needed them: what is left of them goes before the next init.
+    dirty: bool,
+    /// Whether code inside the runtime registered as an extension: it may want to end in good order.
+    internal_extensions: bool,
+    /// Set when the sandbox itself is gone: the environment cannot be kept.
+    lost: bool,
+    clock: Clock,
+    settings: Settings,
+}
+
+impl<D: SandboxDriver> Environment<D> {
+    /// Makes the sandbox and its session. No process runs yet.
+    pub(crate) async fn launch(driver: &D, blueprint: Blueprint) -> Result<Self, LaunchError> {
+        let Blueprint { version, program, journal, spec, clock, settings } = blueprint;
+        let mut sandbox = driver.launch(spec).await?;
+        let (session, events) = launch::serve_session(&mut sandbox, &version, &program)?;
+        Ok(Self {
+            version,
+            program,
+            sandbox,
+            session,
+            events,
+            processes: Processes::new(),
+            journal,
+            phase: Phase::NeedsInit,
+            frozen: false,
+            unreported_init: None,
+            dirty: false,
+            internal_extensions: false,
+            lost: false,
+            clock,
+            settings,
+        })
+    }
+
+    /// Runs the init phase ahead of the first invocation. A failed init is not the end: the invocation repeats it.
+    pub(crate) async fn init_phase(&mut self) {
+        let deadline = Instant::now() + self.settings.init_timeout;
+        if let Ok(duration) = self.init(InitPhase::Init, deadline).await {
+            self.unreported_init = Some(duration);
+        }
+    }
+
+    /// Whether the environment can serve another invocation at all.
+    pub(crate) fn can_be_kept(&self) -> bool {
+        !self.lost
+    }
+
+    /// Looks after the environment while nobody needs it. Returns only when it is lost. Cancel-safe.
+    pub(crate) async fn idle(&mut self) {
+        let freeze_at = Instant::now() + self.settings.freeze_after;
+        while !self.lost {
+            tokio::select! {
+                happening = self.happening() => self.happened_while_idle(&happening),
+                () = tokio::time::sleep_until(freeze_at), if self.may_freeze() => self.freeze().await,
+            }
+        }
+    }
+
+    /// Kills the processes after a failure. The sandbox and its `/tmp` stay for the next init.
+    async fn reset(&mut self, reason: ShutdownReason) {
+        self.phase = Phase::NeedsInit;
+        self.unreported_init = None;
+        self.shut_down_processes(reason).await;
+        self.session.reset().await;
+        self.internal_extensions = false;
+        self.dirty = false;
+    }
+
+    fn happened_while_idle(&mut self, happening: &Happening) {
+        match happening {
+            // The runtime came back for more work, or an extension did something that changes nothing.
+            Happening::Session(_) => {}
+            // Nobody is told now; the next invocation starts it again.
+            Happening::Exited(..) => {
+                self.phase = Phase::NeedsInit;
+                self.dirty = true;
+            }
+            Happening::SessionLost => self.lost = true,
+        }
+    }
+
+    /// Waits for the next thing to judge; what the processes print goes to the journal on the way. Cancel-safe.
+    async fn happening(&mut self) -> Happening {
+        loop {
+            tokio::select! {
+                biased;
+                event = self.events.next() => {
+                    return event.map_or(Happening::SessionLost, Happening::Session);
+                }
+                happening = self.processes.happening() => match happening {
+                    ProcessHappening::Printed => self.collect_lines(),
+                    ProcessHappening::Exited(_, Exit::SandboxLost) => return Happening::SessionLost,
+                    ProcessHappening::Exited(role, exit) => return Happening::Exited(role, exit),
+                }
+            }
+        }
+    }
+
+    /// Moves the complete lines in the pipes to the journal.
+    fn collect_lines(&mut self) {
+        let now = self.clock.now();
+        let journal = &mut self.journal;
+        self.processes.drain(|line| journal.function_line(line, now));
+    }
+
+    /// Moves everything in the pipes to the journal, unfinished lines too.
+    fn collect_all(&mut self) {
+        let now = self.clock.now();
+        let journal = &mut self.journal;
+        self.processes.drain_all(|line| journal.function_line(line, now));
+    }
+
+    fn platform(&mut self, event: &PlatformEvent) {
+        self.journal.platform(event, self.clock.now());
+    }
+
+    fn may_freeze(&self) -> bool {
+        !self.frozen && self.phase == Phase::Ready && self.session.is_idle()
+    }
+
+    async fn freeze(&mut self) {
+        // Set before, because this future may be dropped half-way; thawing what runs does no harm.
+        self.frozen = true;
+        if let Err(error) = self.sandbox.freeze().await {
+            tracing::debug!(%error, "an idle environment could not be frozen and runs on");
+        }
+    }
+
+    async fn thaw(&mut self) {
+        if self.frozen && self.sandbox.thaw().await.is_err() {
+            self.lost = true;
+        }
+        self.frozen = false;
+    }
+}

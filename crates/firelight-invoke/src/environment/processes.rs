@@ -1,0 +1,144 @@
+//! The processes of one environment: its runtime and its external extensions, with what they print.
+//!
+//! Deliberately absent: what an exit means. That depends on the phase the environment is in.
+
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use firelight_sandbox::{Exit, ProcessSpec, Sandbox, SandboxProcess, SpawnError};
+
+use super::output::Output;
+
+/// Who a process is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Runtime,
+    /// Named by its file in `/opt/extensions`.
+    Extension(String),
+}
+
+/// Something a process did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ProcessHappening {
+    Printed,
+    Exited(Role, Exit),
+}
+
+#[derive(Debug)]
+struct Running<P> {
+    role: Role,
+    /// `None` once its exit was told.
+    process: Option<P>,
+    stdout: Output,
+    stderr: Output,
+}
+
+#[derive(Debug)]
+pub(crate) struct Processes<P> {
+    running: Vec<Running<P>>,
+}
+
+/// A program could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error("could not take over the pipes of a new process")]
+    Pipe(#[from] io::Error),
+}
+
+impl<P: SandboxProcess> Processes<P> {
+    pub(crate) fn new() -> Self {
+        Self { running: Vec::new() }
+    }
+
+    /// Starts a program in the sandbox.
+    pub(crate) async fn start<S: Sandbox<Process = P>>(
+        &mut self,
+        sandbox: &S,
+        role: Role,
+        spec: ProcessSpec,
+    ) -> Result<(), StartError> {
+        let mut process = sandbox.spawn(spec).await?;
+        let stdout = Output::new(process.take_stdout())?;
+        let stderr = Output::new(process.take_stderr())?;
+        self.running.push(Running { role, process: Some(process), stdout, stderr });
+        Ok(())
+    }
+
+    /// Waits until a process printed something or ended. Cancel-safe.
+    pub(crate) async fn happening(&mut self) -> ProcessHappening {
+        match self.running.as_mut_slice() {
+            [] => std::future::pending().await,
+            // The usual case, without an allocation: a runtime and no extensions.
+            [only] => only.happening().await,
+            several => {
+                let waits = several
+                    .iter_mut()
+                    .map(|running| -> Pin<Box<dyn Future<Output = _> + Send + '_>> {
+                        Box::pin(running.happening())
+                    });
+                futures_util::future::select_all(waits).await.0
+            }
+        }
+    }
+
+    /// Takes the complete lines that were printed up to now.
+    pub(crate) fn drain(&mut self, mut line: impl FnMut(Bytes)) {
+        for running in &mut self.running {
+            running.stdout.drain().into_iter().for_each(&mut line);
+            running.stderr.drain().into_iter().for_each(&mut line);
+        }
+    }
+
+    /// Takes everything that was printed up to now, unfinished lines too.
+    pub(crate) fn drain_all(&mut self, mut line: impl FnMut(Bytes)) {
+        self.drain(&mut line);
+        for running in &mut self.running {
+            running.stdout.take_partial().into_iter().for_each(&mut line);
+            running.stderr.take_partial().into_iter().for_each(&mut line);
+        }
+    }
+
+    /// Asks the runtime to end in good order.
+    pub(crate) async fn signal_runtime(&self, signal: i32) {
+        for running in &self.running {
+            if let (Role::Runtime, Some(process)) = (&running.role, &running.process) {
+                // It may have ended already, which is what we want.
+                let _ = process.signal(signal).await;
+            }
+        }
+    }
+
+    /// Whether any process has not ended yet.
+    pub(crate) fn any_alive(&self) -> bool {
+        self.running.iter().any(|running| running.process.is_some())
+    }
+
+    /// Forgets all processes, after they were killed.
+    pub(crate) fn clear(&mut self) {
+        self.running.clear();
+    }
+}
+
+impl<P: SandboxProcess> Running<P> {
+    async fn happening(&mut self) -> ProcessHappening {
+        let Self { role, process, stdout, stderr } = self;
+        let exit = async {
+            match process {
+                Some(process) => process.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stdout.readable() => ProcessHappening::Printed,
+            () = stderr.readable() => ProcessHappening::Printed,
+            exit = exit => {
+                self.process = None;
+                ProcessHappening::Exited(role.clone(), exit)
+            }
+        }
+    }
+}

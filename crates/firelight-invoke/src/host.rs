@@ -1,0 +1,130 @@
+//! The host's budget: how many environments may live on this machine, by memory and by count.
+//!
+//! Every environment holds a [`Share`] from before it is launched until nothing of it is left. When the budget is
+//! spent, the data plane retires idle environments of other functions; when there is none, the request stays in line
+//! until a share comes back.
+//!
+//! Deliberately absent: which environment is retired.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// What the machine may spend on environments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub memory_mb: u64,
+    pub environments: u32,
+}
+
+/// Why no share was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Some of the budget is held by others and may come back.
+    Spent,
+    /// The whole budget would not be enough.
+    NeverEnough,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    memory_mb: u64,
+    environments: u32,
+}
+
+/// Cheap to clone: every clone counts together.
+#[derive(Clone, Debug)]
+pub struct Host {
+    budget: Budget,
+    held: Arc<Mutex<Held>>,
+    given_back: Arc<Notify>,
+}
+
+impl Host {
+    pub fn new(budget: Budget) -> Self {
+        Self { budget, held: Arc::default(), given_back: Arc::default() }
+    }
+
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
+    /// Memory promised to living environments.
+    pub fn held_memory_mb(&self) -> u64 {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).memory_mb
+    }
+
+    /// Takes the share of one environment.
+    pub fn take(&self, memory_mb: u32) -> Result<Share, Refusal> {
+        let memory_mb = u64::from(memory_mb);
+        if memory_mb > self.budget.memory_mb || self.budget.environments == 0 {
+            return Err(Refusal::NeverEnough);
+        }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.memory_mb + memory_mb > self.budget.memory_mb
+            || held.environments >= self.budget.environments
+        {
+            return Err(Refusal::Spent);
+        }
+        held.memory_mb += memory_mb;
+        held.environments += 1;
+        drop(held);
+        Ok(Share { host: self.clone(), memory_mb })
+    }
+
+    /// Waits for the next share that comes back after this call.
+    pub async fn given_back(&self) {
+        self.given_back.notified().await;
+    }
+}
+
+/// One environment's part of the budget. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Share {
+    host: Host,
+    memory_mb: u64,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.host.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.memory_mb -= self.memory_mb;
+        held.environments -= 1;
+        drop(held);
+        self.host.given_back.notify_waiters();
+        self.host.given_back.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn share_comes_back_when_it_is_dropped() {
+        let host = Host::new(Budget { memory_mb: 256, environments: 10 });
+        let first = host.take(128).unwrap();
+        let second = host.take(128).unwrap();
+        assert_eq!(host.take(128).unwrap_err(), Refusal::Spent);
+
+        drop(first);
+
+        assert!(host.take(128).is_ok());
+        drop(second);
+    }
+
+    #[test]
+    fn more_than_the_whole_budget_is_refused_for_ever() {
+        let host = Host::new(Budget { memory_mb: 256, environments: 10 });
+
+        assert_eq!(host.take(512).unwrap_err(), Refusal::NeverEnough);
+    }
+
+    #[test]
+    fn environments_are_counted_beside_memory() {
+        let host = Host::new(Budget { memory_mb: 1024, environments: 1 });
+        let _share = host.take(128).unwrap();
+
+        assert_eq!(host.take(128).unwrap_err(), Refusal::Spent);
+    }
+}

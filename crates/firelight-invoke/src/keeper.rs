@@ -1,0 +1,167 @@
+//! The task that keeps one environment, from the wait for room on the host to its end.
+//!
+//! The environment goes back to its pool *before* its caller is answered: a caller that sends the next request at once
+//! then finds it, instead of starting another one while this one still writes its report.
+
+use std::sync::Arc;
+
+use firelight_runtime_api::ShutdownReason;
+use firelight_sandbox::SandboxDriver;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
+use crate::call::NotStarted;
+use crate::data_plane::{Inner, VersionPool};
+use crate::environment::Environment;
+use crate::host::{Refusal, Share};
+use crate::pool::Freed;
+
+/// Runs an environment of `pool`, which counts it as starting.
+pub(crate) async fn keep_environment<D: SandboxDriver>(inner: Arc<Inner<D>>, pool: Arc<VersionPool>) {
+    let (environment, share) = match make(&inner, &pool).await {
+        Ok(made) => made,
+        Err(reason) => {
+            let unserved = pool.lock().start_failed();
+            if let Some(assignment) = unserved {
+                assignment.refuse(reason);
+            }
+            return;
+        }
+    };
+    let environment = serve(&inner, &pool, environment).await;
+    environment.destroy(ShutdownReason::Spindown).await;
+    drop(share);
+}
+
+async fn make<D: SandboxDriver>(
+    inner: &Arc<Inner<D>>,
+    pool: &VersionPool,
+) -> Result<(Environment<D>, Share), NotStarted> {
+    let share = room(inner, pool.version.memory.mb()).await?;
+    let version = &pool.version;
+    let mut environment = async {
+        let blueprint = inner.preparer.prepare(version, &inner.ports, &inner.settings).await?;
+        Ok(Environment::launch(&inner.ports.driver, blueprint).await?)
+    }
+    .await
+    .map_err(|error: crate::prepare::MakeError| {
+        tracing::error!(version = %version.key(), error = &error as &dyn std::error::Error, "could not make an environment");
+        NotStarted::LaunchFailed { reason: error.to_string() }
+    })?;
+    environment.init_phase().await;
+    Ok((environment, share))
+}
+
+/// Waits for room on the host, and makes some by retiring what is idle.
+async fn room<D: SandboxDriver>(inner: &Inner<D>, memory_mb: u32) -> Result<Share, NotStarted> {
+    let wait = async {
+        loop {
+            let given_back = inner.host.given_back();
+            match inner.host.take(memory_mb) {
+                Ok(share) => return Ok(share),
+                Err(Refusal::NeverEnough) => return Err(Refusal::NeverEnough),
+                Err(Refusal::Spent) => {
+                    inner.evict_one();
+                    given_back.await;
+                }
+            }
+        }
+    };
+    let refusal = match timeout(inner.settings.capacity_wait, wait).await {
+        Ok(Ok(share)) => return Ok(share),
+        Ok(Err(refusal)) => refusal,
+        Err(_) => Refusal::Spent,
+    };
+    let budget = inner.host.budget();
+    let reason = match refusal {
+        Refusal::NeverEnough => format!("{memory_mb} MB are more than the host's {} MB", budget.memory_mb),
+        Refusal::Spent => format!("all of the host's {} MB are in use", budget.memory_mb),
+    };
+    Err(NotStarted::NoCapacity { reason })
+}
+
+/// Serves assignments until the environment is retired or lost.
+async fn serve<D: SandboxDriver>(
+    inner: &Arc<Inner<D>>,
+    pool: &Arc<VersionPool>,
+    mut environment: Environment<D>,
+) -> Environment<D> {
+    let (inbox, mut assigned) = mpsc::channel(1);
+    let mut freed = pool.lock().started(EnvironmentHandle { inbox }, Instant::now());
+    loop {
+        let next = match freed {
+            Freed::Assign(assignment, handle) => Assigned { assignment, handle },
+            Freed::Retire(_) => return environment,
+            Freed::Idle => match next_assignment(&mut environment, &mut assigned).await {
+                Idle::Assigned(next) => next,
+                Idle::Retired => return environment,
+                Idle::Lost => {
+                    leave(inner, pool, &mut assigned);
+                    return environment;
+                }
+            },
+        };
+        let Assigned { assignment, handle } = next;
+        if !environment.can_be_kept() {
+            let _ = pool.lock().lost_busy();
+            inner.place(pool, assignment);
+            return environment;
+        }
+        let Assignment { call, reply, permit } = assignment;
+        let mut returned = None;
+        let meter = environment
+            .invoke(call, reply, |kept| {
+                drop(permit);
+                if kept {
+                    returned = Some(pool.lock().finished(handle, Instant::now()));
+                }
+            })
+            .await;
+        (inner.ports.usage)(meter);
+        match returned {
+            Some(next) => freed = next,
+            None => {
+                let start_another = pool.lock().lost_busy();
+                if start_another {
+                    inner.start_environment(pool);
+                }
+                return environment;
+            }
+        }
+    }
+}
+
+enum Idle {
+    Assigned(Assigned),
+    Retired,
+    Lost,
+}
+
+async fn next_assignment<D: SandboxDriver>(
+    environment: &mut Environment<D>,
+    assigned: &mut mpsc::Receiver<Assigned>,
+) -> Idle {
+    tokio::select! {
+        biased;
+        () = environment.idle() => Idle::Lost,
+        next = assigned.recv() => next.map_or(Idle::Retired, Idle::Assigned),
+    }
+}
+
+/// Takes a lost environment out of its pool; an assignment that just came gets another one.
+fn leave<D: SandboxDriver>(
+    inner: &Arc<Inner<D>>,
+    pool: &Arc<VersionPool>,
+    assigned: &mut mpsc::Receiver<Assigned>,
+) {
+    assigned.close();
+    let mine = pool.lock().remove_idle(|handle| handle.inbox.is_closed());
+    if mine.is_some() {
+        return;
+    }
+    if let Ok(Assigned { assignment, .. }) = assigned.try_recv() {
+        let _ = pool.lock().lost_busy();
+        inner.place(pool, assignment);
+    }
+}

@@ -1,0 +1,66 @@
+//! What the data plane needs from outside, given by whoever wires it up: closures and plain data.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use firelight_model::{FunctionVersion, VersionKey, WallTime};
+
+use crate::admission::Ceiling;
+use crate::clock::Clock;
+use crate::metering::InvocationMeter;
+
+/// Finds what may be invoked; the control plane's view. It must answer at once and from memory.
+pub trait Versions: Send + Sync + 'static {
+    /// The version with exactly this key; `None` when it was changed or deleted since.
+    fn find(&self, key: &VersionKey) -> Option<Arc<FunctionVersion>>;
+
+    /// The concurrency limit that applies to the function now.
+    fn ceiling(&self, key: &VersionKey) -> Ceiling;
+}
+
+/// The credentials of an execution role, as the function gets them.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+}
+
+/// Names the log stream of one environment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogStream {
+    pub account: firelight_model::AccountId,
+    pub group: String,
+    pub name: String,
+}
+
+/// One log event.
+#[derive(Clone, Debug)]
+pub struct LogRecord {
+    pub stream: Arc<LogStream>,
+    pub time: WallTime,
+    pub message: Bytes,
+}
+
+/// Takes log events off the hot path; it never blocks.
+pub type LogSink = Arc<dyn Fn(LogRecord) + Send + Sync>;
+/// Takes what an invocation used; it never blocks.
+pub type UsageSink = Arc<dyn Fn(InvocationMeter) + Send + Sync>;
+/// Counts a throttled invocation; it never blocks.
+pub type ThrottleSink = Arc<dyn Fn(&VersionKey) + Send + Sync>;
+/// Makes fresh credentials for a version's role.
+pub type CredentialSource = Arc<dyn Fn(&FunctionVersion) -> Credentials + Send + Sync>;
+/// Makes 128 random bits.
+pub type Randomness = Arc<dyn Fn() -> u128 + Send + Sync>;
+
+/// Everything from outside.
+pub struct Ports<D> {
+    pub driver: D,
+    pub versions: Arc<dyn Versions>,
+    pub logs: LogSink,
+    pub usage: UsageSink,
+    pub throttles: ThrottleSink,
+    pub credentials: CredentialSource,
+    pub random: Randomness,
+    pub clock: Clock,
+}
