@@ -50,13 +50,13 @@ struct InFlight {
 
 /// Counts invocations in flight. Cheap to clone: every clone counts together.
 #[derive(Clone, Debug, Default)]
-pub struct Admission {
+pub(crate) struct Admission {
     in_flight: Arc<Mutex<InFlight>>,
 }
 
 impl Admission {
     /// Takes a permit, or says which limit is reached.
-    pub fn acquire(
+    pub(crate) fn acquire(
         &self,
         account: AccountId,
         function: &FunctionName,
@@ -84,7 +84,7 @@ impl Admission {
     }
 
     /// Invocations in flight in an account, reserved and unreserved together.
-    pub fn in_flight(&self, account: AccountId) -> u32 {
+    pub(crate) fn in_flight(&self, account: AccountId) -> u32 {
         let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         let reserved = in_flight.reserved.iter().filter(|((owner, _), _)| *owner == account);
         in_flight.unreserved.get(&account).copied().unwrap_or(0)
@@ -127,7 +127,7 @@ impl InFlight {
 
 /// The right to run one invocation. Dropping it gives the right back.
 #[derive(Debug)]
-pub struct Permit {
+pub(crate) struct Permit {
     admission: Admission,
     key: Key,
 }

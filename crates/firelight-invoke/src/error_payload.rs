@@ -10,17 +10,17 @@ use firelight_sandbox::Exit;
 use serde_json::json;
 
 /// The largest response: 6 MiB and 100 bytes.
-pub const LARGEST_RESPONSE: usize = 6_291_556;
+pub(crate) const LARGEST_RESPONSE: usize = 6_291_556;
 
 /// A failure that the platform found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlatformError {
+pub(crate) struct PlatformError {
     pub error_type: String,
     pub message: String,
 }
 
 impl PlatformError {
-    pub fn timed_out(request_id: &str, after: Duration) -> Self {
+    pub(crate) fn timed_out(request_id: &str, after: Duration) -> Self {
         Self {
             error_type: "Sandbox.Timedout".into(),
             message: format!(
@@ -31,7 +31,7 @@ impl PlatformError {
     }
 
     /// The runtime's process ended in the middle of an invocation.
-    pub fn runtime_exited(request_id: &str, exit: Exit) -> Self {
+    pub(crate) fn runtime_exited(request_id: &str, exit: Exit) -> Self {
         let error_type =
             if exit == Exit::OutOfMemory { "Runtime.OutOfMemory" } else { "Runtime.ExitError" };
         Self {
@@ -41,21 +41,21 @@ impl PlatformError {
     }
 
     /// The program named by the function (its `bootstrap`) cannot be executed.
-    pub fn invalid_entrypoint(request_id: &str, cause: &str) -> Self {
+    pub(crate) fn invalid_entrypoint(request_id: &str, cause: &str) -> Self {
         Self {
             error_type: "Runtime.InvalidEntrypoint".into(),
             message: format!("RequestId: {request_id} Error: {cause}"),
         }
     }
 
-    pub fn extension(error_type: &str, request_id: &str, cause: &str) -> Self {
+    pub(crate) fn extension(error_type: &str, request_id: &str, cause: &str) -> Self {
         Self {
             error_type: error_type.into(),
             message: format!("RequestId: {request_id} Error: {cause}"),
         }
     }
 
-    pub fn response_too_large() -> Self {
+    pub(crate) fn response_too_large() -> Self {
         Self {
             error_type: "Function.ResponseSizeTooLarge".into(),
             message: format!(
@@ -64,21 +64,21 @@ impl PlatformError {
         }
     }
 
-    pub fn truncated_response(request_id: &str) -> Self {
+    pub(crate) fn truncated_response(request_id: &str) -> Self {
         Self {
             error_type: "Runtime.TruncatedResponse".into(),
             message: format!("RequestId: {request_id} Error: Response was truncated"),
         }
     }
 
-    pub fn sandbox_failed(request_id: &str, cause: &str) -> Self {
+    pub(crate) fn sandbox_failed(request_id: &str, cause: &str) -> Self {
         Self {
             error_type: "Sandbox.Failure".into(),
             message: format!("RequestId: {request_id} Error: {cause}"),
         }
     }
 
-    pub fn payload(&self) -> Bytes {
+    pub(crate) fn payload(&self) -> Bytes {
         let body = if self.error_type == "Function.ResponseSizeTooLarge" {
             // The one recorded answer with the message first.
             json!({"errorMessage": self.message, "errorType": self.error_type})
@@ -89,7 +89,7 @@ impl PlatformError {
     }
 
     /// The lines that a crash leaves in the log before `END`.
-    pub fn log_text(&self) -> String {
+    pub(crate) fn log_text(&self) -> String {
         format!("{}\n{}", self.message, self.error_type)
     }
 }

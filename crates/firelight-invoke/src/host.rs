@@ -19,7 +19,7 @@ pub struct Budget {
 
 /// Why no share was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Some of the budget is held by others and may come back.
     Spent,
     /// The whole budget would not be enough.
@@ -34,28 +34,28 @@ struct Held {
 
 /// Cheap to clone: every clone counts together.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub(crate) struct Host {
     budget: Budget,
     held: Arc<Mutex<Held>>,
     given_back: Arc<Notify>,
 }
 
 impl Host {
-    pub fn new(budget: Budget) -> Self {
+    pub(crate) fn new(budget: Budget) -> Self {
         Self { budget, held: Arc::default(), given_back: Arc::default() }
     }
 
-    pub fn budget(&self) -> Budget {
+    pub(crate) fn budget(&self) -> Budget {
         self.budget
     }
 
     /// Memory promised to living environments.
-    pub fn held_memory_mb(&self) -> u64 {
+    pub(crate) fn held_memory_mb(&self) -> u64 {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).memory_mb
     }
 
     /// Takes the share of one environment.
-    pub fn take(&self, memory_mb: u32) -> Result<Share, Refusal> {
+    pub(crate) fn take(&self, memory_mb: u32) -> Result<Share, Refusal> {
         let memory_mb = u64::from(memory_mb);
         if memory_mb > self.budget.memory_mb || self.budget.environments == 0 {
             return Err(Refusal::NeverEnough);
@@ -73,14 +73,14 @@ impl Host {
     }
 
     /// Waits for the next share that comes back after this call.
-    pub async fn given_back(&self) {
+    pub(crate) async fn given_back(&self) {
         self.given_back.notified().await;
     }
 }
 
 /// One environment's part of the budget. Dropping it gives it back.
 #[derive(Debug)]
-pub struct Share {
+pub(crate) struct Share {
     host: Host,
     memory_mb: u64,
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 /// How a phase or an invocation ended, as the platform reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     Success,
     /// The function failed; the error type is known where somebody told it.
     Error(Option<String>),
@@ -22,7 +22,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Error(_) => "error",
@@ -31,7 +31,7 @@ impl Status {
         }
     }
 
-    pub fn error_type(&self) -> Option<&str> {
+    pub(crate) fn error_type(&self) -> Option<&str> {
         match self {
             Self::Error(kind) | Self::Failure(kind) => kind.as_deref(),
             Self::Success | Self::Timeout => None,
@@ -45,7 +45,7 @@ impl Status {
 
 /// When an init ran: ahead of the invocation, or (suppressed init) inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InitPhase {
+pub(crate) enum InitPhase {
     Init,
     Invoke,
 }
@@ -61,7 +61,7 @@ impl InitPhase {
 
 /// What an invocation used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportMetrics {
+pub(crate) struct ReportMetrics {
     pub duration: Duration,
     pub billed_ms: u64,
     pub memory_size_mb: u32,
@@ -71,7 +71,7 @@ pub struct ReportMetrics {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum PlatformEvent {
+pub(crate) enum PlatformEvent {
     InitStart {
         phase: InitPhase,
         initialization_type: &'static str,
@@ -102,21 +102,21 @@ pub enum PlatformEvent {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuntimeVersion {
+pub(crate) struct RuntimeVersion {
     /// For example `python:3.12.v1`.
     pub name: String,
     pub arn: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SampledTrace {
+pub(crate) struct SampledTrace {
     pub trace_id: String,
     pub segment_id: String,
 }
 
 impl SampledTrace {
     /// Reads a trace header; `None` when the invocation is not sampled.
-    pub fn from_header(header: &str) -> Option<Self> {
+    pub(crate) fn from_header(header: &str) -> Option<Self> {
         let field = |name: &str| {
             header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
         };
@@ -129,7 +129,7 @@ impl SampledTrace {
 
 /// The importance of a platform event, compared with the function's system log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SystemLevel {
+pub(crate) enum SystemLevel {
     Debug,
     Info,
     Warn,
@@ -137,7 +137,7 @@ pub enum SystemLevel {
 
 impl PlatformEvent {
     /// The line in the log of a function with the text format, without the line end.
-    pub fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::InitStart { runtime_version: Some(runtime), phase: InitPhase::Init, .. } => Some(format!(
                 "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
@@ -170,11 +170,11 @@ impl PlatformEvent {
     }
 
     /// The object for telemetry and for the log of a function with the JSON format.
-    pub fn json(&self, time: &str) -> Value {
+    pub(crate) fn json(&self, time: &str) -> Value {
         json!({"time": time, "type": self.kind(), "record": self.record()})
     }
 
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::InitStart { .. } => "platform.initStart",
             Self::InitRuntimeDone { .. } => "platform.initRuntimeDone",
@@ -188,7 +188,7 @@ impl PlatformEvent {
     }
 
     /// The level AWS gives each event; at the default INFO a warm success shows only `start` and `report`.
-    pub fn level(&self) -> SystemLevel {
+    pub(crate) fn level(&self) -> SystemLevel {
         match self {
             Self::InitStart { runtime_version, .. } if runtime_version.is_none() => SystemLevel::Debug,
             Self::InitRuntimeDone { status, .. } | Self::RuntimeDone { status, .. } => {
@@ -349,7 +349,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Milliseconds with two decimals, as every duration is shown.
-pub fn milliseconds(duration: Duration) -> f64 {
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 100_000.0).round() / 100.0
 }
 

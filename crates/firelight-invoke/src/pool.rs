@@ -21,7 +21,7 @@ use tokio::time::Instant;
 /// What to do with a request.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum Requested<W, E> {
+pub(crate) enum Requested<W, E> {
     /// Give the invocation to this environment.
     Assign(W, E),
     /// The request waits in line, and one more environment must be started for it.
@@ -35,7 +35,7 @@ pub enum Requested<W, E> {
 /// What to do with an environment that can take work.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum Freed<W, E> {
+pub(crate) enum Freed<W, E> {
     Assign(W, E),
     /// It was put among the idle ones.
     Idle,
@@ -50,7 +50,7 @@ struct IdleEnvironment<E> {
 }
 
 #[derive(Debug)]
-pub struct Pool<W, E> {
+pub(crate) struct Pool<W, E> {
     closed: bool,
     idle: Vec<IdleEnvironment<E>>,
     waiting: VecDeque<W>,
@@ -60,7 +60,7 @@ pub struct Pool<W, E> {
 }
 
 impl<W, E> Pool<W, E> {
-    pub fn new(longest_line: usize) -> Self {
+    pub(crate) fn new(longest_line: usize) -> Self {
         Self {
             closed: false,
             idle: Vec::new(),
@@ -72,11 +72,11 @@ impl<W, E> Pool<W, E> {
     }
 
     /// Nothing lives, starts or waits here, so the pool itself can go.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.idle.is_empty() && self.waiting.is_empty() && self.starting == 0 && self.busy == 0
     }
 
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         Counts {
             idle: self.idle.len(),
             busy: self.busy,
@@ -86,7 +86,7 @@ impl<W, E> Pool<W, E> {
     }
 
     /// A request wants an environment.
-    pub fn request(&mut self, waiter: W) -> Requested<W, E> {
+    pub(crate) fn request(&mut self, waiter: W) -> Requested<W, E> {
         if let Some(newest) = self.idle.pop() {
             self.busy += 1;
             return Requested::Assign(waiter, newest.handle);
@@ -103,26 +103,26 @@ impl<W, E> Pool<W, E> {
     }
 
     /// A started environment is ready for its first invocation.
-    pub fn started(&mut self, handle: E, now: Instant) -> Freed<W, E> {
+    pub(crate) fn started(&mut self, handle: E, now: Instant) -> Freed<W, E> {
         self.starting -= 1;
         self.place(handle, now)
     }
 
     /// An environment could not be made. Answers the request in line that nothing is under way for any more.
-    pub fn start_failed(&mut self) -> Option<W> {
+    pub(crate) fn start_failed(&mut self) -> Option<W> {
         self.starting -= 1;
         if self.starting < self.waiting.len() { self.waiting.pop_front() } else { None }
     }
 
     /// A busy environment finished its invocation and can take another.
-    pub fn finished(&mut self, handle: E, now: Instant) -> Freed<W, E> {
+    pub(crate) fn finished(&mut self, handle: E, now: Instant) -> Freed<W, E> {
         self.busy -= 1;
         self.place(handle, now)
     }
 
     /// A busy environment is gone (it could not be kept). `true` if another must be started for those who wait.
     #[must_use]
-    pub fn lost_busy(&mut self) -> bool {
+    pub(crate) fn lost_busy(&mut self) -> bool {
         self.busy -= 1;
         self.start_for_waiting()
     }
@@ -130,14 +130,14 @@ impl<W, E> Pool<W, E> {
     /// The version has new code or configuration, or is gone: no environment is kept any more. Requests in line are
     /// still served. Returns the idle environments, which must be destroyed.
     #[must_use]
-    pub fn close(&mut self) -> Vec<E> {
+    pub(crate) fn close(&mut self) -> Vec<E> {
         self.closed = true;
         self.idle.drain(..).map(|idle| idle.handle).collect()
     }
 
     /// Takes out every environment that has been idle for `limit` or longer.
     #[must_use]
-    pub fn expire(&mut self, now: Instant, limit: Duration) -> Vec<E> {
+    pub(crate) fn expire(&mut self, now: Instant, limit: Duration) -> Vec<E> {
         let mut expired = Vec::new();
         let mut kept = Vec::with_capacity(self.idle.len());
         for idle in self.idle.drain(..) {
@@ -152,26 +152,26 @@ impl<W, E> Pool<W, E> {
     }
 
     /// When the oldest idle environment became idle.
-    pub fn oldest_idle_since(&self) -> Option<Instant> {
+    pub(crate) fn oldest_idle_since(&self) -> Option<Instant> {
         self.idle.first().map(|idle| idle.since)
     }
 
     /// Takes out the environment that has been idle longest, to make room for another function.
     #[must_use]
-    pub fn evict_oldest(&mut self) -> Option<E> {
+    pub(crate) fn evict_oldest(&mut self) -> Option<E> {
         if self.idle.is_empty() { None } else { Some(self.idle.remove(0).handle) }
     }
 
     /// Takes out an idle environment that died by itself.
     #[must_use]
-    pub fn remove_idle(&mut self, is_it: impl Fn(&E) -> bool) -> Option<E> {
+    pub(crate) fn remove_idle(&mut self, is_it: impl Fn(&E) -> bool) -> Option<E> {
         let index = self.idle.iter().position(|idle| is_it(&idle.handle))?;
         Some(self.idle.remove(index).handle)
     }
 
     /// Takes everything out of the line, for shutdown.
     #[must_use]
-    pub fn dismiss_waiting(&mut self) -> Vec<W> {
+    pub(crate) fn dismiss_waiting(&mut self) -> Vec<W> {
         self.waiting.drain(..).collect()
     }
 
