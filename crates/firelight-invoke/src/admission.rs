@@ -66,7 +66,10 @@ impl Admission {
             Ceiling::Reserved(_) => Key::Reserved(account, function.clone()),
             Ceiling::Unreserved(_) => Key::Unreserved(account),
         };
-        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let count = in_flight.count_mut(&key);
         match ceiling {
             Ceiling::Reserved(limit) if *count >= limit => {
@@ -78,15 +81,24 @@ impl Admission {
             _ => {
                 *count += 1;
                 drop(in_flight);
-                Ok(Permit { admission: self.clone(), key })
+                Ok(Permit {
+                    admission: self.clone(),
+                    key,
+                })
             }
         }
     }
 
     /// Invocations in flight in an account, reserved and unreserved together.
     pub(crate) fn in_flight(&self, account: AccountId) -> u32 {
-        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-        let reserved = in_flight.reserved.iter().filter(|((owner, _), _)| *owner == account);
+        let in_flight = self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let reserved = in_flight
+            .reserved
+            .iter()
+            .filter(|((owner, _), _)| *owner == account);
         in_flight.unreserved.get(&account).copied().unwrap_or(0)
             + reserved.map(|(_, count)| count).sum::<u32>()
     }
@@ -101,9 +113,10 @@ enum Key {
 impl InFlight {
     fn count_mut(&mut self, key: &Key) -> &mut u32 {
         match key {
-            Key::Reserved(account, function) => {
-                self.reserved.entry((*account, function.clone())).or_default()
-            }
+            Key::Reserved(account, function) => self
+                .reserved
+                .entry((*account, function.clone()))
+                .or_default(),
             Key::Unreserved(account) => self.unreserved.entry(*account).or_default(),
         }
     }
@@ -134,8 +147,11 @@ pub(crate) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut in_flight =
-            self.admission.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self
+            .admission
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         in_flight.give_back(&self.key);
     }
 }

@@ -97,11 +97,16 @@ impl<D: SandboxDriver> DataPlane<D> {
         self.0.draining.store(true, Ordering::Release);
         for pool in self.0.all_pools() {
             let waiting = pool.lock().dismiss_waiting();
-            waiting.into_iter().for_each(|assignment| assignment.refuse(NotStarted::Draining));
+            waiting
+                .into_iter()
+                .for_each(|assignment| assignment.refuse(NotStarted::Draining));
             drop(pool.lock().close());
         }
         self.0.tasks.close();
-        if tokio::time::timeout(limit, self.0.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(limit, self.0.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("environments were still busy at the end of the drain");
         }
     }
@@ -113,7 +118,11 @@ impl<D: SandboxDriver> DataPlane<D> {
 
     /// Environments on this machine, over all pools.
     pub fn counts(&self) -> Counts {
-        let each = self.0.all_pools().into_iter().map(|pool| pool.lock().counts());
+        let each = self
+            .0
+            .all_pools()
+            .into_iter()
+            .map(|pool| pool.lock().counts());
         each.fold(Counts::default(), |sum, pool| sum + pool)
     }
 }
@@ -145,7 +154,14 @@ impl<D: SandboxDriver> Inner<D> {
             .inspect_err(|_| (self.ports.throttles)(&call.version))
             .map_err(NotStarted::Throttled)?;
         let (reply, answer) = oneshot::channel();
-        self.place(&pool, Assignment { call, reply, permit });
+        self.place(
+            &pool,
+            Assignment {
+                call,
+                reply,
+                permit,
+            },
+        );
         Ok(answer)
     }
 
@@ -176,7 +192,8 @@ impl<D: SandboxDriver> Inner<D> {
     /// Starts the task of one more environment, which the pool already counts as starting.
     pub(crate) fn start_environment(self: &Arc<Self>, pool: &Arc<VersionPool>) {
         let (inner, pool) = (Arc::clone(self), Arc::clone(pool));
-        self.tasks.spawn(crate::keeper::keep_environment(inner, pool));
+        self.tasks
+            .spawn(crate::keeper::keep_environment(inner, pool));
     }
 
     /// Retires the environment that has been idle longest on this machine, to make room. `false` if none is idle.
@@ -207,8 +224,11 @@ impl<D: SandboxDriver> Inner<D> {
             let key = pool.version.key();
             let current = self.ports.versions.find(&key).is_some();
             let mut state = pool.lock();
-            let retired =
-                if current { state.expire(now, self.settings.idle_limit) } else { state.close() };
+            let retired = if current {
+                state.expire(now, self.settings.idle_limit)
+            } else {
+                state.close()
+            };
             let gone = state.is_empty();
             drop(state);
             // Dropping its handle retires an environment.
@@ -222,14 +242,21 @@ impl<D: SandboxDriver> Inner<D> {
     fn remove_if_empty(&self, key: &VersionKey) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         // Only the map and this function hold it: nobody is about to put a request in.
-        if pools.get(key).is_some_and(|pool| Arc::strong_count(pool) == 1 && pool.lock().is_empty())
+        if pools
+            .get(key)
+            .is_some_and(|pool| Arc::strong_count(pool) == 1 && pool.lock().is_empty())
         {
             pools.remove(key);
         }
     }
 
     fn all_pools(&self) -> Vec<Arc<VersionPool>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 }
 
@@ -238,7 +265,10 @@ impl EnvironmentHandle {
     fn assign(self, assignment: Assignment) -> Result<(), Assignment> {
         let inbox = self.inbox.clone();
         inbox
-            .try_send(Assigned { assignment, handle: self })
+            .try_send(Assigned {
+                assignment,
+                handle: self,
+            })
             .map_err(|error| error.into_inner().assignment)
     }
 }

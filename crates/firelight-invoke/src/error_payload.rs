@@ -32,8 +32,11 @@ impl PlatformError {
 
     /// The runtime's process ended in the middle of an invocation.
     pub(crate) fn runtime_exited(request_id: &str, exit: Exit) -> Self {
-        let error_type =
-            if exit == Exit::OutOfMemory { "Runtime.OutOfMemory" } else { "Runtime.ExitError" };
+        let error_type = if exit == Exit::OutOfMemory {
+            "Runtime.OutOfMemory"
+        } else {
+            "Runtime.ExitError"
+        };
         Self {
             error_type: error_type.into(),
             message: format!("RequestId: {request_id} Error: {}", exit_reason(exit)),
@@ -98,7 +101,9 @@ fn exit_reason(exit: Exit) -> String {
     match exit {
         Exit::Code(0) => "Runtime exited without providing a reason".into(),
         Exit::Code(code) => format!("Runtime exited with error: exit status {code}"),
-        Exit::Signal(signal) => format!("Runtime exited with error: signal: {}", signal_name(signal)),
+        Exit::Signal(signal) => {
+            format!("Runtime exited with error: signal: {}", signal_name(signal))
+        }
         Exit::OutOfMemory => "Runtime exited with error: signal: killed".into(),
         Exit::SandboxLost => "Runtime exited with error: sandbox lost".into(),
     }
@@ -169,7 +174,10 @@ mod tests {
         let error = PlatformError::runtime_exited("r1", Exit::OutOfMemory);
 
         assert_eq!(error.error_type, "Runtime.OutOfMemory");
-        assert_eq!(error.message, "RequestId: r1 Error: Runtime exited with error: signal: killed");
+        assert_eq!(
+            error.message,
+            "RequestId: r1 Error: Runtime exited with error: signal: killed"
+        );
     }
 
     #[test]

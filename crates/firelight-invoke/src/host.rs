@@ -42,7 +42,11 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(budget: Budget) -> Self {
-        Self { budget, held: Arc::default(), given_back: Arc::default() }
+        Self {
+            budget,
+            held: Arc::default(),
+            given_back: Arc::default(),
+        }
     }
 
     pub(crate) fn budget(&self) -> Budget {
@@ -51,7 +55,10 @@ impl Host {
 
     /// Memory promised to living environments.
     pub(crate) fn held_memory_mb(&self) -> u64 {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).memory_mb
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .memory_mb
     }
 
     /// Takes the share of one environment.
@@ -69,7 +76,10 @@ impl Host {
         held.memory_mb += memory_mb;
         held.environments += 1;
         drop(held);
-        Ok(Share { host: self.clone(), memory_mb })
+        Ok(Share {
+            host: self.clone(),
+            memory_mb,
+        })
     }
 
     /// Waits for the next share that comes back after this call.
@@ -87,7 +97,11 @@ pub(crate) struct Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut held = self.host.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .host
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         held.memory_mb -= self.memory_mb;
         held.environments -= 1;
         drop(held);
@@ -102,7 +116,10 @@ mod tests {
 
     #[test]
     fn share_comes_back_when_it_is_dropped() {
-        let host = Host::new(Budget { memory_mb: 256, environments: 10 });
+        let host = Host::new(Budget {
+            memory_mb: 256,
+            environments: 10,
+        });
         let first = host.take(128).unwrap();
         let second = host.take(128).unwrap();
         assert_eq!(host.take(128).unwrap_err(), Refusal::Spent);
@@ -115,14 +132,20 @@ mod tests {
 
     #[test]
     fn more_than_the_whole_budget_is_refused_for_ever() {
-        let host = Host::new(Budget { memory_mb: 256, environments: 10 });
+        let host = Host::new(Budget {
+            memory_mb: 256,
+            environments: 10,
+        });
 
         assert_eq!(host.take(512).unwrap_err(), Refusal::NeverEnough);
     }
 
     #[test]
     fn environments_are_counted_beside_memory() {
-        let host = Host::new(Budget { memory_mb: 1024, environments: 1 });
+        let host = Host::new(Budget {
+            memory_mb: 1024,
+            environments: 1,
+        });
         let _share = host.take(128).unwrap();
 
         assert_eq!(host.take(128).unwrap_err(), Refusal::Spent);

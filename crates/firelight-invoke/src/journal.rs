@@ -16,8 +16,8 @@ use bytes::Bytes;
 use firelight_model::{ApplicationLogLevel, LogForm, SystemLogLevel, WallTime};
 
 use crate::clock::iso;
-use crate::ports::{LogRecord, LogSink, LogStream};
 use crate::platform_event::{PlatformEvent, SystemLevel};
+use crate::ports::{LogRecord, LogSink, LogStream};
 
 /// How much of an invocation's log an answer can carry.
 const TAIL_BYTES: usize = 4096;
@@ -31,7 +31,12 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new(stream: Arc<LogStream>, form: LogForm, sink: LogSink) -> Self {
-        Self { stream, form, sink, tail: None }
+        Self {
+            stream,
+            form,
+            sink,
+            tail: None,
+        }
     }
 
     pub(crate) fn stream_name(&self) -> &str {
@@ -88,7 +93,11 @@ impl Journal {
                 tail.drain(..excess);
             }
         }
-        (self.sink)(LogRecord { stream: Arc::clone(&self.stream), time: now, message });
+        (self.sink)(LogRecord {
+            stream: Arc::clone(&self.stream),
+            time: now,
+            message,
+        });
     }
 }
 
@@ -106,8 +115,13 @@ fn passes(line: &[u8], lowest: ApplicationLogLevel) -> bool {
     if line.first() != Some(&b'{') {
         return true;
     }
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(line) else { return true };
-    let level = fields.get("level").and_then(|level| level.as_str()).and_then(level_named);
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(line) else {
+        return true;
+    };
+    let level = fields
+        .get("level")
+        .and_then(|level| level.as_str())
+        .and_then(level_named);
     level.unwrap_or(ApplicationLogLevel::Info) >= lowest
 }
 

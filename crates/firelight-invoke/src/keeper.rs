@@ -18,7 +18,10 @@ use crate::host::{Refusal, Share};
 use crate::pool::Freed;
 
 /// Runs an environment of `pool`, which counts it as starting.
-pub(crate) async fn keep_environment<D: SandboxDriver>(inner: Arc<Inner<D>>, pool: Arc<VersionPool>) {
+pub(crate) async fn keep_environment<D: SandboxDriver>(
+    inner: Arc<Inner<D>>,
+    pool: Arc<VersionPool>,
+) {
     let (environment, share) = match make(&inner, &pool).await {
         Ok(made) => made,
         Err(reason) => {
@@ -75,7 +78,10 @@ async fn room<D: SandboxDriver>(inner: &Inner<D>, memory_mb: u32) -> Result<Shar
     };
     let budget = inner.host.budget();
     let reason = match refusal {
-        Refusal::NeverEnough => format!("{memory_mb} MB are more than the host's {} MB", budget.memory_mb),
+        Refusal::NeverEnough => format!(
+            "{memory_mb} MB are more than the host's {} MB",
+            budget.memory_mb
+        ),
         Refusal::Spent => format!("all of the host's {} MB are in use", budget.memory_mb),
     };
     Err(NotStarted::NoCapacity { reason })
@@ -88,7 +94,9 @@ async fn serve<D: SandboxDriver>(
     mut environment: Environment<D>,
 ) -> Environment<D> {
     let (inbox, mut assigned) = mpsc::channel(1);
-    let mut freed = pool.lock().started(EnvironmentHandle { inbox }, Instant::now());
+    let mut freed = pool
+        .lock()
+        .started(EnvironmentHandle { inbox }, Instant::now());
     loop {
         let next = match freed {
             Freed::Assign(assignment, handle) => Assigned { assignment, handle },
@@ -108,7 +116,11 @@ async fn serve<D: SandboxDriver>(
             inner.place(pool, assignment);
             return environment;
         }
-        let Assignment { call, reply, permit } = assignment;
+        let Assignment {
+            call,
+            reply,
+            permit,
+        } = assignment;
         let mut returned = None;
         let meter = environment
             .invoke(call, reply, |kept| {

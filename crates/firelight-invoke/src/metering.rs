@@ -33,12 +33,16 @@ impl InvocationMeter {
 
 /// Rounds up to whole milliseconds, and to one at least.
 pub(crate) fn billed_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000))
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 /// Memory as REPORT shows it: whole MB, never above what is configured.
 pub(crate) fn used_mb(peak_bytes: u64, memory_size_mb: u32) -> u32 {
-    u32::try_from(peak_bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX).min(memory_size_mb)
+    u32::try_from(peak_bytes.div_ceil(1024 * 1024))
+        .unwrap_or(u32::MAX)
+        .min(memory_size_mb)
 }
 
 #[cfg(test)]

@@ -81,15 +81,27 @@ pub(crate) enum PlatformEvent {
         instance_id: String,
         instance_max_memory: u64,
     },
-    InitRuntimeDone { phase: InitPhase, initialization_type: &'static str, status: Status },
+    InitRuntimeDone {
+        phase: InitPhase,
+        initialization_type: &'static str,
+        status: Status,
+    },
     InitReport {
         phase: InitPhase,
         initialization_type: &'static str,
         status: Status,
         duration: Duration,
     },
-    Start { request_id: String, version: String },
-    RuntimeDone { request_id: String, status: Status, duration: Duration, produced_bytes: u64 },
+    Start {
+        request_id: String,
+        version: String,
+    },
+    RuntimeDone {
+        request_id: String,
+        status: Status,
+        duration: Duration,
+        produced_bytes: u64,
+    },
     Report {
         request_id: String,
         status: Status,
@@ -97,8 +109,16 @@ pub(crate) enum PlatformEvent {
         /// The trace header, when the invocation was sampled for tracing.
         trace: Option<SampledTrace>,
     },
-    Extension { name: String, state: String, events: Vec<String>, error_type: Option<String> },
-    TelemetrySubscription { name: String, types: Vec<String> },
+    Extension {
+        name: String,
+        state: String,
+        events: Vec<String>,
+        error_type: Option<String>,
+    },
+    TelemetrySubscription {
+        name: String,
+        types: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,12 +138,17 @@ impl SampledTrace {
     /// Reads a trace header; `None` when the invocation is not sampled.
     pub(crate) fn from_header(header: &str) -> Option<Self> {
         let field = |name: &str| {
-            header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+            header
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
         };
         if field("Sampled") != Some("1") {
             return None;
         }
-        Some(Self { trace_id: field("Root")?.to_owned(), segment_id: field("Parent")?.to_owned() })
+        Some(Self {
+            trace_id: field("Root")?.to_owned(),
+            segment_id: field("Parent")?.to_owned(),
+        })
     }
 }
 
@@ -139,23 +164,41 @@ impl PlatformEvent {
     /// The line in the log of a function with the text format, without the line end.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
-            Self::InitStart { runtime_version: Some(runtime), phase: InitPhase::Init, .. } => Some(format!(
+            Self::InitStart {
+                runtime_version: Some(runtime),
+                phase: InitPhase::Init,
+                ..
+            } => Some(format!(
                 "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
                 runtime.name, runtime.arn
             )),
-            Self::InitReport { phase, status, duration, .. } if !status.is_success() => {
-                Some(init_report_text(*phase, status, *duration))
-            }
-            Self::Start { request_id, version } => {
-                Some(format!("START RequestId: {request_id} Version: {version}"))
-            }
+            Self::InitReport {
+                phase,
+                status,
+                duration,
+                ..
+            } if !status.is_success() => Some(init_report_text(*phase, status, *duration)),
+            Self::Start {
+                request_id,
+                version,
+            } => Some(format!("START RequestId: {request_id} Version: {version}")),
             Self::RuntimeDone { request_id, .. } => Some(format!("END RequestId: {request_id}")),
-            Self::Report { request_id, status, metrics, trace } => {
-                Some(report_text(request_id, status, metrics, trace.as_ref()))
-            }
-            Self::Extension { name, state, events, error_type } => {
-                let mut line =
-                    format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]", events.join(", "));
+            Self::Report {
+                request_id,
+                status,
+                metrics,
+                trace,
+            } => Some(report_text(request_id, status, metrics, trace.as_ref())),
+            Self::Extension {
+                name,
+                state,
+                events,
+                error_type,
+            } => {
+                let mut line = format!(
+                    "EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]",
+                    events.join(", ")
+                );
                 if let Some(error_type) = error_type {
                     line.push_str(&format!("\tError Type: {error_type}"));
                 }
@@ -163,7 +206,11 @@ impl PlatformEvent {
             }
             Self::TelemetrySubscription { name, types } => Some(format!(
                 "TELEMETRY\tName: {name}\tState: Subscribed\tTypes: [{}]",
-                types.iter().map(|kind| capitalised(kind)).collect::<Vec<_>>().join(", ")
+                types
+                    .iter()
+                    .map(|kind| capitalised(kind))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             )),
             Self::InitStart { .. } | Self::InitRuntimeDone { .. } | Self::InitReport { .. } => None,
         }
@@ -190,14 +237,25 @@ impl PlatformEvent {
     /// The level AWS gives each event; at the default INFO a warm success shows only `start` and `report`.
     pub(crate) fn level(&self) -> SystemLevel {
         match self {
-            Self::InitStart { runtime_version, .. } if runtime_version.is_none() => SystemLevel::Debug,
+            Self::InitStart {
+                runtime_version, ..
+            } if runtime_version.is_none() => SystemLevel::Debug,
             Self::InitRuntimeDone { status, .. } | Self::RuntimeDone { status, .. } => {
-                if status.is_success() { SystemLevel::Debug } else { SystemLevel::Warn }
+                if status.is_success() {
+                    SystemLevel::Debug
+                } else {
+                    SystemLevel::Warn
+                }
             }
-            Self::InitReport { status, .. } | Self::Report { status, .. } if !status.is_success() => {
+            Self::InitReport { status, .. } | Self::Report { status, .. }
+                if !status.is_success() =>
+            {
                 SystemLevel::Warn
             }
-            Self::InitReport { initialization_type: "on-demand", .. } => SystemLevel::Debug,
+            Self::InitReport {
+                initialization_type: "on-demand",
+                ..
+            } => SystemLevel::Debug,
             _ => SystemLevel::Info,
         }
     }
@@ -227,11 +285,21 @@ impl PlatformEvent {
                 }
                 Value::Object(record)
             }
-            Self::InitRuntimeDone { phase, initialization_type, status } => {
-                let record = json!({"initializationType": initialization_type, "phase": phase.name()});
+            Self::InitRuntimeDone {
+                phase,
+                initialization_type,
+                status,
+            } => {
+                let record =
+                    json!({"initializationType": initialization_type, "phase": phase.name()});
                 with_status(record, status)
             }
-            Self::InitReport { phase, initialization_type, status, duration } => {
+            Self::InitReport {
+                phase,
+                initialization_type,
+                status,
+                duration,
+            } => {
                 let record = json!({
                     "initializationType": initialization_type,
                     "phase": phase.name(),
@@ -239,16 +307,35 @@ impl PlatformEvent {
                 });
                 with_status(record, status)
             }
-            Self::Start { request_id, version } => json!({"requestId": request_id, "version": version}),
-            Self::RuntimeDone { request_id, status, duration, produced_bytes } => {
+            Self::Start {
+                request_id,
+                version,
+            } => json!({"requestId": request_id, "version": version}),
+            Self::RuntimeDone {
+                request_id,
+                status,
+                duration,
+                produced_bytes,
+            } => {
                 let metrics =
                     json!({"durationMs": milliseconds(*duration), "producedBytes": produced_bytes});
                 with_status(json!({"requestId": request_id, "metrics": metrics}), status)
             }
-            Self::Report { request_id, status, metrics, .. } => {
-                with_status(json!({"requestId": request_id, "metrics": metrics_json(metrics)}), status)
-            }
-            Self::Extension { name, state, events, error_type } => {
+            Self::Report {
+                request_id,
+                status,
+                metrics,
+                ..
+            } => with_status(
+                json!({"requestId": request_id, "metrics": metrics_json(metrics)}),
+                status,
+            ),
+            Self::Extension {
+                name,
+                state,
+                events,
+                error_type,
+            } => {
                 let mut record = object(json!({"name": name, "state": state, "events": events}));
                 if let Some(error_type) = error_type {
                     record.insert("errorType".into(), json!(error_type));
@@ -355,7 +442,9 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
 
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 #[cfg(test)]
@@ -370,7 +459,12 @@ mod tests {
             max_memory_used_mb: 36,
             init,
         };
-        PlatformEvent::Report { request_id: "r1".into(), status, metrics, trace: None }
+        PlatformEvent::Report {
+            request_id: "r1".into(),
+            status,
+            metrics,
+            trace: None,
+        }
     }
 
     #[test]
@@ -389,7 +483,12 @@ mod tests {
         let crash = report(Status::Failure(Some("Runtime.ExitError".into())), None);
         let timeout = report(Status::Timeout, None);
 
-        assert!(crash.text().unwrap().ends_with("MB\tStatus: error\tError Type: Runtime.ExitError"));
+        assert!(
+            crash
+                .text()
+                .unwrap()
+                .ends_with("MB\tStatus: error\tError Type: Runtime.ExitError")
+        );
         assert!(timeout.text().unwrap().ends_with("MB\tStatus: timeout"));
     }
 
@@ -408,7 +507,9 @@ mod tests {
             "INIT_REPORT Init Duration: 9999.79 ms\tPhase: init\tStatus: timeout"
         );
         assert_eq!(
-            init(Status::Error(Some("Runtime.UserCodeSyntaxError".into()))).text().unwrap(),
+            init(Status::Error(Some("Runtime.UserCodeSyntaxError".into())))
+                .text()
+                .unwrap(),
             "INIT_REPORT Init Duration: 9999.79 ms\tPhase: init\tStatus: error\tError Type: Runtime.UserCodeSyntaxError"
         );
     }
@@ -421,7 +522,10 @@ mod tests {
             duration: Duration::ZERO,
             produced_bytes: 2,
         };
-        let start = PlatformEvent::Start { request_id: "r1".into(), version: "1".into() };
+        let start = PlatformEvent::Start {
+            request_id: "r1".into(),
+            version: "1".into(),
+        };
 
         assert_eq!(done.level(), SystemLevel::Debug);
         assert_eq!(start.level(), SystemLevel::Info);

@@ -111,7 +111,11 @@ impl<W, E> Pool<W, E> {
     /// An environment could not be made. Answers the request in line that nothing is under way for any more.
     pub(crate) fn start_failed(&mut self) -> Option<W> {
         self.starting -= 1;
-        if self.starting < self.waiting.len() { self.waiting.pop_front() } else { None }
+        if self.starting < self.waiting.len() {
+            self.waiting.pop_front()
+        } else {
+            None
+        }
     }
 
     /// A busy environment finished its invocation and can take another.
@@ -159,7 +163,11 @@ impl<W, E> Pool<W, E> {
     /// Takes out the environment that has been idle longest, to make room for another function.
     #[must_use]
     pub(crate) fn evict_oldest(&mut self) -> Option<E> {
-        if self.idle.is_empty() { None } else { Some(self.idle.remove(0).handle) }
+        if self.idle.is_empty() {
+            None
+        } else {
+            Some(self.idle.remove(0).handle)
+        }
     }
 
     /// Takes out an idle environment that died by itself.
@@ -231,7 +239,13 @@ mod tests {
 
         assert_eq!(pool.request("a"), Requested::StartOne);
         assert_eq!(pool.started(1, Instant::now()), Freed::Assign("a", 1));
-        assert_eq!(pool.counts(), Counts { busy: 1, ..Counts::default() });
+        assert_eq!(
+            pool.counts(),
+            Counts {
+                busy: 1,
+                ..Counts::default()
+            }
+        );
     }
 
     #[test]
@@ -315,7 +329,10 @@ mod tests {
         let _ = pool.started(1, t0);
         let _ = pool.finished(1, t0);
 
-        assert_eq!(pool.expire(t0 + Duration::from_millis(299_999), limit), Vec::<u32>::new());
+        assert_eq!(
+            pool.expire(t0 + Duration::from_millis(299_999), limit),
+            Vec::<u32>::new()
+        );
         assert_eq!(pool.expire(t0 + limit, limit), vec![1]);
     }
 }

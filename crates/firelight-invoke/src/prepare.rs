@@ -1,12 +1,12 @@
 //! Preparing an environment: its packages on disk, its programs and its sandbox specification.
-use std::sync::Arc;
-use firelight_model::FunctionVersion;
-use firelight_sandbox::{LaunchError, SandboxSpec};
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::ports::Ports;
 use crate::program::Program;
 use crate::settings::Settings;
+use firelight_model::FunctionVersion;
+use firelight_sandbox::{LaunchError, SandboxSpec};
+use std::sync::Arc;
 
 pub(crate) struct Blueprint {
     pub(crate) version: Arc<FunctionVersion>,
@@ -26,7 +26,12 @@ pub(crate) enum MakeError {
 }
 
 impl Preparer {
-    pub(crate) async fn prepare<D>(&self, version: &Arc<FunctionVersion>, ports: &Ports<D>, settings: &Settings) -> Result<Blueprint, MakeError> {
+    pub(crate) async fn prepare<D>(
+        &self,
+        version: &Arc<FunctionVersion>,
+        ports: &Ports<D>,
+        settings: &Settings,
+    ) -> Result<Blueprint, MakeError> {
         let _ = (version, ports, settings);
         Err(MakeError::Launch(LaunchError::LauncherGone))
     }

@@ -31,6 +31,10 @@ pub struct Settings {
 impl Settings {
     /// The CPU of a function after init, in thousandths: 1,769 MB are one CPU (lambda-facts §7).
     pub(crate) fn milli_cpus(&self, memory_mb: u32) -> u32 {
-        if self.unlimited_cpu { self.init_milli_cpus } else { (memory_mb * 1000).div_ceil(1769).max(50) }
+        if self.unlimited_cpu {
+            self.init_milli_cpus
+        } else {
+            (memory_mb * 1000).div_ceil(1769).max(50)
+        }
     }
 }

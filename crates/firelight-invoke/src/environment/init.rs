@@ -31,9 +31,14 @@ pub(super) enum InitFailure {
     Reported(ErrorReport),
     Exited(Role, Exit),
     /// The program cannot be executed.
-    NotExecutable { role: Role, cause: String },
+    NotExecutable {
+        role: Role,
+        cause: String,
+    },
     /// An extension said what was wrong.
-    Extension { error_type: String },
+    Extension {
+        error_type: String,
+    },
     SandboxLost,
 }
 
@@ -53,12 +58,14 @@ impl InitFailure {
             Self::Exited(Role::Extension(_), exit) => {
                 PlatformError::extension("Extension.Crash", request_id, &extension_exit(*exit))
             }
-            Self::NotExecutable { role: Role::Runtime, cause } => {
-                PlatformError::invalid_entrypoint(request_id, cause)
-            }
-            Self::NotExecutable { role: Role::Extension(_), cause } => {
-                PlatformError::extension("Extension.LaunchError", request_id, cause)
-            }
+            Self::NotExecutable {
+                role: Role::Runtime,
+                cause,
+            } => PlatformError::invalid_entrypoint(request_id, cause),
+            Self::NotExecutable {
+                role: Role::Extension(_),
+                cause,
+            } => PlatformError::extension("Extension.LaunchError", request_id, cause),
             Self::Extension { error_type } => {
                 PlatformError::extension(error_type, request_id, "exit code 0")
             }
@@ -91,8 +98,9 @@ impl<D: SandboxDriver> Environment<D> {
         }
         let began = Instant::now();
         self.announce_init(phase);
-        let result =
-            timeout_at(deadline, self.bring_up()).await.unwrap_or(Err(InitFailure::TimedOut));
+        let result = timeout_at(deadline, self.bring_up())
+            .await
+            .unwrap_or(Err(InitFailure::TimedOut));
         let duration = began.elapsed();
         self.collect_all();
         self.report_init(phase, &result, duration);
@@ -121,11 +129,16 @@ impl<D: SandboxDriver> Environment<D> {
         }
         while unregistered > 0 {
             let event = self.next_init_event().await?;
-            if let SessionEvent::ExtensionRegistered { kind: ExtensionKind::External, .. } = event {
+            if let SessionEvent::ExtensionRegistered {
+                kind: ExtensionKind::External,
+                ..
+            } = event
+            {
                 unregistered -= 1;
             }
         }
-        self.start(Role::Runtime, self.program.runtime.clone()).await?;
+        self.start(Role::Runtime, self.program.runtime.clone())
+            .await?;
         while !matches!(self.next_init_event().await?, SessionEvent::Idle) {}
         Ok(())
     }
@@ -135,7 +148,10 @@ impl<D: SandboxDriver> Environment<D> {
         role: Role,
         spec: firelight_sandbox::ProcessSpec,
     ) -> Result<(), InitFailure> {
-        let started = self.processes.start(&self.sandbox, role.clone(), spec).await;
+        let started = self
+            .processes
+            .start(&self.sandbox, role.clone(), spec)
+            .await;
         started.map_err(|error| match error {
             StartError::Spawn(SpawnError::Exec { program, source }) => {
                 InitFailure::NotExecutable { role, cause: format!("fork/exec {program}: {source}") }
@@ -150,11 +166,15 @@ impl<D: SandboxDriver> Environment<D> {
     /// Waits for the next event that init waits for; everything that ends it is an error.
     async fn next_init_event(&mut self) -> Result<SessionEvent, InitFailure> {
         match self.happening().await {
-            Happening::Session(SessionEvent::InitError(report)) => Err(InitFailure::Reported(report)),
+            Happening::Session(SessionEvent::InitError(report)) => {
+                Err(InitFailure::Reported(report))
+            }
             Happening::Session(
                 SessionEvent::ExtensionInitError { error_type, .. }
                 | SessionEvent::ExtensionExitError { error_type, .. },
-            ) => Err(InitFailure::Extension { error_type: error_type.to_string() }),
+            ) => Err(InitFailure::Extension {
+                error_type: error_type.to_string(),
+            }),
             Happening::Session(event) => {
                 self.note_extension(&event);
                 Ok(event)
@@ -188,16 +208,22 @@ impl<D: SandboxDriver> Environment<D> {
                 PlatformEvent::Extension {
                     name: name.clone(),
                     state: "Registered".into(),
-                    events: events.iter().map(|event| event.as_str().to_owned()).collect(),
+                    events: events
+                        .iter()
+                        .map(|event| event.as_str().to_owned())
+                        .collect(),
                     error_type: None,
                 }
             }
-            SessionEvent::TelemetrySubscribed { name, categories, .. } => {
-                PlatformEvent::TelemetrySubscription {
-                    name: name.clone(),
-                    types: categories.iter().map(|category| category.as_str().to_owned()).collect(),
-                }
-            }
+            SessionEvent::TelemetrySubscribed {
+                name, categories, ..
+            } => PlatformEvent::TelemetrySubscription {
+                name: name.clone(),
+                types: categories
+                    .iter()
+                    .map(|category| category.as_str().to_owned())
+                    .collect(),
+            },
             _ => return,
         };
         self.platform(&platform_event);
@@ -223,12 +249,20 @@ impl<D: SandboxDriver> Environment<D> {
         duration: Duration,
     ) {
         let initialization_type = self.program.initialization_type;
-        let status = result.as_ref().err().map_or(Status::Success, InitFailure::status);
+        let status = result
+            .as_ref()
+            .err()
+            .map_or(Status::Success, InitFailure::status);
         self.platform(&PlatformEvent::InitRuntimeDone {
             phase,
             initialization_type,
             status: status.clone(),
         });
-        self.platform(&PlatformEvent::InitReport { phase, initialization_type, status, duration });
+        self.platform(&PlatformEvent::InitReport {
+            phase,
+            initialization_type,
+            status,
+            duration,
+        });
     }
 }

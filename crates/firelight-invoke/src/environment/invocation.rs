@@ -42,13 +42,23 @@ struct Ending {
 impl Ending {
     fn success(payload: Bytes) -> Self {
         let (result, status) = (FunctionResult::Success(payload), Status::Success);
-        Self { result, status, reset: None, log_text: None }
+        Self {
+            result,
+            status,
+            reset: None,
+            log_text: None,
+        }
     }
 
     /// The function answered with an error, and its processes go on.
     fn function_error(payload: Bytes, error_type: Option<String>) -> Self {
         let (result, status) = (FunctionResult::Error(payload), Status::Error(error_type));
-        Self { result, status, reset: None, log_text: None }
+        Self {
+            result,
+            status,
+            reset: None,
+            log_text: None,
+        }
     }
 
     fn refused_response(error: &PlatformError) -> Self {
@@ -97,7 +107,10 @@ impl<D: SandboxDriver> Environment<D> {
         }
         self.thaw().await;
         let version = self.version.version.to_string();
-        self.platform(&PlatformEvent::Start { request_id: request_id.clone(), version });
+        self.platform(&PlatformEvent::Start {
+            request_id: request_id.clone(),
+            version,
+        });
 
         let ending = self.run(&call, &request_id, began).await;
         let duration = began.elapsed();
@@ -131,7 +144,8 @@ impl<D: SandboxDriver> Environment<D> {
                 return Ending::crashed(&PlatformError::sandbox_failed(request_id, "busy"));
             }
         };
-        match tokio::time::timeout_at(deadline, self.wait_for_answer(&mut invocation, request_id)).await
+        match tokio::time::timeout_at(deadline, self.wait_for_answer(&mut invocation, request_id))
+            .await
         {
             Ok(ending) => ending,
             Err(_) => self.timed_out(request_id, limit),
@@ -213,7 +227,10 @@ impl<D: SandboxDriver> Environment<D> {
             }
             Answer::InvalidResponseMode => {
                 // Answered with an empty payload (lambda-facts §5.3).
-                Ending::function_error(Bytes::new(), Some("Runtime.InvalidResponseModeHeader".into()))
+                Ending::function_error(
+                    Bytes::new(),
+                    Some("Runtime.InvalidResponseModeHeader".into()),
+                )
             }
         }
     }
@@ -222,8 +239,10 @@ impl<D: SandboxDriver> Environment<D> {
         self.session.abort_invocation(request_id);
         let error = PlatformError::timed_out(request_id, limit);
         let now = iso(self.clock.now());
-        let text =
-            format!("{now} {request_id} Task timed out after {:.2} seconds\n", limit.as_secs_f64());
+        let text = format!(
+            "{now} {request_id} Task timed out after {:.2} seconds\n",
+            limit.as_secs_f64()
+        );
         Ending::timed_out(&error, text)
     }
 
@@ -304,10 +323,7 @@ fn answer(reply: oneshot::Sender<Outcome>, result: FunctionResult, log_tail: Opt
 }
 
 /// A buffered invocation of a runtime that streams: its parts are joined up to the limit.
-async fn buffer_stream(
-    mut body: firelight_runtime_api::StreamedBody,
-    request_id: &str,
-) -> Ending {
+async fn buffer_stream(mut body: firelight_runtime_api::StreamedBody, request_id: &str) -> Ending {
     let mut payload = Vec::new();
     while let Some(part) = body.next().await {
         match part {

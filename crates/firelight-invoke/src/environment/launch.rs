@@ -14,16 +14,25 @@ pub(super) fn serve_session<S: Sandbox>(
     version: &FunctionVersion,
     program: &Program,
 ) -> Result<(Session, SessionEvents), LaunchError> {
-    let listener = sandbox.take_listener().ok_or_else(|| LaunchError::InvalidSpec {
-        reason: "the sandbox came without a listener".into(),
-    })?;
+    let listener = sandbox
+        .take_listener()
+        .ok_or_else(|| LaunchError::InvalidSpec {
+            reason: "the sandbox came without a listener".into(),
+        })?;
     let config = SessionConfig {
         function_name: version.arn.name.to_string(),
         function_version: version.version.to_string(),
-        handler: version.zip().map(|zip| zip.handler.to_string()).unwrap_or_default(),
+        handler: version
+            .zip()
+            .map(|zip| zip.handler.to_string())
+            .unwrap_or_default(),
         account_id: version.account().to_string(),
         initialization_type: firelight_runtime_api::InitializationType::OnDemand,
-        external_extensions: program.extensions.iter().map(|(name, _)| name.clone()).collect(),
+        external_extensions: program
+            .extensions
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
         max_concurrency: 1,
         limits: firelight_runtime_api::Limits::default(),
     };

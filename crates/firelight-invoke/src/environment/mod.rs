@@ -79,7 +79,14 @@ pub(crate) struct Environment<D: SandboxDriver> {
 impl<D: SandboxDriver> Environment<D> {
     /// Makes the sandbox and its session. No process runs yet.
     pub(crate) async fn launch(driver: &D, blueprint: Blueprint) -> Result<Self, LaunchError> {
-        let Blueprint { version, program, journal, spec, clock, settings } = blueprint;
+        let Blueprint {
+            version,
+            program,
+            journal,
+            spec,
+            clock,
+            settings,
+        } = blueprint;
         let mut sandbox = driver.launch(spec).await?;
         let (session, events) = launch::serve_session(&mut sandbox, &version, &program)?;
         Ok(Self {
@@ -106,6 +113,17 @@ impl<D: SandboxDriver> Environment<D> {
         let deadline = Instant::now() + self.settings.init_timeout;
         if let Ok(duration) = self.init(InitPhase::Init, deadline).await {
             self.unreported_init = Some(duration);
+        }
+        self.limit_cpu().await;
+    }
+
+    /// Takes the extra CPU of init away again.
+    async fn limit_cpu(&mut self) {
+        let share = self.settings.milli_cpus(self.version.memory.mb());
+        if share != self.settings.init_milli_cpus
+            && let Err(error) = self.sandbox.set_cpu(share).await
+        {
+            tracing::warn!(function = %self.version.arn, %error, "the CPU share could not be set");
         }
     }
 
@@ -169,14 +187,16 @@ impl<D: SandboxDriver> Environment<D> {
     fn collect_lines(&mut self) {
         let now = self.clock.now();
         let journal = &mut self.journal;
-        self.processes.drain(|line| journal.function_line(line, now));
+        self.processes
+            .drain(|line| journal.function_line(line, now));
     }
 
     /// Moves everything in the pipes to the journal, unfinished lines too.
     fn collect_all(&mut self) {
         let now = self.clock.now();
         let journal = &mut self.journal;
-        self.processes.drain_all(|line| journal.function_line(line, now));
+        self.processes
+            .drain_all(|line| journal.function_line(line, now));
     }
 
     fn platform(&mut self, event: &PlatformEvent) {

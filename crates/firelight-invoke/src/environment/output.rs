@@ -32,7 +32,10 @@ impl Output {
     /// Takes the read end of a pipe.
     pub(crate) fn new(pipe: Option<OwnedFd>) -> io::Result<Self> {
         let pipe = pipe.map(Receiver::from_owned_fd).transpose()?;
-        Ok(Self { pipe, partial: Vec::new() })
+        Ok(Self {
+            pipe,
+            partial: Vec::new(),
+        })
     }
 
     /// Waits until something can be read; never returns once the pipe is closed. Cancel-safe.
@@ -70,7 +73,9 @@ impl Output {
     /// Reads from the descriptor itself, because tokio's view of readiness may lag behind what was written; then
     /// through tokio, which notices that the pipe is empty and will wake us for more.
     fn read_some(&mut self) -> Result<usize, Errno> {
-        let Some(pipe) = &self.pipe else { return Err(Errno::AGAIN) };
+        let Some(pipe) = &self.pipe else {
+            return Err(Errno::AGAIN);
+        };
         self.partial.reserve(CHUNK);
         match rustix::io::read(pipe, spare_capacity(&mut self.partial)) {
             Err(Errno::AGAIN) => pipe
@@ -154,7 +159,10 @@ mod tests {
 
         take_lines(&mut buffer, &mut lines);
 
-        assert_eq!(lines.iter().map(Bytes::len).collect::<Vec<_>>(), [LONGEST_LINE, 3]);
+        assert_eq!(
+            lines.iter().map(Bytes::len).collect::<Vec<_>>(),
+            [LONGEST_LINE, 3]
+        );
     }
 
     #[tokio::test]

@@ -50,7 +50,9 @@ pub(crate) enum StartError {
 
 impl<P: SandboxProcess> Processes<P> {
     pub(crate) fn new() -> Self {
-        Self { running: Vec::new() }
+        Self {
+            running: Vec::new(),
+        }
     }
 
     /// Starts a program in the sandbox.
@@ -63,7 +65,12 @@ impl<P: SandboxProcess> Processes<P> {
         let mut process = sandbox.spawn(spec).await?;
         let stdout = Output::new(process.take_stdout())?;
         let stderr = Output::new(process.take_stderr())?;
-        self.running.push(Running { role, process: Some(process), stdout, stderr });
+        self.running.push(Running {
+            role,
+            process: Some(process),
+            stdout,
+            stderr,
+        });
         Ok(())
     }
 
@@ -74,11 +81,11 @@ impl<P: SandboxProcess> Processes<P> {
             // The usual case, without an allocation: a runtime and no extensions.
             [only] => only.happening().await,
             several => {
-                let waits = several
-                    .iter_mut()
-                    .map(|running| -> Pin<Box<dyn Future<Output = _> + Send + '_>> {
+                let waits = several.iter_mut().map(
+                    |running| -> Pin<Box<dyn Future<Output = _> + Send + '_>> {
                         Box::pin(running.happening())
-                    });
+                    },
+                );
                 futures_util::future::select_all(waits).await.0
             }
         }
@@ -96,8 +103,16 @@ impl<P: SandboxProcess> Processes<P> {
     pub(crate) fn drain_all(&mut self, mut line: impl FnMut(Bytes)) {
         self.drain(&mut line);
         for running in &mut self.running {
-            running.stdout.take_partial().into_iter().for_each(&mut line);
-            running.stderr.take_partial().into_iter().for_each(&mut line);
+            running
+                .stdout
+                .take_partial()
+                .into_iter()
+                .for_each(&mut line);
+            running
+                .stderr
+                .take_partial()
+                .into_iter()
+                .for_each(&mut line);
         }
     }
 
@@ -124,7 +139,12 @@ impl<P: SandboxProcess> Processes<P> {
 
 impl<P: SandboxProcess> Running<P> {
     async fn happening(&mut self) -> ProcessHappening {
-        let Self { role, process, stdout, stderr } = self;
+        let Self {
+            role,
+            process,
+            stdout,
+            stderr,
+        } = self;
         let exit = async {
             match process {
                 Some(process) => process.wait().await,

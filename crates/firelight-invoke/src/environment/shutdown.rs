@@ -26,9 +26,18 @@ struct Allowance {
 
 fn allowance(external: bool, internal: bool) -> Allowance {
     match (external, internal) {
-        (true, _) => Allowance { all: Duration::from_millis(2000), runtime: Duration::from_millis(600) },
-        (false, true) => Allowance { all: Duration::from_millis(500), runtime: Duration::from_millis(500) },
-        (false, false) => Allowance { all: Duration::ZERO, runtime: Duration::ZERO },
+        (true, _) => Allowance {
+            all: Duration::from_millis(2000),
+            runtime: Duration::from_millis(600),
+        },
+        (false, true) => Allowance {
+            all: Duration::from_millis(500),
+            runtime: Duration::from_millis(500),
+        },
+        (false, false) => Allowance {
+            all: Duration::ZERO,
+            runtime: Duration::ZERO,
+        },
     }
 }
 
@@ -36,7 +45,10 @@ impl<D: SandboxDriver> Environment<D> {
     /// Ends the processes: in good order where extensions want that, and by force in the end.
     pub(super) async fn shut_down_processes(&mut self, reason: ShutdownReason) {
         self.thaw().await;
-        let allowance = allowance(!self.program.extensions.is_empty(), self.internal_extensions);
+        let allowance = allowance(
+            !self.program.extensions.is_empty(),
+            self.internal_extensions,
+        );
         if allowance.all > Duration::ZERO && self.processes.any_alive() {
             self.ask_to_end(reason, allowance).await;
         }
