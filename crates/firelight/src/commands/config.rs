@@ -1,0 +1,58 @@
+//! `firelight config`: each setting, its value, and who set it.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{Layers, RUNTIMES_PREFIX, SETTINGS, Sourced};
+use crate::failure::{Exit, Outcome};
+use crate::terminal::{Terminal, table};
+
+pub fn run(layers: &Layers, terminal: &Terminal) -> Outcome {
+    terminal.result(&document(layers), || text(layers))?;
+    Ok(Exit::Success)
+}
+
+fn document(layers: &Layers) -> Value {
+    let settings = rows(layers).into_iter().map(|row| {
+        let entry = json!({
+            "value": row.sourced.map(|sourced| &sourced.value),
+            "source": row.sourced.map(|sourced| sourced.source.to_string()),
+            "help": row.help,
+        });
+        (row.key, entry)
+    });
+    Value::Object(Map::from_iter(settings))
+}
+
+fn text(layers: &Layers) -> String {
+    let cells = rows(layers).into_iter().map(|row| {
+        let value = row.sourced.map_or("(by command)", |sourced| &sourced.value);
+        let source = row
+            .sourced
+            .map_or_else(String::new, |sourced| sourced.source.to_string());
+        [row.key, value.to_owned(), source, row.help.to_owned()]
+    });
+    table(
+        ["SETTING", "VALUE", "FROM", "WHAT IT IS"],
+        &cells.collect::<Vec<_>>(),
+    )
+}
+
+struct Row<'a> {
+    key: String,
+    sourced: Option<&'a Sourced>,
+    help: &'static str,
+}
+
+fn rows(layers: &Layers) -> Vec<Row<'_>> {
+    let settings = SETTINGS.iter().map(|setting| Row {
+        key: setting.key.to_owned(),
+        sourced: layers.get(setting.key),
+        help: setting.help,
+    });
+    let runtimes = layers.runtimes().map(|(name, sourced)| Row {
+        key: format!("{RUNTIMES_PREFIX}{name}"),
+        sourced: Some(sourced),
+        help: "interpreter of this runtime",
+    });
+    settings.chain(runtimes).collect()
+}

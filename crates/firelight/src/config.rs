@@ -1,0 +1,176 @@
+//! Configuration: what the daemon and the clients are told, and by whom.
+//!
+//! ```text
+//!  firelight.toml ─► FIRELIGHT_* variables ─► flags      each layer overrides the one before, key by key
+//!          └──────────────┴───────────────────┴──► Layers ──► ServerConfig | ClientConfig
+//! ```
+//!
+//! [`Layers`] holds texts with their provenance; the two resolved types hold checked values. Reading the process's
+//! own environment happens in one place, [`Layers::of_process`], so that all else is tested with plain values.
+//!
+//! Deliberately absent: the daemon. What it does with a value is its own business.
+
+mod file;
+mod layers;
+mod resolve;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use firelight_model::{AccountId, Region, RuntimeIdentifier};
+
+pub use layers::{FlagValues, Layers, Sourced};
+pub use settings::{RUNTIMES_PREFIX, SETTINGS};
+
+/// Which of the two daemons runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// For a developer: any credentials, loopback only.
+    Dev,
+    /// For an operator: signatures verified, nothing weakened silently.
+    Serve,
+}
+
+/// How callers of the API prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// Any credentials are accepted, and none.
+    Any,
+    /// Each request carries a valid signature version 4.
+    Signature,
+}
+
+/// What function code can reach on the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    None,
+    Internet,
+    Host,
+}
+
+/// How the daemon writes its own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Everything the daemon is told.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    pub mode: Mode,
+    pub listen: SocketAddr,
+    /// Where the bound address is written once the daemon answers; for scripts that ask for port 0.
+    pub port_file: Option<PathBuf>,
+    pub data_dir: PathBuf,
+    /// The account of callers whose access key names none.
+    pub account: AccountId,
+    pub region: Region,
+    pub authentication: Authentication,
+    /// Runtime identifiers that the operator maps to an interpreter on this host.
+    pub runtimes: BTreeMap<RuntimeIdentifier, PathBuf>,
+    pub sandbox: SandboxConfig,
+    pub log: LogConfig,
+    /// How long log events are kept in a log group that has no retention of its own; `None` keeps them for ever.
+    pub retention: Option<Duration>,
+}
+
+/// What the daemon is told about execution environments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SandboxConfig {
+    /// Whether to go on where the host cannot enforce a limit or barrier.
+    pub accept_unenforced: bool,
+    pub network: Network,
+    /// Environments alive at once, on this machine.
+    pub max_environments: u32,
+    /// An environment without an invocation for this long is retired.
+    pub idle: Duration,
+}
+
+/// What the daemon is told about its own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A filter in the syntax of `tracing`: a level, or `module=level` pairs.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// What a command that talks to a daemon is told.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Base address, without a path.
+    pub endpoint: String,
+    pub data_dir: PathBuf,
+    pub account: AccountId,
+    pub region: Region,
+}
+
+/// A configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("could not read {path}")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} is not valid TOML")]
+    Syntax {
+        path: PathBuf,
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    #[error("{source_name} sets {key:?}, which is not a setting{}", did_you_mean(.nearest.as_ref()))]
+    UnknownKey {
+        source_name: String,
+        key: String,
+        nearest: Option<String>,
+    },
+    #[error("{key} must be a single value in {path}")]
+    NotScalar { key: String, path: PathBuf },
+    #[error("{key} is {value:?} ({source_name}), but must be {expected}")]
+    Invalid {
+        key: String,
+        value: String,
+        source_name: String,
+        expected: &'static str,
+    },
+    #[error("firelight dev listens on loopback only, and {listen} is not ({source_name})")]
+    NotLoopback {
+        listen: SocketAddr,
+        source_name: String,
+    },
+    #[error(
+        "firelight serve verifies signatures; authentication cannot be \"any\" ({source_name})"
+    )]
+    Unauthenticated { source_name: String },
+    #[error("neither XDG_STATE_HOME nor HOME is set, so there is no default data directory")]
+    NoHome,
+}
+
+impl ConfigError {
+    /// Says what a person can do about it, where that is not the message itself.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Read { .. } | Self::Syntax { .. } | Self::NotScalar { .. } => {
+                "correct the file, or name another with --config"
+            }
+            Self::UnknownKey { .. } => "`firelight config` lists every setting and its variable",
+            Self::Invalid { .. } => "`firelight config` shows each value and where it came from",
+            Self::NotLoopback { .. } => {
+                "listen on 127.0.0.1, or run `firelight serve`, which authenticates its callers"
+            }
+            Self::Unauthenticated { .. } => {
+                "leave `authentication` out, or run `firelight dev` on loopback"
+            }
+            Self::NoHome => "name a directory with --data-dir",
+        })
+    }
+}
+
+fn did_you_mean(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |key| format!("; did you mean {key:?}?"))
+}

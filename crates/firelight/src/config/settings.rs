@@ -1,0 +1,106 @@
+//! The table of settings: every key, its default, and the sentence that explains it.
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub struct Setting {
+    pub key: &'static str,
+    /// `None` where the default depends on the host or on the command.
+    pub default: Option<&'static str>,
+    pub help: &'static str,
+}
+
+/// Keys under `[runtimes]` are runtime identifiers, so they are not in the table.
+pub const RUNTIMES_PREFIX: &str = "runtimes.";
+
+/// Every setting, in the order `firelight config` shows them.
+pub const SETTINGS: &[Setting] = &[
+    setting("listen", Some("127.0.0.1:4566"), "address of the API"),
+    setting("endpoint", None, "where the client commands find the API"),
+    setting("data_dir", None, "where functions, logs and keys are kept"),
+    setting(
+        "account",
+        Some("000000000000"),
+        "account of callers whose key names none",
+    ),
+    setting(
+        "region",
+        Some("us-east-1"),
+        "region in names, and in the functions' variables",
+    ),
+    setting("authentication", None, "any (dev) or signature (serve)"),
+    setting("log.level", Some("info"), "filter of the daemon's own log"),
+    setting("log.format", Some("text"), "text or json"),
+    setting(
+        "logs.retention_days",
+        Some("0"),
+        "days that log events are kept; 0 is for ever",
+    ),
+    setting(
+        "sandbox.network",
+        Some("internet"),
+        "what functions reach: none, internet or host",
+    ),
+    setting(
+        "sandbox.idle_s",
+        Some("600"),
+        "seconds after which an idle environment is retired",
+    ),
+    setting(
+        "sandbox.max_environments",
+        Some("1000"),
+        "environments alive at once",
+    ),
+    setting(
+        "sandbox.accept_unenforced",
+        Some("false"),
+        "go on where a limit cannot be enforced",
+    ),
+];
+
+const fn setting(key: &'static str, default: Option<&'static str>, help: &'static str) -> Setting {
+    Setting { key, default, help }
+}
+
+/// Returns the `FIRELIGHT_*` variable that sets a key.
+pub fn variable_of(key: &str) -> String {
+    format!("FIRELIGHT_{}", key.to_uppercase().replace('.', "_"))
+}
+
+/// Returns the key that a `FIRELIGHT_*` variable sets.
+pub fn key_of_variable(variable: &str) -> Option<&'static str> {
+    SETTINGS
+        .iter()
+        .map(|setting| setting.key)
+        .find(|key| variable_of(key) == variable)
+}
+
+/// Tells whether a key can be set.
+pub fn is_known(key: &str) -> bool {
+    let runtime = key
+        .strip_prefix(RUNTIMES_PREFIX)
+        .is_some_and(|name| !name.is_empty());
+    runtime || SETTINGS.iter().any(|setting| setting.key == key)
+}
+
+/// Returns the candidate nearest to a mistyped name, if one is near enough to be meant.
+pub fn nearest(typed: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
+    let reach = (typed.len() / 3).max(2);
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(typed, &candidate), candidate))
+        .filter(|(distance, _)| *distance <= reach)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Returns the known key nearest to a mistyped one.
+pub fn nearest_key(typed: &str) -> Option<String> {
+    nearest(typed, SETTINGS.iter().map(|setting| setting.key.to_owned()))
+}
+
+/// Returns the known variable nearest to a mistyped one.
+pub fn nearest_variable(typed: &str) -> Option<String> {
+    nearest(
+        typed,
+        SETTINGS.iter().map(|setting| variable_of(setting.key)),
+    )
+}

@@ -1,0 +1,16 @@
+//! From a directory to a deployment package.
+//!
+//! ```text
+//!  directory ──► PackageFiles (what belongs in) ──► zip
+//!                      └──► Detected (runtime family, handler)
+//! ```
+//!
+//! Deliberately absent: the API. Whether a function is created or updated is the command's business.
+
+mod archive;
+mod detect;
+mod files;
+
+pub use archive::zip;
+pub use detect::{DetectError, Detected, Family, detect};
+pub use files::{FilesError, PackageFiles};
