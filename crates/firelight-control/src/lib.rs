@@ -1,3 +1,20 @@
-//! firelight-control
+//! The control plane: what exists, and how it comes to be, changes and goes.
+//!
+//! Functions with their versions and aliases, layers, policies, concurrency, and the IAM, STS and SSM state beside them.
+//! Every operation decides on an in-memory [`View`], commits by compare and set, and returns when the view shows the
+//! result; background work then leads functions from Pending to Active.
+//!
+//! Deliberately absent: HTTP and AWS's texts (the front door has them), and sandboxes.
 
+mod control;
+mod erased;
+mod outside;
+pub mod records;
+mod scope;
 pub mod sts;
+mod view;
+
+pub use control::{Control, Origin, StartError, StoreTrouble};
+pub use outside::{Outside, RuntimeRefusal};
+pub use scope::Scope;
+pub use view::{FunctionEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped};

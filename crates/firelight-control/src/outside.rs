@@ -1,0 +1,62 @@
+//! What control asks of the world around it: time, chance, and the parts of Firelight it does not know.
+
+use std::sync::Arc;
+
+use firelight_model::{
+    Architecture, ConfigIdentity, RevisionId, RoleArn, RuntimeIdentifier, WallTime,
+};
+
+/// The world around control. Tests give a still clock and counted ids.
+pub trait Outside: Send + Sync + 'static {
+    fn now(&self) -> WallTime;
+
+    fn random(&self) -> [u8; 16];
+
+    /// Tells whether functions of this runtime can be created here.
+    fn check_runtime(
+        &self,
+        runtime: &RuntimeIdentifier,
+        architecture: Architecture,
+    ) -> Result<(), RuntimeRefusal>;
+
+    /// Tells whether Lambda may assume the role.
+    fn can_assume(&self, role: &RoleArn) -> bool;
+}
+
+/// Why no function of a runtime can be created.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeRefusal {
+    #[error("there is no such runtime")]
+    Unknown,
+    #[error("the runtime is no longer supported")]
+    Deprecated,
+    /// AWS has it, this host does not. The text says what is there and what to do.
+    #[error("{text}")]
+    NotHere { text: String },
+}
+
+/// What every part of control holds of the world around it.
+#[derive(Clone)]
+pub(crate) struct World(Arc<dyn Outside>);
+
+impl World {
+    pub(crate) fn new(outside: impl Outside) -> Self {
+        Self(Arc::new(outside))
+    }
+
+    pub(crate) fn revision(&self) -> RevisionId {
+        RevisionId::from_random(self.0.random())
+    }
+
+    pub(crate) fn identity(&self) -> ConfigIdentity {
+        ConfigIdentity::from_random(self.0.random())
+    }
+}
+
+impl std::ops::Deref for World {
+    type Target = dyn Outside;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}

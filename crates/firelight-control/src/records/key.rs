@@ -1,0 +1,91 @@
+//! Where each record lies.
+//!
+//! Everything of one function lies under ids that begin with its name, and numbers are written with leading zeros, so
+//! that a listing comes in the order of AWS's answers.
+
+use std::fmt;
+
+use firelight_model::{AliasName, FunctionArn, VersionNumber};
+use firelight_store::{Key, Kind};
+
+use crate::scope::Scope;
+
+pub(crate) const FUNCTION: Kind<'static> = Kind::new("function");
+pub(crate) const VERSION: Kind<'static> = Kind::new("function-version");
+pub(crate) const ALIAS: Kind<'static> = Kind::new("function-alias");
+
+pub(crate) fn function(arn: &FunctionArn) -> Key {
+    of_function(arn, FUNCTION, "")
+}
+
+pub(crate) fn version(arn: &FunctionArn, number: VersionNumber) -> Key {
+    of_function(arn, VERSION, format_args!("/{:020}", number.get()))
+}
+
+pub(crate) fn alias(arn: &FunctionArn, name: &AliasName) -> Key {
+    of_function(arn, ALIAS, format_args!("/{name}"))
+}
+
+fn of_function(arn: &FunctionArn, kind: Kind<'_>, rest: impl fmt::Display) -> Key {
+    Key::new(
+        arn.account,
+        kind,
+        format_args!("{}/{}{rest}", arn.region, arn.name),
+    )
+}
+
+/// What a key of ours names: `account/kind/region/first[/rest]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) first: &'a str,
+    pub(crate) rest: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads a key; `None` for one that does not have our form.
+    pub(crate) fn read(key: &'a Key) -> Option<Self> {
+        let account = key.account().parse().ok()?;
+        let mut parts = key.id().splitn(3, '/');
+        let region = parts.next()?.parse().ok()?;
+        let scope = Scope { account, region };
+        Some(Self {
+            scope,
+            first: parts.next()?,
+            rest: parts.next(),
+        })
+    }
+
+    pub(crate) fn function(&self) -> Option<FunctionArn> {
+        Some(self.scope.function(self.first.parse().ok()?))
+    }
+
+    pub(crate) fn number(&self) -> Option<VersionNumber> {
+        self.rest?.parse().ok().and_then(VersionNumber::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_gives_back_what_it_names() {
+        let arn = FunctionArn {
+            region: "us-east-1".parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+            name: "f".parse().unwrap(),
+        };
+        let number = VersionNumber::new(12).unwrap();
+
+        let key = version(&arn, number);
+        let named = Named::read(&key).unwrap();
+
+        assert_eq!(
+            key.as_str(),
+            "123456789012/function-version/us-east-1/f/00000000000000000012"
+        );
+        assert_eq!(named.function(), Some(arn));
+        assert_eq!(named.number(), Some(number));
+    }
+}

@@ -1,0 +1,108 @@
+//! One changed record, decoded before any lock is taken.
+
+use std::sync::Arc;
+
+use firelight_model::{AliasName, FunctionArn, FunctionVersion, Version, VersionNumber};
+use firelight_store::{Key, Versioned};
+use serde::de::DeserializeOwned;
+
+use super::entry::VersionEntry;
+use super::executable::executable;
+use crate::records::alias::AliasRecord;
+use crate::records::function::FunctionRecord;
+use crate::records::key::{self, Named};
+use crate::records::version::VersionRecord;
+use crate::records::{DecodeError, Stored, decode};
+
+/// A record that was written, or (`None`) removed.
+pub(crate) enum Arrival {
+    Function(
+        FunctionArn,
+        Option<(Stored<FunctionRecord>, Arc<FunctionVersion>)>,
+    ),
+    Version(FunctionArn, VersionNumber, Option<VersionEntry>),
+    Alias(FunctionArn, AliasName, Option<Stored<AliasRecord>>),
+}
+
+impl Arrival {
+    /// Orders arrivals so that a function comes before what belongs to it.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::Function(..) => 0,
+            Self::Version(..) | Self::Alias(..) => 1,
+        }
+    }
+
+    /// Decodes a record; `None` for a kind that is not control's.
+    pub(crate) fn decode(
+        key: &Key,
+        value: Option<&Versioned>,
+    ) -> Result<Option<Self>, DecodeError> {
+        let Some(named) = Named::read(key) else {
+            return Ok(None);
+        };
+        match key.kind() {
+            key::FUNCTION => function(&named, value),
+            key::VERSION => version(&named, value),
+            key::ALIAS => alias(&named, value),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn stored<T: DeserializeOwned>(
+    value: Option<&Versioned>,
+) -> Result<Option<Stored<T>>, DecodeError> {
+    let Some(value) = value else { return Ok(None) };
+    let record = Arc::new(decode(&value.body)?);
+    Ok(Some(Stored {
+        rev: value.rev,
+        record,
+    }))
+}
+
+fn function(named: &Named<'_>, value: Option<&Versioned>) -> Result<Option<Arrival>, DecodeError> {
+    let Some(arn) = named.function() else {
+        return Ok(None);
+    };
+    let stored: Option<Stored<FunctionRecord>> = stored(value)?;
+    let whole = stored.map(|stored| {
+        let running = stored.record.running();
+        let runs = executable(
+            &arn,
+            Version::Latest,
+            running.identity,
+            &running.configuration,
+        );
+        (stored, Arc::new(runs))
+    });
+    Ok(Some(Arrival::Function(arn, whole)))
+}
+
+fn version(named: &Named<'_>, value: Option<&Versioned>) -> Result<Option<Arrival>, DecodeError> {
+    let (Some(arn), Some(number)) = (named.function(), named.number()) else {
+        return Ok(None);
+    };
+    let stored: Option<Stored<VersionRecord>> = stored(value)?;
+    let entry = stored.map(|stored| {
+        let VersionRecord {
+            identity,
+            configuration,
+            ..
+        } = &*stored.record;
+        let runs = executable(&arn, Version::Number(number), *identity, configuration);
+        VersionEntry {
+            stored,
+            executable: Arc::new(runs),
+        }
+    });
+    Ok(Some(Arrival::Version(arn, number, entry)))
+}
+
+fn alias(named: &Named<'_>, value: Option<&Versioned>) -> Result<Option<Arrival>, DecodeError> {
+    let alias = named.rest.and_then(|rest| rest.parse().ok());
+    let (Some(arn), Some(alias)) = (named.function(), alias) else {
+        return Ok(None);
+    };
+    Ok(Some(Arrival::Alias(arn, alias, stored(value)?)))
+}

@@ -1,0 +1,72 @@
+//! A function as the view holds it: its record with everything that belongs to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use firelight_model::{AliasName, FunctionArn, FunctionVersion, Qualifier, Version, VersionNumber};
+
+use crate::records::Stored;
+use crate::records::alias::AliasRecord;
+use crate::records::function::FunctionRecord;
+use crate::records::version::VersionRecord;
+
+/// A function with its versions and aliases, all of one moment.
+#[derive(Clone)]
+pub struct FunctionEntry {
+    pub arn: FunctionArn,
+    pub function: Stored<FunctionRecord>,
+    /// What invocations of `$LATEST` run now.
+    pub latest: Arc<FunctionVersion>,
+    pub versions: BTreeMap<VersionNumber, VersionEntry>,
+    pub aliases: BTreeMap<AliasName, Stored<AliasRecord>>,
+}
+
+/// A published version, as record and ready to run.
+#[derive(Clone)]
+pub struct VersionEntry {
+    pub stored: Stored<VersionRecord>,
+    pub executable: Arc<FunctionVersion>,
+}
+
+impl FunctionEntry {
+    pub(super) fn new(
+        arn: FunctionArn,
+        function: Stored<FunctionRecord>,
+        latest: Arc<FunctionVersion>,
+    ) -> Self {
+        Self {
+            arn,
+            function,
+            latest,
+            versions: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the version a qualifier leads to, following an alias to its main version.
+    pub(crate) fn main_version(&self, qualifier: Option<&Qualifier>) -> Option<Version> {
+        match qualifier {
+            None | Some(Qualifier::Latest) => Some(Version::Latest),
+            Some(Qualifier::LatestPublished) => self.newest().map(Version::Number),
+            Some(Qualifier::Version(number)) => self
+                .versions
+                .contains_key(number)
+                .then_some(Version::Number(*number)),
+            Some(Qualifier::Alias(name)) => self.alias(name).map(|alias| alias.record.route.main()),
+        }
+    }
+
+    pub(crate) fn alias(&self, name: &AliasName) -> Option<&Stored<AliasRecord>> {
+        self.aliases.get(name)
+    }
+
+    pub(crate) fn newest(&self) -> Option<VersionNumber> {
+        self.versions.keys().next_back().copied()
+    }
+
+    /// Tells whether background work is owed to the function or one of its versions.
+    pub(crate) fn is_moving(&self) -> bool {
+        let moving = |version: &VersionEntry| version.stored.record.life_cycle.is_moving();
+        self.function.record.life_cycle.is_moving() || self.versions.values().any(moving)
+    }
+}
