@@ -18,6 +18,7 @@ mod blobs;
 mod data_dir;
 mod key;
 mod memory;
+mod queue;
 mod record;
 mod sqlite;
 mod store;
@@ -30,6 +31,10 @@ pub use blobs::{
 pub use data_dir::{DataDir, OpenDataDirError};
 pub use key::{Key, Kind, Prefix};
 pub use memory::MemoryStore;
+pub use queue::{
+    Claim, ClaimError, Claimed, Claims, Depth, EnqueueError, Epoch, ItemId, Lane, MemoryQueue,
+    NewItem, Queue, Receipt, SettleError, Settled, Settlement, Shards, SqliteQueue, Verdict,
+};
 pub use record::{Change, ChangeKind, Feed, Page, Record, Rev, StoreClock, StoreTime, Versioned};
 pub use sqlite::{OpenStoreError, SqliteStore};
 pub use store::{BackendError, CommitError, FeedError, ReadError, Store};

@@ -66,6 +66,12 @@ impl StoreTime {
         Self::from_unix_ms(self.unix_ms.saturating_add(ms))
     }
 
+    /// How long ago `earlier` was; nothing if it is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.unix_ms.saturating_sub(earlier.unix_ms))
+    }
+
     pub(crate) fn minus(self, duration: Duration) -> Self {
         let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self::from_unix_ms(self.unix_ms.saturating_sub(ms))
@@ -75,36 +81,61 @@ impl StoreTime {
 /// Where an embedded store takes its time from; a database server has its own.
 #[derive(Clone, Debug, Default)]
 pub struct StoreClock {
-    manual: Option<Arc<AtomicU64>>,
+    source: ClockSource,
+}
+
+#[derive(Clone, Debug, Default)]
+enum ClockSource {
+    #[default]
+    System,
+    Manual(Arc<AtomicU64>),
+    Virtual {
+        start: StoreTime,
+        since: tokio::time::Instant,
+    },
 }
 
 impl StoreClock {
     /// The clock of this machine.
     #[must_use]
     pub fn system() -> Self {
-        Self { manual: None }
+        Self {
+            source: ClockSource::System,
+        }
     }
 
     /// A clock that stands still until it is told to advance, for tests and the simulator.
     #[must_use]
     pub fn manual(start: StoreTime) -> Self {
         Self {
-            manual: Some(Arc::new(AtomicU64::new(start.unix_ms))),
+            source: ClockSource::Manual(Arc::new(AtomicU64::new(start.unix_ms))),
         }
     }
 
-    /// Moves a manual clock; the machine's clock is not ours to move, so there it does nothing.
+    /// A clock that goes with tokio's, which tests and the simulator may pause.
+    #[must_use]
+    pub fn virtual_from(start: StoreTime) -> Self {
+        Self {
+            source: ClockSource::Virtual {
+                start,
+                since: tokio::time::Instant::now(),
+            },
+        }
+    }
+
+    /// Moves a manual clock; no other clock is ours to move, so there it does nothing.
     pub fn advance(&self, by: Duration) {
-        if let Some(clock) = &self.manual {
+        if let ClockSource::Manual(clock) = &self.source {
             let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
             clock.fetch_add(ms, Ordering::SeqCst);
         }
     }
 
     pub(crate) fn now(&self) -> StoreTime {
-        let unix_ms = match &self.manual {
-            Some(clock) => clock.load(Ordering::SeqCst),
-            None => SystemTime::now()
+        let unix_ms = match &self.source {
+            ClockSource::Manual(clock) => clock.load(Ordering::SeqCst),
+            ClockSource::Virtual { start, since } => return start.plus(since.elapsed()),
+            ClockSource::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| {
                     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

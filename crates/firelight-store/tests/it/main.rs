@@ -8,6 +8,7 @@
 mod blobs;
 mod crash;
 mod every_store;
+mod queues;
 mod released;
 mod sqlite;
 
