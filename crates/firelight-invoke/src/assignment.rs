@@ -7,7 +7,7 @@ use crate::call::{Call, NotStarted, Outcome};
 
 #[derive(Debug)]
 pub(crate) struct Assignment {
-    pub(crate) call: Call,
+    pub(crate) call: Box<Call>,
     pub(crate) reply: oneshot::Sender<Outcome>,
     /// Held until the invocation is over, not only until it is answered.
     pub(crate) permit: Permit,

@@ -29,7 +29,6 @@ use crate::call::{Call, Invoker, NotStarted, Outcome};
 use crate::host::Host;
 use crate::pool::{Counts, Pool, Requested};
 use crate::ports::Ports;
-use crate::prepare::Preparer;
 use crate::settings::Settings;
 
 /// How often idle environments are looked at.
@@ -41,7 +40,6 @@ pub struct DataPlane<D: SandboxDriver>(Arc<Inner<D>>);
 pub(crate) struct Inner<D: SandboxDriver> {
     pub(crate) ports: Ports<D>,
     pub(crate) settings: Settings,
-    pub(crate) preparer: Preparer,
     pub(crate) host: Host,
     admission: Admission,
     pools: Mutex<HashMap<VersionKey, Arc<VersionPool>>>,
@@ -69,12 +67,11 @@ impl<D: SandboxDriver> Clone for DataPlane<D> {
 }
 
 impl<D: SandboxDriver> DataPlane<D> {
-    pub fn new(ports: Ports<D>, preparer: Preparer, settings: Settings) -> Self {
+    pub fn new(ports: Ports<D>, settings: Settings) -> Self {
         Self(Arc::new(Inner {
             host: Host::new(settings.budget),
             ports,
             settings,
-            preparer,
             admission: Admission::default(),
             pools: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -157,7 +154,7 @@ impl<D: SandboxDriver> Inner<D> {
         self.place(
             &pool,
             Assignment {
-                call,
+                call: Box::new(call),
                 reply,
                 permit,
             },

@@ -53,14 +53,6 @@ impl Host {
         self.budget
     }
 
-    /// Memory promised to living environments.
-    pub(crate) fn held_memory_mb(&self) -> u64 {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .memory_mb
-    }
-
     /// Takes the share of one environment.
     pub(crate) fn take(&self, memory_mb: u32) -> Result<Share, Refusal> {
         let memory_mb = u64::from(memory_mb);

@@ -16,6 +16,7 @@ use crate::data_plane::{Inner, VersionPool};
 use crate::environment::Environment;
 use crate::host::{Refusal, Share};
 use crate::pool::Freed;
+use crate::prepare::{MakeError, blueprint};
 
 /// Runs an environment of `pool`, which counts it as starting.
 pub(crate) async fn keep_environment<D: SandboxDriver>(
@@ -44,11 +45,11 @@ async fn make<D: SandboxDriver>(
     let share = room(inner, pool.version.memory.mb()).await?;
     let version = &pool.version;
     let mut environment = async {
-        let blueprint = inner.preparer.prepare(version, &inner.ports, &inner.settings).await?;
+        let blueprint = blueprint(version, &inner.ports, &inner.settings).await?;
         Ok(Environment::launch(&inner.ports.driver, blueprint).await?)
     }
     .await
-    .map_err(|error: crate::prepare::MakeError| {
+    .map_err(|error: MakeError| {
         tracing::error!(version = %version.key(), error = &error as &dyn std::error::Error, "could not make an environment");
         NotStarted::LaunchFailed { reason: error.to_string() }
     })?;

@@ -25,7 +25,6 @@ mod platform_event;
 mod pool;
 mod ports;
 mod prepare;
-mod program;
 mod settings;
 
 pub use admission::{Ceiling, ThrottleReason};
@@ -39,5 +38,5 @@ pub use ports::{
     CredentialSource, Credentials, LogRecord, LogSink, LogStream, Ports, Randomness, ThrottleSink,
     UsageSink, Versions,
 };
-pub use prepare::Preparer;
+pub use prepare::{EnvironmentFacts, Prepare, PrepareError, Prepared, RUNTIME_API};
 pub use settings::Settings;

@@ -8,6 +8,7 @@ use firelight_model::{FunctionVersion, VersionKey, WallTime};
 use crate::admission::Ceiling;
 use crate::clock::Clock;
 use crate::metering::InvocationMeter;
+use crate::prepare::Prepare;
 
 /// Finds what may be invoked; the control plane's view. It must answer at once and from memory.
 pub trait Versions: Send + Sync + 'static {
@@ -57,6 +58,7 @@ pub type Randomness = Arc<dyn Fn() -> u128 + Send + Sync>;
 pub struct Ports<D> {
     pub driver: D,
     pub versions: Arc<dyn Versions>,
+    pub prepare: Arc<dyn Prepare>,
     pub logs: LogSink,
     pub usage: UsageSink,
     pub throttles: ThrottleSink,

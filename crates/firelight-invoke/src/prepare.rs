@@ -1,38 +1,169 @@
-//! Preparing an environment: its packages on disk, its programs and its sandbox specification.
-use crate::clock::Clock;
-use crate::journal::Journal;
-use crate::ports::Ports;
-use crate::program::Program;
-use crate::settings::Settings;
-use firelight_model::FunctionVersion;
-use firelight_sandbox::{LaunchError, SandboxSpec};
+//! Preparing an environment: what runs inside it and on what ground, before any sandbox exists.
+//!
+//! [`Prepare`] finds the code and the programs; this module adds what belongs to the environment itself: its names, its
+//! credentials, its log stream and its limits.
+
+use std::any::Any;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use firelight_model::{FunctionVersion, LogGroupName, WallTime};
+use firelight_sandbox::{
+    LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
+};
+
+use crate::clock::Clock;
+use crate::journal::Journal;
+use crate::platform_event::RuntimeVersion;
+use crate::ports::{Credentials, LogStream, Ports};
+use crate::settings::Settings;
+
+/// Where the Runtime API is reached inside a sandbox, as on AWS.
+pub const RUNTIME_API: &str = "169.254.100.1:9001";
+
+/// Finds the code and the programs of a version.
+pub trait Prepare: Send + Sync + 'static {
+    fn prepare<'a>(
+        &'a self,
+        version: &'a FunctionVersion,
+        facts: &'a EnvironmentFacts,
+    ) -> Pin<Box<dyn Future<Output = Result<Prepared, PrepareError>> + Send + 'a>>;
+}
+
+/// What is special to one environment and shows in its variables.
+#[derive(Clone, Debug)]
+pub struct EnvironmentFacts {
+    pub log_stream: Arc<LogStream>,
+    pub credentials: Credentials,
+    /// `on-demand`, `provisioned-concurrency` or `snap-start`.
+    pub initialization_type: &'static str,
+}
+
+/// What runs inside an environment, and on what ground.
+pub struct Prepared {
+    pub mounts: Vec<ReadOnlyMount>,
+    pub overlays: Vec<Overlay>,
+    pub runtime: ProcessSpec,
+    /// External extensions by the name of their file, in the order they are started.
+    pub extensions: Vec<(String, ProcessSpec)>,
+    /// Absent for custom runtimes.
+    pub runtime_version: Option<(String, String)>,
+    /// Keeps the directories behind the mounts alive as long as the environment lives.
+    pub pins: Box<dyn Any + Send + Sync>,
+}
+
+/// The ground of an environment cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct PrepareError {
+    pub what: String,
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What runs inside, as the environment keeps it.
+pub(crate) struct Program {
+    pub(crate) runtime: ProcessSpec,
+    pub(crate) extensions: Vec<(String, ProcessSpec)>,
+    pub(crate) initialization_type: &'static str,
+    pub(crate) runtime_version: Option<RuntimeVersion>,
+    _pins: Box<dyn Any + Send + Sync>,
+}
+
+/// Everything that is decided before an environment is launched.
 pub(crate) struct Blueprint {
     pub(crate) version: Arc<FunctionVersion>,
     pub(crate) program: Program,
-    pub(crate) journal: Journal,
     pub(crate) spec: SandboxSpec,
+    pub(crate) journal: Journal,
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
 }
 
-pub struct Preparer {}
-
+/// An environment could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MakeError {
-    #[error(transparent)]
+    #[error("its code could not be prepared")]
+    Prepare(#[from] PrepareError),
+    #[error("its sandbox could not be launched")]
     Launch(#[from] LaunchError),
 }
 
-impl Preparer {
-    pub(crate) async fn prepare<D>(
-        &self,
-        version: &Arc<FunctionVersion>,
-        ports: &Ports<D>,
-        settings: &Settings,
-    ) -> Result<Blueprint, MakeError> {
-        let _ = (version, ports, settings);
-        Err(MakeError::Launch(LaunchError::LauncherGone))
+/// Decides everything about a new environment of `version`.
+pub(crate) async fn blueprint<D>(
+    version: &Arc<FunctionVersion>,
+    ports: &Ports<D>,
+    settings: &Settings,
+) -> Result<Blueprint, MakeError> {
+    let id = SandboxId::from_random((ports.random)());
+    let log_stream = Arc::new(log_stream(version, ports.clock.now(), (ports.random)()));
+    let facts = EnvironmentFacts {
+        log_stream: Arc::clone(&log_stream),
+        credentials: (ports.credentials)(version),
+        initialization_type: "on-demand",
+    };
+    let prepared = ports.prepare.prepare(version, &facts).await?;
+    let spec = SandboxSpec {
+        id,
+        mounts: prepared.mounts,
+        overlays: prepared.overlays,
+        limits: limits(version, settings),
+        listen_at: ListenAt(runtime_api_address()),
+        egress: settings.egress,
+        host_name: "localhost".into(),
+    };
+    let program = Program {
+        runtime: prepared.runtime,
+        extensions: prepared.extensions,
+        initialization_type: facts.initialization_type,
+        runtime_version: prepared
+            .runtime_version
+            .map(|(name, arn)| RuntimeVersion { name, arn }),
+        _pins: prepared.pins,
+    };
+    Ok(Blueprint {
+        version: Arc::clone(version),
+        program,
+        spec,
+        journal: Journal::new(log_stream, version.logging.form, Arc::clone(&ports.logs)),
+        clock: ports.clock.clone(),
+        settings: settings.clone(),
+    })
+}
+
+fn runtime_api_address() -> SocketAddr {
+    RUNTIME_API.parse().expect("the constant is an address")
+}
+
+fn limits(version: &FunctionVersion, settings: &Settings) -> Limits {
+    Limits {
+        memory_bytes: version.memory.bytes(),
+        milli_cpus: settings.init_milli_cpus,
+        processes: 1024,
+        open_files: 1024,
+        tmp_bytes: version.ephemeral_storage.bytes(),
+        // One inode for every 4 KiB, more than any file system would be made with.
+        tmp_inodes: version.ephemeral_storage.bytes() / 4096,
+    }
+}
+
+/// Names the stream as Lambda does: with the function's name in it where the group is not the function's own.
+fn log_stream(version: &FunctionVersion, now: WallTime, random: u128) -> LogStream {
+    let date = &now.to_string()[..10].replace('-', "/");
+    let own_group = version.logging.group == LogGroupName::of(&version.arn.name);
+    let name = if own_group {
+        format!("{date}/[{}]{random:032x}", version.version)
+    } else {
+        format!(
+            "{date}/{}[{}]{random:032x}",
+            version.arn.name, version.version
+        )
+    };
+    LogStream {
+        account: version.account(),
+        group: version.logging.group.to_string(),
+        name,
     }
 }

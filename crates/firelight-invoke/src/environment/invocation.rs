@@ -95,7 +95,7 @@ impl<D: SandboxDriver> Environment<D> {
     /// whether the environment can be kept.
     pub(crate) async fn invoke(
         &mut self,
-        call: Call,
+        call: Box<Call>,
         reply: oneshot::Sender<Outcome>,
         release: impl FnOnce(bool) + Send,
     ) -> InvocationMeter {

@@ -7,7 +7,7 @@ use firelight_model::FunctionVersion;
 use firelight_runtime_api::{Connecting, Session, SessionConfig, SessionEvents};
 use firelight_sandbox::{LaunchError, Sandbox};
 
-use crate::program::Program;
+use crate::prepare::Program;
 
 pub(super) fn serve_session<S: Sandbox>(
     sandbox: &mut S,

@@ -32,8 +32,7 @@ use self::processes::{ProcessHappening, Processes, Role};
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::platform_event::{InitPhase, PlatformEvent};
-use crate::prepare::Blueprint;
-use crate::program::Program;
+use crate::prepare::{Blueprint, Program};
 use crate::settings::Settings;
 
 /// Whether the runtime is up.

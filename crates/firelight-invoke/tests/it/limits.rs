@@ -1,0 +1,90 @@
+//! Concurrency, the line, and room on the host.
+
+use std::time::Duration;
+
+use firelight_invoke::{Budget, Ceiling, NotStarted, ThrottleReason};
+
+use crate::plane::{Plane, echo, not_started, success};
+use crate::runtime::Act;
+
+#[tokio::test(start_paused = true)]
+async fn invocation_over_the_reserved_concurrency_is_throttled() {
+    let plane = Plane::new(|_| Act::Hang);
+    let key = plane.add("f", 1);
+    plane.versions.set_ceiling(Ceiling::Reserved(1));
+
+    let (_, second) = tokio::join!(plane.invoke(&key, "1"), plane.invoke(&key, "2"));
+
+    assert_eq!(
+        not_started(second),
+        NotStarted::Throttled(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded)
+    );
+}
+
+#[tokio::test]
+async fn sequential_invocations_fit_into_a_concurrency_of_one() {
+    let plane = Plane::new(echo);
+    let key = plane.add("f", 1);
+    plane.versions.set_ceiling(Ceiling::Reserved(1));
+
+    for n in 0..50 {
+        assert_eq!(
+            success(plane.invoke(&key, &n.to_string()).await),
+            n.to_string()
+        );
+    }
+}
+
+#[tokio::test]
+async fn full_host_retires_what_is_idle() {
+    let plane = Plane::with(echo, |settings| {
+        settings.budget = Budget {
+            memory_mb: 128,
+            environments: 10,
+        };
+    });
+    let (first, second) = (plane.add("first", 1), plane.add("second", 1));
+    success(plane.invoke(&first, "1").await);
+
+    assert_eq!(success(plane.invoke(&second, "2").await), "2");
+
+    assert_eq!(plane.driver.alive(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_host_with_nothing_idle_refuses_after_a_bounded_wait() {
+    let plane = Plane::with(
+        |_| Act::Hang,
+        |settings| {
+            settings.budget = Budget {
+                memory_mb: 128,
+                environments: 10,
+            };
+            settings.capacity_wait = Duration::from_secs(1);
+        },
+    );
+    let (first, second) = (plane.add("first", 1), plane.add("second", 1));
+
+    let (_, refused) = tokio::join!(plane.invoke(&first, "1"), plane.invoke(&second, "2"));
+
+    assert!(matches!(
+        not_started(refused),
+        NotStarted::NoCapacity { .. }
+    ));
+}
+
+#[tokio::test]
+async fn function_larger_than_the_host_is_refused_at_once() {
+    let plane = Plane::with(echo, |settings| {
+        settings.budget = Budget {
+            memory_mb: 100,
+            environments: 10,
+        };
+    });
+    let key = plane.add("f", 1);
+
+    assert!(matches!(
+        not_started(plane.invoke(&key, "{}").await),
+        NotStarted::NoCapacity { .. }
+    ));
+}
