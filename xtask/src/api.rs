@@ -19,6 +19,7 @@ pub(crate) struct Api {
     pub(crate) groups: Vec<Group>,
     pub(crate) overrides: Overrides,
     shapes: BTreeMap<String, Shape>,
+    uses: BTreeMap<String, Use>,
 }
 
 /// The operations on one subject.
@@ -33,11 +34,13 @@ struct Groups {
     group: Vec<Group>,
 }
 
-/// Which way a shape travels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How operations use a shape.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Use {
     pub(crate) input: bool,
     pub(crate) output: bool,
+    /// The group of the operations, or the common one if they are of several.
+    pub(crate) group: String,
 }
 
 impl Api {
@@ -56,10 +59,12 @@ impl Api {
             groups: groups.group,
             overrides,
             shapes,
+            uses: BTreeMap::new(),
         };
         api.apply_statuses()?;
         api.apply_enums()?;
         api.check_names()?;
+        api.uses = api.all_uses()?;
         Ok(api)
     }
 
@@ -217,47 +222,59 @@ impl Api {
         Ok(members)
     }
 
-    /// Returns how each reachable shape is used, and by which group (or the common one).
-    pub(crate) fn reachable(&self) -> Result<BTreeMap<&str, (Use, &str)>> {
-        let mut reachable = BTreeMap::new();
+    /// Returns the shapes that operations use, by name.
+    pub(crate) fn used_shapes(&self) -> impl Iterator<Item = (&Shape, &Use)> {
+        self.uses
+            .iter()
+            .filter_map(|(name, used)| Some((self.shapes.get(name)?, used)))
+    }
+
+    /// Returns the group in whose file a shape stands.
+    pub(crate) fn group_of(&self, shape: &str) -> Result<&str> {
+        let used = self
+            .uses
+            .get(shape)
+            .with_context(|| format!("no operation uses {shape}"))?;
+        Ok(&used.group)
+    }
+
+    fn all_uses(&self) -> Result<BTreeMap<String, Use>> {
+        let mut uses = BTreeMap::new();
         for group in &self.groups {
             for name in &group.operations {
                 let operation = self.operation(name)?;
-                self.reach(
-                    &operation.input,
-                    &group.name,
-                    Direction::Input,
-                    &mut reachable,
-                )?;
+                self.mark(&operation.input, &group.name, Direction::Input, &mut uses)?;
                 if let Some(output) = &operation.output {
-                    self.reach(output, &group.name, Direction::Output, &mut reachable)?;
+                    self.mark(output, &group.name, Direction::Output, &mut uses)?;
                 }
             }
         }
-        Ok(reachable)
+        Ok(uses)
     }
 
-    fn reach<'a>(
-        &'a self,
-        name: &'a str,
-        group: &'a str,
+    fn mark(
+        &self,
+        name: &str,
+        group: &str,
         direction: Direction,
-        reachable: &mut BTreeMap<&'a str, (Use, &'a str)>,
+        uses: &mut BTreeMap<String, Use>,
     ) -> Result<()> {
-        let (used, home) = reachable.entry(name).or_insert((Use::default(), group));
-        if *home != group {
-            *home = COMMON_GROUP;
+        let first = || Use {
+            group: group.to_owned(),
+            ..Use::default()
+        };
+        let used = uses.entry(name.to_owned()).or_insert_with(first);
+        if used.group != group {
+            COMMON_GROUP.clone_into(&mut used.group);
         }
         match direction {
             Direction::Input => used.input = true,
             Direction::Output => used.output = true,
         }
         let shape = self.shape(name)?;
-        for member in &shape.members {
-            self.reach(&member.shape, group, direction, reachable)?;
-        }
-        for part in shape.of.iter().chain(&shape.key) {
-            self.reach(part, group, direction, reachable)?;
+        let members = shape.members.iter().map(|member| &member.shape);
+        for part in members.chain(&shape.of).chain(&shape.key) {
+            self.mark(part, group, direction, uses)?;
         }
         Ok(())
     }

@@ -22,7 +22,13 @@ pub struct ErrorReply {
     pub message: String,
     /// Whether the body has a `Type` member, which some answers lack against the rule.
     has_type: bool,
-    extra: Map<String, Value>,
+    /// Rare, and boxed because errors are returned by value everywhere.
+    extra: Box<Extra>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Extra {
+    members: Map<String, Value>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -33,22 +39,21 @@ impl ErrorReply {
             code,
             message: message.into(),
             has_type: code.info().has_type,
-            extra: Map::new(),
-            headers: Vec::new(),
+            extra: Box::default(),
         }
     }
 
     /// Adds a member to the body, such as the `Reason` of a throttle.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
-        self.extra.insert(member.to_owned(), value.into());
+        self.extra.members.insert(member.to_owned(), value.into());
         self
     }
 
     /// Adds a header, such as `Retry-After`.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.extra.headers.push((name, value.into()));
         self
     }
 
@@ -64,7 +69,7 @@ impl ErrorReply {
         let info = self.code.info();
         let mut headers = vec![("Content-Type", JSON.to_owned())];
         headers.push(("x-amzn-ErrorType", info.name.to_owned()));
-        headers.extend(self.headers.iter().cloned());
+        headers.extend(self.extra.headers.iter().cloned());
         Reply {
             status: info.status,
             headers,
@@ -73,7 +78,7 @@ impl ErrorReply {
     }
 
     fn body(&self, info: &ErrorInfo) -> Vec<u8> {
-        let mut members = self.extra.clone();
+        let mut members = self.extra.members.clone();
         if self.has_type {
             let fault = if info.status < 500 { "User" } else { "Service" };
             members.insert("Type".to_owned(), fault.into());

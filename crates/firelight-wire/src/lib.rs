@@ -61,6 +61,6 @@ pub use generated::operations::Operation;
 pub use generated::shapes;
 pub use query::{query_value, query_values};
 pub use reply::{Reply, Response};
-pub use request::{Request, RequestParts, parse};
+pub use request::{Request, RequestParts, check, parse};
 pub use router::{Labels, RouteError, Routed, route};
 pub use timestamp::Timestamp;

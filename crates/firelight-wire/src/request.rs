@@ -39,15 +39,24 @@ pub struct RequestParts<'a> {
 
 /// Reads and checks a request of an operation.
 pub fn parse<T: Request>(parts: &RequestParts<'_>) -> Result<T, RequestError> {
-    let shape = T::OPERATION.info().input;
+    let request = checked(T::OPERATION.info().input, parts)?;
+    T::decode(Value::Object(request))
+        // The constraint check has seen every member, so what is left is a blob.
+        .ok_or_else(|| RequestError::Serialization("A blob is not valid base64".to_owned()))
+}
+
+/// Checks a request of an operation that nobody handles yet, as if somebody did.
+pub fn check(operation: Operation, parts: &RequestParts<'_>) -> Result<(), RequestError> {
+    checked(operation.info().input, parts).map(drop)
+}
+
+fn checked(shape: &Shape, parts: &RequestParts<'_>) -> Result<Map<String, Value>, RequestError> {
     let mut request = body_members(shape, parts)?;
     for member in shape.members() {
         place_member(&mut request, member, parts)?;
     }
     validate(shape, &request)?;
-    T::decode(Value::Object(request))
-        // The constraint check has seen every member, so what is left is a blob.
-        .ok_or_else(|| RequestError::Serialization("A blob is not valid base64".to_owned()))
+    Ok(request)
 }
 
 /// Returns the members of the body, which are none where it is empty or a raw payload.

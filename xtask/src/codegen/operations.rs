@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::names;
 use crate::api::Api;
@@ -44,10 +44,7 @@ pub(super) fn enumeration(api: &Api) -> Result<String> {
 }
 
 fn info(api: &Api, operation: &Operation) -> Result<String> {
-    let reachable = api.reachable()?;
-    let (_, group) = reachable
-        .get(operation.input.as_str())
-        .context("an input is reachable")?;
+    let group = api.group_of(&operation.input)?;
     Ok(format!(
         "OperationInfo {{ name: {:?}, method: {:?}, uri: {:?}, status: {}, input: &schemas::{group}::{} }}",
         operation.name,

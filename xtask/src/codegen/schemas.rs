@@ -17,15 +17,15 @@ pub(super) const MODULE: FolderModule = FolderModule {
 
 /// Returns the source of each group.
 pub(super) fn generate(api: &Api) -> Result<Vec<(String, String)>> {
-    let reachable = api.reachable()?;
     let mut groups: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, (used, group)) in &reachable {
-        let shape = api.shape(name)?;
-        if used.input && shape.payload_of_nothing(api)? {
-            let source = Writer { api, group }
-                .source(shape)
-                .context((*name).to_owned())?;
-            groups.entry(group).or_default().push_str(&source);
+    for (shape, used) in api.used_shapes().filter(|(_, used)| used.input) {
+        if !is_raw_payload(api, shape)? {
+            let writer = Writer {
+                api,
+                group: &used.group,
+            };
+            let source = writer.source(shape).context(shape.name.clone())?;
+            groups.entry(&used.group).or_default().push_str(&source);
         }
     }
     Ok(groups
@@ -55,11 +55,10 @@ fn with_imports(source: &str) -> String {
 pub(super) fn patterns(api: &Api) -> Result<String> {
     let mut source = String::from("use crate::pattern::Pattern;\n\n");
     let mut all = Vec::new();
-    for (name, (used, _)) in api.reachable()? {
-        let shape = api.shape(name)?;
-        if let (true, Some(text)) = (used.input, api.pattern_text(shape)) {
-            let constant = names::constant(name);
-            let pattern = pattern(api, name, text);
+    for (shape, _) in api.used_shapes().filter(|(_, used)| used.input) {
+        if let Some(text) = api.pattern_text(shape) {
+            let constant = names::constant(&shape.name);
+            let pattern = pattern(api, &shape.name, text);
             writeln!(
                 source,
                 "pub(crate) static {constant}: Pattern = {pattern};\n"
@@ -99,20 +98,21 @@ fn raw(text: &str) -> String {
     }
 }
 
-impl Shape {
-    /// Raw payloads stay bytes, so they have no descriptor.
-    fn payload_of_nothing(&self, api: &Api) -> Result<bool> {
-        if self.kind != Kind::Blob {
-            return Ok(true);
-        }
-        for (name, (used, _)) in api.reachable()? {
-            let members = api.typed_members(api.shape(name)?)?;
-            if used.input && members.iter().any(|member| member.shape == self.name) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+/// Raw payloads stay bytes, so a blob that only occurs as one has no descriptor.
+fn is_raw_payload(api: &Api, shape: &Shape) -> Result<bool> {
+    if shape.kind != Kind::Blob {
+        return Ok(false);
     }
+    for (user, _) in api.used_shapes().filter(|(_, used)| used.input) {
+        if api
+            .typed_members(user)?
+            .iter()
+            .any(|member| member.shape == shape.name)
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 struct Writer<'a> {
@@ -217,12 +217,9 @@ impl Writer<'_> {
     /// Returns a reference to the descriptor of a part, here or in the common file.
     fn part(&self, name: Option<&str>) -> Result<String> {
         let name = name.context("the shape of a part is missing")?;
-        let reachable = self.api.reachable()?;
-        let (_, group) = reachable
-            .get(name)
-            .with_context(|| format!("{name} is not reachable"))?;
+        let group = self.api.group_of(name)?;
         let constant = names::constant(name);
-        let is_here = *group == self.group;
+        let is_here = group == self.group;
         Ok(if is_here {
             format!("&{constant}")
         } else {

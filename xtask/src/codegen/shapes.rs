@@ -17,10 +17,11 @@ pub(super) const MODULE: FolderModule = FolderModule {
 /// Returns the source of each group.
 pub(super) fn generate(api: &Api) -> Result<Vec<(String, String)>> {
     let mut groups: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, (used, group)) in api.reachable()? {
-        let writer = Writer { api, used, group };
-        let source = writer.source(api.shape(name)?).context(name.to_owned())?;
-        groups.entry(group).or_default().push_str(&source);
+    for (shape, used) in api.used_shapes() {
+        let source = Writer { api, used }
+            .source(shape)
+            .context(shape.name.clone())?;
+        groups.entry(&used.group).or_default().push_str(&source);
     }
     let with_macros = |source: String| format!("{}{source}", macros(&source));
     Ok(groups
@@ -40,8 +41,7 @@ fn macros(source: &str) -> String {
 
 struct Writer<'a> {
     api: &'a Api,
-    used: Use,
-    group: &'a str,
+    used: &'a Use,
 }
 
 impl Writer<'_> {
@@ -156,15 +156,13 @@ impl Writer<'_> {
 
     /// What is not in this file is common to several.
     fn path_to(&self, name: &str) -> Result<String> {
-        let reachable = self.api.reachable()?;
-        let (_, group) = reachable
-            .get(name)
-            .with_context(|| format!("{name} is not reachable"))?;
+        let group = self.api.group_of(name)?;
+        let is_here = group == self.used.group;
         ensure!(
-            [self.group, COMMON_GROUP].contains(group),
+            is_here || group == COMMON_GROUP,
             "{name} belongs to {group}"
         );
-        Ok(if *group == self.group {
+        Ok(if is_here {
             name.to_owned()
         } else {
             format!("super::{name}")
