@@ -6,15 +6,30 @@
 //!
 //! Deliberately absent: HTTP and AWS's texts (the front door has them), and sandboxes.
 
+mod aliases;
+mod completion;
 mod control;
 mod erased;
+mod functions;
 mod outside;
 pub mod records;
 mod scope;
 pub mod sts;
+mod tags;
 mod view;
 
+pub use aliases::{AliasDescription, AliasError, CreateAlias, Routing, UpdateAlias};
+pub use completion::{Completion, Preparer};
 pub use control::{Control, Origin, StartError, StoreTrouble};
+pub use functions::{
+    CodeError, CreateFunction, CreateFunctionError, DeleteFunctionError, FindError,
+    FunctionDescription, NewCode, Page, PublishVersion, PublishVersionError, Settings,
+    SettingsError, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionError,
+    VpcSettings,
+};
 pub use outside::{Outside, RuntimeRefusal};
 pub use scope::Scope;
-pub use view::{FunctionEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped};
+pub use tags::TagFunctionError;
+pub use view::{
+    FunctionEntry, LayerEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped,
+};

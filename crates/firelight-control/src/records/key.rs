@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use firelight_model::{AliasName, FunctionArn, VersionNumber};
+use firelight_model::{AliasName, FunctionArn, LayerArn, LayerVersionArn, VersionNumber};
 use firelight_store::{Key, Kind};
 
 use crate::scope::Scope;
@@ -13,6 +13,23 @@ use crate::scope::Scope;
 pub(crate) const FUNCTION: Kind<'static> = Kind::new("function");
 pub(crate) const VERSION: Kind<'static> = Kind::new("function-version");
 pub(crate) const ALIAS: Kind<'static> = Kind::new("function-alias");
+
+pub(crate) const LAYER: Kind<'static> = Kind::new("layer");
+pub(crate) const LAYER_VERSION: Kind<'static> = Kind::new("layer-version");
+
+pub(crate) fn layer(arn: &LayerArn) -> Key {
+    Key::new(
+        arn.account,
+        LAYER,
+        format_args!("{}/{}", arn.region, arn.name),
+    )
+}
+
+pub(crate) fn layer_version(arn: &LayerVersionArn) -> Key {
+    let LayerVersionArn { layer, number } = arn;
+    let id = format_args!("{}/{}/{number:020}", layer.region, layer.name);
+    Key::new(layer.account, LAYER_VERSION, id)
+}
 
 pub(crate) fn function(arn: &FunctionArn) -> Key {
     of_function(arn, FUNCTION, "")
@@ -58,6 +75,19 @@ impl<'a> Named<'a> {
 
     pub(crate) fn function(&self) -> Option<FunctionArn> {
         Some(self.scope.function(self.first.parse().ok()?))
+    }
+
+    pub(crate) fn layer(&self) -> Option<LayerArn> {
+        let Scope { account, region } = self.scope.clone();
+        Some(LayerArn {
+            region,
+            account,
+            name: self.first.parse().ok()?,
+        })
+    }
+
+    pub(crate) fn layer_version(&self) -> Option<LayerVersionArn> {
+        Some(self.layer()?.version(self.rest?.parse().ok()?))
     }
 
     pub(crate) fn number(&self) -> Option<VersionNumber> {

@@ -11,6 +11,7 @@ pub(crate) mod codec;
 pub mod configuration;
 pub mod function;
 pub(crate) mod key;
+pub mod layer;
 pub(crate) mod life_cycle;
 pub mod policy;
 pub mod version;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use firelight_model::{AliasName, FunctionArn, FunctionVersion, Version, VersionNumber};
+use firelight_model::{
+    AliasName, FunctionArn, FunctionVersion, LayerArn, LayerVersionArn, Version, VersionNumber,
+};
 use firelight_store::{Key, Versioned};
 use serde::de::DeserializeOwned;
 
@@ -11,6 +13,7 @@ use super::executable::executable;
 use crate::records::alias::AliasRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::key::{self, Named};
+use crate::records::layer::{LayerRecord, LayerVersionRecord};
 use crate::records::version::VersionRecord;
 use crate::records::{DecodeError, Stored, decode};
 
@@ -22,14 +25,16 @@ pub(crate) enum Arrival {
     ),
     Version(FunctionArn, VersionNumber, Option<VersionEntry>),
     Alias(FunctionArn, AliasName, Option<Stored<AliasRecord>>),
+    Layer(LayerArn, Option<Stored<LayerRecord>>),
+    LayerVersion(LayerVersionArn, Option<Stored<LayerVersionRecord>>),
 }
 
 impl Arrival {
     /// Orders arrivals so that a function comes before what belongs to it.
     pub(crate) fn rank(&self) -> u8 {
         match self {
-            Self::Function(..) => 0,
-            Self::Version(..) | Self::Alias(..) => 1,
+            Self::Function(..) | Self::Layer(..) => 0,
+            _ => 1,
         }
     }
 
@@ -45,6 +50,8 @@ impl Arrival {
             key::FUNCTION => function(&named, value),
             key::VERSION => version(&named, value),
             key::ALIAS => alias(&named, value),
+            key::LAYER => layer(&named, value),
+            key::LAYER_VERSION => layer_version(&named, value),
             _ => Ok(None),
         }
     }
@@ -105,4 +112,21 @@ fn alias(named: &Named<'_>, value: Option<&Versioned>) -> Result<Option<Arrival>
         return Ok(None);
     };
     Ok(Some(Arrival::Alias(arn, alias, stored(value)?)))
+}
+
+fn layer(named: &Named<'_>, value: Option<&Versioned>) -> Result<Option<Arrival>, DecodeError> {
+    let Some(arn) = named.layer() else {
+        return Ok(None);
+    };
+    Ok(Some(Arrival::Layer(arn, stored(value)?)))
+}
+
+fn layer_version(
+    named: &Named<'_>,
+    value: Option<&Versioned>,
+) -> Result<Option<Arrival>, DecodeError> {
+    let Some(arn) = named.layer_version() else {
+        return Ok(None);
+    };
+    Ok(Some(Arrival::LayerVersion(arn, stored(value)?)))
 }

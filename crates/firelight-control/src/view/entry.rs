@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use firelight_model::{AliasName, FunctionArn, FunctionVersion, Qualifier, Version, VersionNumber};
+use firelight_model::{
+    AliasName, FunctionArn, FunctionVersion, LayerArn, Qualifier, Version, VersionNumber,
+};
+
+use super::executable::executable;
 
 use crate::records::Stored;
 use crate::records::alias::AliasRecord;
 use crate::records::function::FunctionRecord;
+use crate::records::layer::{LayerRecord, LayerVersionRecord};
 use crate::records::version::VersionRecord;
 
 /// A function with its versions and aliases, all of one moment.
@@ -64,9 +69,28 @@ impl FunctionEntry {
         self.versions.keys().next_back().copied()
     }
 
+    /// Returns `$LATEST` as it will run once everything that is in progress has ended.
+    pub(crate) fn newest_executable(&self) -> FunctionVersion {
+        let latest = &self.function.record.latest;
+        executable(
+            &self.arn,
+            Version::Latest,
+            latest.identity,
+            &latest.configuration,
+        )
+    }
+
     /// Tells whether background work is owed to the function or one of its versions.
     pub(crate) fn is_moving(&self) -> bool {
         let moving = |version: &VersionEntry| version.stored.record.life_cycle.is_moving();
         self.function.record.life_cycle.is_moving() || self.versions.values().any(moving)
     }
+}
+
+/// A layer with its versions.
+#[derive(Clone)]
+pub struct LayerEntry {
+    pub arn: LayerArn,
+    pub(crate) layer: Stored<LayerRecord>,
+    pub versions: BTreeMap<u64, Stored<LayerVersionRecord>>,
 }

@@ -23,10 +23,10 @@ use firelight_model::FunctionArn;
 use firelight_store::Rev;
 use tokio::sync::watch;
 
-pub use entry::{FunctionEntry, VersionEntry};
+pub use entry::{FunctionEntry, LayerEntry, VersionEntry};
 pub(crate) use follower::{Follower, LoadError};
 pub use resolve::{ResolveError, Resolved};
-pub(crate) use tables::Tables;
+pub(crate) use tables::{ScopeTables, Tables};
 
 /// The view. Cheap to clone; all clones show the same.
 #[derive(Clone)]

@@ -1,14 +1,17 @@
 //! The tables of the view, and how one changed record gets into them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use firelight_model::{FunctionArn, FunctionName, FunctionVersion};
+use firelight_model::{
+    FunctionArn, FunctionName, FunctionVersion, LayerArn, LayerName, LayerVersionArn,
+};
 
 use super::arrival::Arrival;
-use super::entry::FunctionEntry;
+use super::entry::{FunctionEntry, LayerEntry};
 use crate::records::Stored;
 use crate::records::function::FunctionRecord;
+use crate::records::layer::{LayerRecord, LayerVersionRecord};
 use crate::scope::Scope;
 
 /// Everything the view knows.
@@ -21,6 +24,9 @@ pub(crate) struct Tables {
 #[derive(Default)]
 pub(crate) struct ScopeTables {
     pub(crate) functions: BTreeMap<FunctionName, Arc<FunctionEntry>>,
+    /// The functions that background work is owed to.
+    moving: BTreeSet<FunctionName>,
+    pub(crate) layers: BTreeMap<LayerName, LayerEntry>,
 }
 
 impl Tables {
@@ -55,7 +61,9 @@ impl Tables {
     fn put(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Function(arn, None) => {
-                self.scope_mut(&arn).functions.remove(&arn.name);
+                let scope = self.scope_mut(&arn);
+                scope.functions.remove(&arn.name);
+                scope.moving.remove(&arn.name);
             }
             Arrival::Function(arn, Some((function, latest))) => {
                 self.scope_mut(&arn).put_function(arn, function, latest);
@@ -66,6 +74,12 @@ impl Tables {
             Arrival::Alias(arn, name, alias) => {
                 self.change(&arn, |entry| set(&mut entry.aliases, name, alias));
             }
+            Arrival::Layer(arn, layer) => self.put_layer(arn, layer),
+            Arrival::LayerVersion(arn, version) => {
+                if let Some(layer) = self.layers_mut(&arn.layer).get_mut(&arn.layer.name) {
+                    set(&mut layer.versions, arn.number, version);
+                }
+            }
         }
     }
 
@@ -75,31 +89,95 @@ impl Tables {
 
     /// Changes a copy of a function's entry if somebody still reads the old one.
     fn change(&mut self, arn: &FunctionArn, change: impl FnOnce(&mut FunctionEntry)) {
-        if let Some(entry) = self.scope_mut(arn).functions.get_mut(&arn.name) {
+        let scope = self.scope_mut(arn);
+        if let Some(entry) = scope.functions.get_mut(&arn.name) {
             change(Arc::make_mut(entry));
+            scope.note_moving(&arn.name);
         }
+    }
+
+    fn layers_mut(&mut self, arn: &LayerArn) -> &mut BTreeMap<LayerName, LayerEntry> {
+        let scope = Scope {
+            account: arn.account,
+            region: arn.region.clone(),
+        };
+        &mut self.scopes.entry(scope).or_default().layers
+    }
+
+    fn put_layer(&mut self, arn: LayerArn, layer: Option<Stored<LayerRecord>>) {
+        let layers = self.layers_mut(&arn);
+        match (layer, layers.get_mut(&arn.name)) {
+            (Some(layer), Some(entry)) => entry.layer = layer,
+            (Some(layer), None) => {
+                let name = arn.name.clone();
+                layers.insert(
+                    name,
+                    LayerEntry {
+                        arn,
+                        layer,
+                        versions: BTreeMap::new(),
+                    },
+                );
+            }
+            (None, _) => drop(layers.remove(&arn.name)),
+        }
+    }
+
+    pub(crate) fn layer(&self, arn: &LayerArn) -> Option<&LayerEntry> {
+        let scope = Scope {
+            account: arn.account,
+            region: arn.region.clone(),
+        };
+        self.scope(&scope)?.layers.get(&arn.name)
+    }
+
+    pub(crate) fn layer_version(
+        &self,
+        arn: &LayerVersionArn,
+    ) -> Option<&Stored<LayerVersionRecord>> {
+        self.layer(&arn.layer)?.versions.get(&arn.number)
     }
 }
 
 impl ScopeTables {
+    /// Returns the functions that background work is owed to.
+    pub(crate) fn moving(&self) -> impl Iterator<Item = &Arc<FunctionEntry>> {
+        self.moving
+            .iter()
+            .filter_map(|name| self.functions.get(name))
+    }
+
+    fn note_moving(&mut self, name: &FunctionName) {
+        let is_moving = self
+            .functions
+            .get(name)
+            .is_some_and(|entry| entry.is_moving());
+        if is_moving {
+            self.moving.insert(name.clone());
+        } else {
+            self.moving.remove(name);
+        }
+    }
+
     fn put_function(
         &mut self,
         arn: FunctionArn,
         function: Stored<FunctionRecord>,
         latest: Arc<FunctionVersion>,
     ) {
-        match self.functions.get_mut(&arn.name) {
+        let name = arn.name.clone();
+        match self.functions.get_mut(&name) {
             Some(entry) => {
                 let entry = Arc::make_mut(entry);
                 entry.function = function;
                 entry.latest = latest;
             }
             None => {
-                let name = arn.name.clone();
                 let entry = FunctionEntry::new(arn, function, latest);
-                self.functions.insert(name, Arc::new(entry));
+                self.functions.insert(name.clone(), Arc::new(entry));
             }
         }
+        self.note_moving(&name);
     }
 }
 

@@ -1,0 +1,184 @@
+//! CreateFunction.
+
+use std::collections::BTreeMap;
+
+use firelight_model::{
+    Architecture, EphemeralStorage, FunctionArn, FunctionTimeout, LifeCycle, LoggingConfig,
+    MemorySize, PackageType, RecursiveLoop, RoleArn, SnapStart, TagError, Tags, Tenancy,
+    TracingMode, VersionNumber,
+};
+use firelight_store::Txn;
+
+use super::code::{CodeError, NewCode, StoredCode};
+use super::description::FunctionDescription;
+use super::publish::Publication;
+use super::settings::{Settings, SettingsError, check, check_required};
+use crate::control::{Control, Decision, Origin, StoreTrouble};
+use crate::records::configuration::{Configuration, PackageRecord, ZipRecord};
+use crate::records::function::{FunctionRecord, LatestRecord, RuntimeManagement};
+use crate::records::policy::PolicyRecord;
+use crate::records::{encode, key};
+use crate::view::Tables;
+
+/// A function to create.
+#[derive(Clone, Debug)]
+pub struct CreateFunction {
+    pub arn: FunctionArn,
+    pub role: RoleArn,
+    pub code: NewCode,
+    pub architecture: Architecture,
+    pub tenancy: Tenancy,
+    pub settings: Settings,
+    pub tags: BTreeMap<String, String>,
+    pub code_signing_config: Option<String>,
+    /// Whether version 1 is published at once.
+    pub publish: bool,
+}
+
+/// The function was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateFunctionError {
+    #[error("function {arn} exists already")]
+    Exists { arn: FunctionArn },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    #[error(transparent)]
+    Tags(#[from] TagError),
+    #[error("code signing config {arn} does not exist")]
+    NoSuchCodeSigningConfig { arn: String },
+    #[error("could not create the function")]
+    Store(#[from] StoreTrouble),
+}
+
+impl Control {
+    /// Creates a function in state Pending; completion makes it Active.
+    pub async fn create_function(
+        &self,
+        origin: &Origin,
+        mut request: CreateFunction,
+    ) -> Result<FunctionDescription, CreateFunctionError> {
+        request.settings.role = Some(request.role.clone());
+        check_required(&request.settings, request.code.package_type())?;
+        request
+            .settings
+            .check_world(self.world(), request.architecture)?;
+        let tags = Tags::new(request.tags.clone())?;
+        self.view().read().check_creatable(&request)?;
+        let code = self.store_code(request.code.clone()).await?;
+        self.change(Some(origin), |tables| {
+            self.decide_create(tables, &request, &code, &tags)
+        })
+        .await
+    }
+
+    fn decide_create(
+        &self,
+        tables: &Tables,
+        request: &CreateFunction,
+        code: &StoredCode,
+        tags: &Tags,
+    ) -> Result<Decision<FunctionDescription>, CreateFunctionError> {
+        tables.check_creatable(request)?;
+        let arn = &request.arn;
+        let bare = bare_configuration(request, code)?;
+        let configuration = request.settings.applied(&bare, &arn.region, tables)?;
+        check(&configuration)?;
+        let mut record = self.new_record(request, configuration, tags);
+        let mut described = FunctionDescription::latest(arn, &record);
+        let mut txn = Txn::new();
+        if request.publish {
+            let publication = Publication::of(self.world(), &mut record, None);
+            txn = txn.create(
+                key::version(arn, publication.number),
+                encode(&publication.record),
+            );
+            // AWS answers with the number, but with the ARN of the function.
+            described = publication.described(arn).addressed_as(None);
+        }
+        txn = txn.create(key::function(arn), encode(&record));
+        Ok(Decision::commit(txn, described))
+    }
+
+    fn new_record(
+        &self,
+        request: &CreateFunction,
+        configuration: Configuration,
+        tags: &Tags,
+    ) -> FunctionRecord {
+        let world = self.world();
+        FunctionRecord {
+            latest: LatestRecord {
+                identity: world.identity(),
+                configuration,
+            },
+            life_cycle: LifeCycle::created(),
+            revision: world.revision(),
+            last_modified: world.now(),
+            serving: None,
+            next_version: VersionNumber::FIRST,
+            last_published: None,
+            reserved_concurrency: None,
+            tags: tags.as_map().clone(),
+            policy: PolicyRecord::default(),
+            code_signing_config: request.code_signing_config.clone(),
+            recursive_loop: RecursiveLoop::Terminate,
+            runtime_management: RuntimeManagement::default(),
+        }
+    }
+}
+
+impl Tables {
+    fn check_creatable(&self, request: &CreateFunction) -> Result<(), CreateFunctionError> {
+        if self.function(&request.arn).is_some() {
+            return Err(CreateFunctionError::Exists {
+                arn: request.arn.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Returns the configuration of a function of which nothing but code, runtime and handler is given.
+fn bare_configuration(
+    request: &CreateFunction,
+    code: &StoredCode,
+) -> Result<Configuration, CreateFunctionError> {
+    let package = match code.package_type() {
+        PackageType::Image => PackageRecord::Image(code.image(None)?),
+        PackageType::Zip => PackageRecord::Zip(bare_zip(&request.settings, code)?),
+    };
+    Ok(Configuration {
+        description: String::new(),
+        role: request.role.clone(),
+        package,
+        architecture: request.architecture,
+        memory: MemorySize::DEFAULT,
+        timeout: FunctionTimeout::DEFAULT,
+        ephemeral_storage: EphemeralStorage::DEFAULT,
+        variables: None,
+        logging: LoggingConfig::of(&request.arn.name),
+        tracing: TracingMode::PassThrough,
+        snap_start: SnapStart::None,
+        tenancy: request.tenancy,
+        dead_letter_target: None,
+        kms_key: None,
+        vpc: None,
+        file_systems: Vec::new(),
+        durable: None,
+    })
+}
+
+fn bare_zip(settings: &Settings, code: &StoredCode) -> Result<ZipRecord, CreateFunctionError> {
+    let (Some(runtime), Some(handler)) = (settings.runtime.clone(), settings.handler.clone())
+    else {
+        return Err(SettingsError::RuntimeRequired.into());
+    };
+    Ok(ZipRecord {
+        runtime,
+        handler,
+        code: code.zip()?,
+        layers: Vec::new(),
+    })
+}

@@ -1,0 +1,44 @@
+//! Deployment packages: the one place that knows how zips are inspected and stored.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use firelight_model::CodeSha256;
+use firelight_package::{InvalidPackage, Limits, PackageInfo, inspect};
+
+use super::code::CodeError;
+use crate::control::Control;
+use crate::records::configuration::CodeRecord;
+
+impl Control {
+    /// Checks a zip as a whole, then stores it. Nothing is stored of a zip that could not be unpacked.
+    pub(crate) async fn store_zip(&self, zip: Bytes) -> Result<CodeRecord, CodeError> {
+        let info = inspected(zip.clone()).await?;
+        let stored = self.contents().put(zip).await.map_err(CodeError::Put)?;
+        Ok(CodeRecord {
+            sha256: CodeSha256::from_bytes(*stored.digest.as_bytes()),
+            size_bytes: stored.size,
+            unzipped_bytes: info.unzipped_bytes,
+            source_kms_key: None,
+        })
+    }
+}
+
+/// Inspects on a thread for blocking work: a large zip keeps a core busy for a while.
+async fn inspected(zip: Bytes) -> Result<PackageInfo, CodeError> {
+    let inspect = move || inspect(Cursor::new(zip), &Limits::LAMBDA);
+    match tokio::task::spawn_blocking(inspect).await {
+        Ok(inspected) => inspected.map_err(CodeError::from),
+        Err(panicked) => Err(CodeError::Inspection(panicked)),
+    }
+}
+
+impl From<InvalidPackage> for CodeError {
+    fn from(invalid: InvalidPackage) -> Self {
+        match invalid {
+            InvalidPackage::TooLarge { limit_bytes } => Self::TooLargeUnzipped { limit_bytes },
+            InvalidPackage::Empty => Self::Empty,
+            other => Self::NotAZip(other),
+        }
+    }
+}

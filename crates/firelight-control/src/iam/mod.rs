@@ -1,0 +1,92 @@
+//! IAM: roles, users, their access keys, policies, and what is attached to whom.
+//!
+//! ```text
+//!  operation ──► read record ──► decide ──► commit if unchanged ──(changed meanwhile)──► again
+//!                                               │
+//!                              feed ──► IamView ◄┘ waited for, so callers read their own writes
+//! ```
+//!
+//! Roles and users are one kind of thing here, an entity: both have tags, a boundary, inline and
+//! attached policies. Questions on the path of a request are answered by the view, without the
+//! store.
+//!
+//! Deliberately absent: groups, instance profiles, and any decision whether something is allowed.
+
+mod access_keys;
+mod attach;
+mod commit;
+mod entities;
+mod error;
+mod inline;
+mod managed;
+mod names;
+mod policies;
+mod record;
+mod tags;
+mod view;
+
+use std::sync::Arc;
+
+use firelight_store::{ReadError, Store};
+
+use crate::erased::Records;
+use crate::outside::{Outside, World};
+
+pub use access_keys::NewAccessKey;
+pub use entities::{CreateRole, CreateUser};
+pub use error::IamError;
+pub use policies::{CreatePolicy, ManagedPolicy};
+pub use record::{
+    AccessKeyRecord, EntityKind, EntityRecord, PolicyRecord, PolicyVersionRecord, RoleDetails, Tag,
+};
+pub use view::IamView;
+
+/// The IAM operations. Cheap to clone.
+#[derive(Clone)]
+pub struct Iam {
+    store: Arc<dyn Records>,
+    world: World,
+    view: IamView,
+    _follower: Arc<FollowerTask>,
+}
+
+impl Iam {
+    /// Loads what is stored and follows it from then on.
+    pub async fn start(store: impl Store, outside: impl Outside) -> Result<Self, ReadError> {
+        let store: Arc<dyn Records> = Arc::new(store);
+        let (view, follower) = IamView::load(Arc::clone(&store)).await?;
+        let task = tokio::spawn(follower.run());
+        Ok(Self {
+            store,
+            world: World::new(outside),
+            view,
+            _follower: Arc::new(FollowerTask(task)),
+        })
+    }
+
+    /// Returns everything of IAM in memory.
+    pub fn view(&self) -> &IamView {
+        &self.view
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.world.now().epoch_ms()
+    }
+
+    /// Makes an id such as `AROA…`, which is never given twice.
+    fn unique_id(&self, prefix: &str) -> String {
+        let random = self.world.random();
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&random[..10]);
+        format!("{prefix}{}", crate::sts::base32(bytes))
+    }
+}
+
+/// Ends the follower with the last clone.
+struct FollowerTask(tokio::task::JoinHandle<()>);
+
+impl Drop for FollowerTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
