@@ -155,3 +155,49 @@ fn bound(shape: &Value, key: &str) -> Option<i64> {
         .as_i64()
         .or_else(|| shape[key].as_f64().map(|bound| bound as i64))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_model_becomes_a_table_without_its_documentation() {
+        let model = json!({
+            "operations": {"GetThing": {
+                "name": "GetThing",
+                "http": {"method": "GET", "requestUri": "/things/{Id}", "responseCode": 200},
+                "input": {"shape": "GetThingRequest"},
+                "errors": [{"shape": "NoThing"}],
+                "documentation": "<p>Gets it.</p>",
+            }},
+            "shapes": {
+                "GetThingRequest": {"type": "structure", "required": ["Id"], "members": {
+                    "Id": {"shape": "Id", "location": "uri", "locationName": "Id"},
+                    "Log": {"shape": "Id", "location": "header", "locationName": "X-Log"},
+                }},
+                "Id": {"type": "string", "min": 1, "max": 8, "documentation": "<p>An id.</p>"},
+                "NoThing": {"type": "structure", "members": {}, "exception": true,
+                    "error": {"httpStatusCode": 404, "senderFault": true}},
+                "Weight": {"type": "double", "min": 0.0, "max": 1.0},
+            },
+        });
+
+        let text = table_of(&model).unwrap().to_text().unwrap();
+
+        let expected = r#"{
+"operations": [
+{"name":"GetThing","method":"GET","uri":"/things/{Id}","status":200,"input":"GetThingRequest","errors":["NoThing"]}
+],
+"shapes": [
+{"name":"GetThingRequest","kind":"structure","members":[{"name":"Id","shape":"Id","required":true,"in":"uri"},{"name":"Log","shape":"Id","in":"header","as":"X-Log"}]},
+{"name":"Id","kind":"string","min":1,"max":8},
+{"name":"NoThing","kind":"structure","error":404},
+{"name":"Weight","kind":"double","min":0,"max":1}
+]
+}
+"#;
+        assert_eq!(text, expected);
+    }
+}

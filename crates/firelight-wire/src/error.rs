@@ -1,5 +1,7 @@
 //! Errors as AWS renders them: the code in a header, the text under a key that differs by code.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::generated::errors::ErrorCode;
@@ -13,6 +15,28 @@ pub(crate) struct ErrorInfo {
     /// The body member that carries the text: `message` or `Message`.
     pub(crate) message_key: &'static str,
     pub(crate) has_type: bool,
+}
+
+impl ErrorCode {
+    /// Returns the name of the exception, as in `ResourceNotFoundException`.
+    pub fn name(self) -> &'static str {
+        self.info().name
+    }
+
+    /// Returns the status it is answered with.
+    pub fn status(self) -> u16 {
+        self.info().status
+    }
+
+    /// Returns the body member that carries the text: `message` or `Message`.
+    pub fn message_key(self) -> &'static str {
+        self.info().message_key
+    }
+
+    /// Returns whether the body usually has a `Type` member.
+    pub fn has_type(self) -> bool {
+        self.info().has_type
+    }
 }
 
 /// An answer that is an error.
@@ -96,6 +120,23 @@ pub enum RequestError {
     /// Values violate their constraints; the message lists all of them.
     Validation(String),
 }
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Serialization(message) | Self::Validation(message)) = self;
+        f.write_str(message)
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.message)
+    }
+}
+
+impl std::error::Error for ErrorReply {}
 
 impl From<RequestError> for ErrorReply {
     fn from(error: RequestError) -> Self {

@@ -4,6 +4,7 @@
 //! escape every `/` that belongs to a label.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::generated::operations::Operation;
 use crate::generated::routes::template_of;
@@ -50,6 +51,17 @@ pub enum RouteError {
     /// The path is known, but not with this method.
     WrongMethod,
 }
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownPath => "no operation has this path",
+            Self::WrongMethod => "no operation has this path with this method",
+        })
+    }
+}
+
+impl std::error::Error for RouteError {}
 
 /// Finds the operation of a request; the path is the raw one, without the query.
 pub fn route<'a>(
