@@ -1,1 +1,28 @@
-//! firelight-sandbox-linux
+//! The `process` driver: sandboxes made of namespaces, control groups, seccomp and landlock.
+//!
+//! ```text
+//!  daemon (tokio, many threads) ──orders──► launcher (one thread, privileged) ──clone3──► init (one per sandbox)
+//!        └────────────────────────────── tasks: spawn, signal, kill ──────────────────────────┘
+//! ```
+//!
+//! All three are the same binary. The daemon ([`LinuxDriver::start`]) executes itself again as the launcher before it
+//! grows; the launcher copies itself into each sandbox as its init. A binary that uses this crate calls
+//! [`run_role_if_asked`] first thing in `main`, before any thread exists.
+//!
+//! Deliberately absent: Lambda, the store, and any decision about who gets a sandbox.
+
+mod cgroup;
+mod driver;
+mod init;
+mod landlock;
+mod launcher;
+mod report;
+mod role;
+mod seccomp;
+mod step;
+mod sys;
+mod wire;
+
+pub use driver::{LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox, StartError};
+pub use report::{HostReport, Wall};
+pub use role::run_role_if_asked;

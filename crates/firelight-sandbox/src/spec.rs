@@ -13,6 +13,10 @@ impl SandboxId {
     pub const fn from_random(bits: u128) -> Self {
         Self(bits)
     }
+
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl fmt::Display for SandboxId {
@@ -28,7 +32,7 @@ impl fmt::Debug for SandboxId {
 }
 
 /// Everything that is fixed for the life of a sandbox.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxSpec {
     pub id: SandboxId,
     /// Host directories and files shown read-only, in order; a later target may lie inside an earlier one.

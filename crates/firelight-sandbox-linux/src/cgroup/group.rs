@@ -1,0 +1,294 @@
+//! The control groups of one sandbox.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use firelight_sandbox::Limits;
+
+use super::layout::{Home, Layout, Version};
+use crate::wire::FdTag;
+
+/// The period over which a CPU limit holds. Short, so that a small share means short pauses and not long ones.
+const CPU_PERIOD_US: u64 = 20_000;
+/// The kernel refuses a smaller quota.
+const SMALLEST_QUOTA_US: u64 = 1_000;
+
+/// One directory in each hierarchy. Not removed by dropping: that can fail and must be retried.
+#[derive(Debug)]
+pub(crate) struct Group {
+    memory: Option<Home>,
+    pids: Option<Home>,
+    cpu: Option<Home>,
+    cpu_time: Option<Home>,
+    freezer: Option<Home>,
+    unified: Option<PathBuf>,
+    dirs: Vec<PathBuf>,
+}
+
+/// What the daemon gets to hold: descriptors of single files, each good for one purpose.
+pub(crate) type Handles = Vec<(FdTag, OwnedFd)>;
+
+impl Group {
+    pub(crate) fn create(layout: &Layout, name: &str) -> io::Result<Self> {
+        let own = |home: &Option<Home>| {
+            home.as_ref().map(|home| Home {
+                version: home.version,
+                dir: home.dir.join(name),
+            })
+        };
+        let mut group = Self {
+            memory: own(&layout.memory),
+            pids: own(&layout.pids),
+            cpu: own(&layout.cpu),
+            cpu_time: own(&layout.cpu_time),
+            freezer: own(&layout.freezer),
+            unified: layout.unified.as_ref().map(|home| home.dir.join(name)),
+            dirs: Vec::new(),
+        };
+        for home in layout.homes() {
+            let dir = home.dir.join(name);
+            if let Err(error) = fs::create_dir(&dir) {
+                // What was made is empty, so removing it is all there is to undo.
+                group.remove().ok();
+                return Err(error);
+            }
+            group.dirs.push(dir);
+        }
+        Ok(group)
+    }
+
+    /// The version 2 directory to be born into.
+    pub(crate) fn birthplace(&self) -> io::Result<Option<OwnedFd>> {
+        let open = |dir: &PathBuf| File::open(dir).map(OwnedFd::from);
+        self.unified.as_ref().map(open).transpose()
+    }
+
+    /// `cgroup.procs` of the version 1 directories, for the newborn to enter by itself.
+    pub(crate) fn entries(&self) -> io::Result<Vec<OwnedFd>> {
+        let v1 = self
+            .dirs
+            .iter()
+            .filter(|dir| self.unified.as_ref() != Some(dir));
+        v1.map(|dir| open_for_writing(&dir.join("cgroup.procs")))
+            .collect()
+    }
+
+    /// Writes the limits. Swap counts as memory: a sandbox has none of it beyond its limit.
+    pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
+        if let Some(memory) = &self.memory {
+            limit_memory(memory, limits.memory_bytes)?;
+        }
+        if let Some(pids) = &self.pids {
+            // One more for init.
+            fs::write(
+                pids.dir.join("pids.max"),
+                (u64::from(limits.processes) + 1).to_string(),
+            )?;
+        }
+        if let Some(cpu) = &self.cpu {
+            limit_cpu(cpu, limits.milli_cpus)?;
+        }
+        Ok(())
+    }
+
+    /// Opens what the daemon needs to measure, freeze and throttle without asking the launcher.
+    pub(crate) fn handles(&self) -> io::Result<Handles> {
+        let mut handles = Vec::new();
+        let mut add = |tag, fd: io::Result<OwnedFd>| fd.map(|fd| handles.push((tag, fd)));
+        match &self.memory {
+            Some(Home {
+                version: Version::V1,
+                dir,
+            }) => {
+                add(
+                    FdTag::MemoryUsage,
+                    open_for_reading(&dir.join("memory.usage_in_bytes")),
+                )?;
+                add(
+                    FdTag::MemoryPeak,
+                    open_both(&dir.join("memory.max_usage_in_bytes")),
+                )?;
+                add(
+                    FdTag::MemoryEvents,
+                    open_for_reading(&dir.join("memory.oom_control")),
+                )?;
+            }
+            Some(Home {
+                version: Version::V2,
+                dir,
+            }) => {
+                add(
+                    FdTag::MemoryUsage,
+                    open_for_reading(&dir.join("memory.current")),
+                )?;
+                add(
+                    FdTag::MemoryEvents,
+                    open_for_reading(&dir.join("memory.events")),
+                )?;
+                // Since Linux 5.19, writable since 6.12.
+                if let Ok(peak) = open_both(&dir.join("memory.peak"))
+                    .or_else(|_| open_for_reading(&dir.join("memory.peak")))
+                {
+                    add(FdTag::MemoryPeak, Ok(peak))?;
+                }
+            }
+            None => {}
+        }
+        match &self.cpu {
+            Some(Home {
+                version: Version::V1,
+                dir,
+            }) => {
+                add(
+                    FdTag::CpuQuotaV1,
+                    open_for_writing(&dir.join("cpu.cfs_quota_us")),
+                )?;
+            }
+            Some(Home {
+                version: Version::V2,
+                dir,
+            }) => {
+                add(FdTag::CpuMaxV2, open_for_writing(&dir.join("cpu.max")))?;
+            }
+            None => {}
+        }
+        match &self.cpu_time {
+            Some(Home {
+                version: Version::V1,
+                dir,
+            }) => {
+                add(
+                    FdTag::CpuNanoseconds,
+                    open_for_reading(&dir.join("cpuacct.usage")),
+                )?;
+            }
+            Some(Home {
+                version: Version::V2,
+                dir,
+            }) => {
+                add(FdTag::CpuStat, open_for_reading(&dir.join("cpu.stat")))?;
+            }
+            None => {}
+        }
+        match &self.freezer {
+            Some(Home {
+                version: Version::V1,
+                dir,
+            }) => {
+                add(FdTag::FreezerV1, open_both(&dir.join("freezer.state")))?;
+            }
+            Some(Home {
+                version: Version::V2,
+                dir,
+            }) => {
+                add(
+                    FdTag::FreezeV2,
+                    open_for_writing(&dir.join("cgroup.freeze")),
+                )?;
+                add(
+                    FdTag::FreezeEventsV2,
+                    open_for_reading(&dir.join("cgroup.events")),
+                )?;
+            }
+            None => {}
+        }
+        Ok(handles)
+    }
+
+    /// Lets frozen processes run, so that they can die: a version 1 freezer holds back even SIGKILL.
+    pub(crate) fn thaw(&self) -> io::Result<()> {
+        match &self.freezer {
+            Some(Home {
+                version: Version::V1,
+                dir,
+            }) => fs::write(dir.join("freezer.state"), "THAWED"),
+            Some(Home {
+                version: Version::V2,
+                dir,
+            }) => fs::write(dir.join("cgroup.freeze"), "0"),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the directories. Fails with `EBUSY` while the kernel still counts a dying process, and can be retried.
+    pub(crate) fn remove(&mut self) -> io::Result<()> {
+        while let Some(dir) = self.dirs.last() {
+            match fs::remove_dir(dir) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => self.dirs.pop(),
+            };
+        }
+        Ok(())
+    }
+}
+
+fn limit_memory(home: &Home, bytes: u64) -> io::Result<()> {
+    let bytes = bytes.to_string();
+    match home.version {
+        Version::V1 => {
+            fs::write(home.dir.join("memory.limit_in_bytes"), &bytes)?;
+            let with_swap = home.dir.join("memory.memsw.limit_in_bytes");
+            if with_swap.exists() {
+                return fs::write(with_swap, &bytes);
+            }
+            fs::write(home.dir.join("memory.swappiness"), "0")
+        }
+        Version::V2 => {
+            fs::write(home.dir.join("memory.max"), &bytes)?;
+            let swap = home.dir.join("memory.swap.max");
+            if swap.exists() {
+                fs::write(swap, "0")
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+fn limit_cpu(home: &Home, milli_cpus: u32) -> io::Result<()> {
+    let (quota, period) = quota_and_period_us(milli_cpus);
+    match home.version {
+        Version::V1 => {
+            fs::write(home.dir.join("cpu.cfs_period_us"), period.to_string())?;
+            fs::write(home.dir.join("cpu.cfs_quota_us"), quota.to_string())
+        }
+        Version::V2 => fs::write(home.dir.join("cpu.max"), format!("{quota} {period}")),
+    }
+}
+
+/// Translates thousandths of a CPU. The period stays the same for all shares, so that the daemon can change the share
+/// by writing the quota alone; a share below a twentieth gets the smallest quota there is.
+pub(crate) fn quota_and_period_us(milli_cpus: u32) -> (u64, u64) {
+    let quota = (u64::from(milli_cpus) * CPU_PERIOD_US / 1000).max(SMALLEST_QUOTA_US);
+    (quota, CPU_PERIOD_US)
+}
+
+fn open_for_reading(path: &Path) -> io::Result<OwnedFd> {
+    File::open(path).map(OwnedFd::from)
+}
+
+fn open_for_writing(path: &Path) -> io::Result<OwnedFd> {
+    OpenOptions::new().write(true).open(path).map(OwnedFd::from)
+}
+
+fn open_both(path: &Path) -> io::Result<OwnedFd> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map(OwnedFd::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_cpu_is_the_whole_period_and_a_sliver_is_the_kernels_minimum() {
+        assert_eq!(quota_and_period_us(1000), (20_000, 20_000));
+        assert_eq!(quota_and_period_us(72), (1_440, 20_000));
+        assert_eq!(quota_and_period_us(1), (1_000, 20_000));
+    }
+}

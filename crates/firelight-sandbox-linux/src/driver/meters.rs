@@ -1,0 +1,155 @@
+//! The cgroup files of one sandbox, held open: counters, the freezer, the CPU share.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use firelight_sandbox::Usage;
+use rustix::event::{PollFd, PollFlags};
+
+use crate::cgroup::quota_and_period_us;
+use crate::wire::FdTag;
+
+#[derive(Debug)]
+pub(super) struct Meters {
+    fds: HashMap<FdTag, OwnedFd>,
+}
+
+/// Whether the processes run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Motion {
+    Frozen,
+    Running,
+}
+
+impl Meters {
+    pub(super) fn new(fds: HashMap<FdTag, OwnedFd>) -> Self {
+        Self { fds }
+    }
+
+    /// Reads every counter there is; what this host cannot count is zero.
+    pub(super) fn usage(&self) -> io::Result<Usage> {
+        let memory_bytes = self.number(FdTag::MemoryUsage)?.unwrap_or(0);
+        let peak = self.number(FdTag::MemoryPeak)?.unwrap_or(memory_bytes);
+        Ok(Usage {
+            memory_bytes,
+            memory_peak_bytes: peak.max(memory_bytes),
+            cpu_time: self.cpu_time()?,
+            out_of_memory_kills: self.out_of_memory_kills()?,
+        })
+    }
+
+    pub(super) fn out_of_memory_kills(&self) -> io::Result<u64> {
+        let text = self.text(FdTag::MemoryEvents)?;
+        Ok(text.and_then(|text| keyed(&text, "oom_kill")).unwrap_or(0))
+    }
+
+    /// Begins a new peak, where the kernel can: on version 1, and on version 2 since Linux 6.12.
+    pub(super) fn reset_peak(&self) {
+        // Not being able to is what the contract allows for.
+        let _ = self.write(FdTag::MemoryPeak, "0");
+    }
+
+    pub(super) fn set_cpu(&self, milli_cpus: u32) -> io::Result<()> {
+        let (quota, period) = quota_and_period_us(milli_cpus);
+        self.write(FdTag::CpuQuotaV1, &quota.to_string())?;
+        self.write(FdTag::CpuMaxV2, &format!("{quota} {period}"))
+    }
+
+    /// Asks the kernel to freeze or thaw. It does so a little later: see [`Meters::is_settled`].
+    pub(super) fn set_motion(&self, motion: Motion) -> io::Result<()> {
+        let (v1, v2) = match motion {
+            Motion::Frozen => ("FROZEN", "1"),
+            Motion::Running => ("THAWED", "0"),
+        };
+        self.write(FdTag::FreezerV1, v1)?;
+        self.write(FdTag::FreezeV2, v2)
+    }
+
+    /// Tells whether every process has stopped, or runs again.
+    pub(super) fn is_settled(&self, motion: Motion) -> io::Result<bool> {
+        if let Some(state) = self.text(FdTag::FreezerV1)? {
+            let wanted = if motion == Motion::Frozen {
+                "FROZEN"
+            } else {
+                "THAWED"
+            };
+            return Ok(state.trim() == wanted);
+        }
+        if let Some(events) = self.text(FdTag::FreezeEventsV2)? {
+            let frozen = keyed(&events, "frozen") == Some(1);
+            return Ok(frozen == (motion == Motion::Frozen));
+        }
+        Ok(true)
+    }
+
+    /// Waits at most `timeout` for the kernel to say that something about freezing changed.
+    pub(super) fn wait_for_change(&self, timeout: Duration) {
+        let Ok(timeout) = rustix::event::Timespec::try_from(timeout) else {
+            return;
+        };
+        match self.fds.get(&FdTag::FreezeEventsV2) {
+            Some(events) => {
+                let mut fds = [PollFd::new(events, PollFlags::PRI)];
+                let _ = rustix::event::poll(&mut fds, Some(&timeout));
+            }
+            None => std::thread::yield_now(),
+        }
+    }
+
+    fn cpu_time(&self) -> io::Result<Duration> {
+        if let Some(nanoseconds) = self.number(FdTag::CpuNanoseconds)? {
+            return Ok(Duration::from_nanos(nanoseconds));
+        }
+        let stat = self.text(FdTag::CpuStat)?;
+        let microseconds = stat
+            .and_then(|stat| keyed(&stat, "usage_usec"))
+            .unwrap_or(0);
+        Ok(Duration::from_micros(microseconds))
+    }
+
+    fn number(&self, tag: FdTag) -> io::Result<Option<u64>> {
+        Ok(self.text(tag)?.and_then(|text| text.trim().parse().ok()))
+    }
+
+    fn text(&self, tag: FdTag) -> io::Result<Option<String>> {
+        let Some(fd) = self.fds.get(&tag) else {
+            return Ok(None);
+        };
+        let mut buffer = [0_u8; 1024];
+        let length = rustix::io::pread(fd.as_fd(), &mut buffer, 0)?;
+        Ok(Some(
+            String::from_utf8_lossy(&buffer[..length]).into_owned(),
+        ))
+    }
+
+    /// Writes to a file if this sandbox has it.
+    fn write(&self, tag: FdTag, text: &str) -> io::Result<()> {
+        if let Some(fd) = self.fds.get(&tag) {
+            rustix::io::pwrite(fd.as_fd(), text.as_bytes(), 0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds `key value` on a line of its own.
+fn keyed(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
+        let (found, value) = line.split_once(' ')?;
+        (found == key).then(|| value.trim().parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_matched_whole() {
+        let text = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
+
+        assert_eq!(keyed(text, "oom_kill"), Some(3));
+        assert_eq!(keyed(text, "oom"), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! The daemon's side of the driver: asks the launcher for sandboxes and their inits for programs.
+//!
+//! Freezing, measuring and throttling go through descriptors of single cgroup files that come with each sandbox, so
+//! that an invocation costs no trip to the launcher.
+
+mod link;
+mod meters;
+mod process;
+mod reader;
+mod sandbox;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use firelight_sandbox::{LaunchError, ListenAt, SandboxDriver, SandboxSpec};
+
+use crate::report::{self, HostReport};
+use crate::role::LAUNCHER;
+use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
+
+use link::Link;
+
+pub use process::LinuxProcess;
+pub use sandbox::LinuxSandbox;
+
+/// What the driver must know at its start.
+#[derive(Clone, Debug)]
+pub struct LinuxConfig {
+    /// Names this installation in cgroup directories, so that it finds what an earlier life of it left: letters,
+    /// digits and dashes, one per data directory.
+    pub instance: String,
+    /// A directory for the launcher's few files; only one driver may use it at a time.
+    pub state_dir: PathBuf,
+    /// Host directories and files whose content sandboxes may be shown. Anything else is refused by the launcher.
+    pub allowed_sources: Vec<PathBuf>,
+    /// First of the host user and group ids that sandboxes run as, two for each.
+    pub first_host_id: u32,
+    /// Sandboxes kept ready ahead of demand.
+    pub blank_sandboxes: u32,
+    /// The listener address and the host name of those; a spec that asks for the same is served faster.
+    pub listen_at: ListenAt,
+    pub host_name: String,
+}
+
+impl LinuxConfig {
+    /// First of the ids that no distribution gives out: above systemd's containers, below 2^31.
+    pub const DEFAULT_FIRST_HOST_ID: u32 = 0x7000_0000;
+}
+
+/// The driver could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the instance name {instance:?} is not made of 1 to 64 letters, digits and dashes")]
+    InvalidInstance { instance: String },
+    #[error("could not start the launcher")]
+    Spawn {
+        #[source]
+        source: io::Error,
+    },
+    #[error("the launcher ended before it was ready")]
+    Ended,
+    #[error("the launcher could not {step}")]
+    Step {
+        step: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Makes sandboxes of processes. Dropping the last clone of it, and the last sandbox, ends the launcher.
+#[derive(Clone, Debug)]
+pub struct LinuxDriver {
+    link: Arc<Link>,
+    report: Arc<HostReport>,
+}
+
+impl LinuxDriver {
+    /// Starts the launcher and waits until it stands. Blocks for some milliseconds; to be called early, while the
+    /// daemon is small and still has its privileges, inside a tokio runtime.
+    pub fn start(config: &LinuxConfig) -> Result<Self, StartError> {
+        check_instance(&config.instance)?;
+        let failed = |source| StartError::Spawn { source };
+        let (socket, launcher_socket) = wire::pair().map_err(failed)?;
+        let launcher = spawn_launcher(launcher_socket).map_err(failed)?;
+        wire::send(&socket, &Order::Begin(begin(config)).encode(), &[]).map_err(failed)?;
+        let walls = await_ready(&socket)?;
+        let link = Link::new(socket, launcher).map_err(failed)?;
+        Ok(Self {
+            link,
+            report: Arc::new(HostReport { walls }),
+        })
+    }
+
+    /// The walls of this driver on this host, as its launcher found them.
+    pub fn report(&self) -> &HostReport {
+        &self.report
+    }
+
+    /// Ends the launcher and with it every sandbox, and waits until nothing of them is left.
+    pub async fn stop(&self) {
+        self.link.stop().await;
+    }
+
+    /// The launcher's process id, for logs and diagnosis.
+    pub fn launcher_pid(&self) -> u32 {
+        self.link.launcher_pid()
+    }
+}
+
+impl SandboxDriver for LinuxDriver {
+    type Sandbox = LinuxSandbox;
+
+    async fn launch(&self, spec: SandboxSpec) -> Result<LinuxSandbox, LaunchError> {
+        let parcel = self.link.launch(spec).await?;
+        LinuxSandbox::new(Arc::clone(&self.link), parcel)
+    }
+}
+
+fn check_instance(instance: &str) -> Result<(), StartError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if instance.is_empty() || instance.len() > 64 || !instance.bytes().all(legal) {
+        return Err(StartError::InvalidInstance {
+            instance: instance.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Executes this binary again. Without a closure between, `Command` uses `posix_spawn`, which copies nothing.
+fn spawn_launcher(socket: OwnedFd) -> io::Result<Child> {
+    Command::new("/proc/self/exe")
+        .arg(LAUNCHER)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .spawn()
+}
+
+fn begin(config: &LinuxConfig) -> Begin {
+    Begin {
+        instance: config.instance.clone(),
+        state_dir: config.state_dir.clone(),
+        allowed_sources: config.allowed_sources.clone(),
+        first_host_id: config.first_host_id,
+        blank_sandboxes: config.blank_sandboxes,
+        listen_at: config.listen_at,
+        host_name: config.host_name.clone(),
+        daemon_pid: std::process::id(),
+    }
+}
+
+fn await_ready(socket: &OwnedFd) -> Result<Vec<report::Wall>, StartError> {
+    let mut buffer = vec![0; MAX_PACKET];
+    let packet =
+        wire::receive(socket, &mut buffer).map_err(|source| StartError::Spawn { source })?;
+    let news = packet
+        .and_then(|packet| News::decode(&packet.bytes).ok())
+        .ok_or(StartError::Ended)?;
+    match news {
+        News::Ready { walls } => report::decode(&walls).map_err(|_| StartError::Ended),
+        News::LaunchFailed {
+            fault: Fault::Step { step, errno },
+            ..
+        } => Err(StartError::Step {
+            step,
+            source: io::Error::from_raw_os_error(errno),
+        }),
+        _ => Err(StartError::Ended),
+    }
+}

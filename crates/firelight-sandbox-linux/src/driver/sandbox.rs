@@ -1,0 +1,349 @@
+//! One sandbox as the daemon holds it: the socket to its init, its meters, its listener.
+//!
+//! What init says is not trusted: it shares its walls with the function. An event that answers no question is
+//! ignored, and one that cannot be understood ends the sandbox.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use firelight_sandbox::{Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Usage};
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
+
+use super::link::{Link, Parcel};
+use super::meters::{Meters, Motion};
+use super::process::LinuxProcess;
+use super::reader::PacketSocket;
+use crate::wire::{Ended, Event, FdTag, MAX_PACKET, Packet, SpawnFault, Task};
+
+/// How long the kernel may take to freeze every process before that is a failure.
+const FREEZE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A sandbox made of namespaces. Dropping it destroys it in the background.
+#[derive(Debug)]
+pub struct LinuxSandbox {
+    number: u64,
+    listener: Option<TcpListener>,
+    inner: Arc<Inner>,
+    link: Arc<Link>,
+    reader: AbortHandle,
+    destroyed: bool,
+}
+
+/// What the sandbox and its processes share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    control: Arc<PacketSocket>,
+    meters: Meters,
+    book: Mutex<Book>,
+}
+
+/// Open questions to init. Everything in it is dropped when init is gone, which tells everybody who waits.
+#[derive(Debug, Default)]
+struct Book {
+    gone: bool,
+    next: u32,
+    spawning: HashMap<u32, Spawning>,
+    running: HashMap<u32, watch::Sender<Option<Exit>>>,
+    killing: HashMap<u32, oneshot::Sender<()>>,
+    /// Kills for lack of memory that are already accounted for.
+    known_out_of_memory_kills: u64,
+}
+
+#[derive(Debug)]
+struct Spawning {
+    answer: oneshot::Sender<Result<(OwnedFd, OwnedFd), (SpawnFault, io::Error)>>,
+    exit: watch::Sender<Option<Exit>>,
+}
+
+impl LinuxSandbox {
+    pub(super) fn new(link: Arc<Link>, parcel: Parcel) -> Result<Self, LaunchError> {
+        let mut fds: HashMap<FdTag, OwnedFd> = parcel.fds.into_iter().collect();
+        let control = fds
+            .remove(&FdTag::Control)
+            .ok_or(LaunchError::LauncherGone)?;
+        let listener = fds.remove(&FdTag::Listener).map(TcpListener::from);
+        let failed = |source| LaunchError::Step {
+            step: "watch the sandbox's init".into(),
+            source,
+        };
+        let control = Arc::new(PacketSocket::new(control).map_err(failed)?);
+        let inner = Arc::new(Inner {
+            control: Arc::clone(&control),
+            meters: Meters::new(fds),
+            book: Mutex::new(Book::default()),
+        });
+        let reader = tokio::spawn(read(Arc::clone(&inner))).abort_handle();
+        Ok(Self {
+            number: parcel.number,
+            listener,
+            inner,
+            link,
+            reader,
+            destroyed: false,
+        })
+    }
+
+    async fn move_to(&self, motion: Motion) -> Result<(), SandboxError> {
+        let step = match motion {
+            Motion::Frozen => "freeze the sandbox",
+            Motion::Running => "thaw the sandbox",
+        };
+        let meters = &self.inner.meters;
+        meters.set_motion(motion).map_err(failed(step))?;
+        if meters.is_settled(motion).map_err(failed(step))? {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        let settled = tokio::task::spawn_blocking(move || settle(&inner.meters, motion));
+        settled
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(failed(step))
+    }
+}
+
+/// Waits for the kernel on a thread of its own: it gives no event for this on version 1.
+fn settle(meters: &Meters, motion: Motion) -> io::Result<()> {
+    let deadline = tokio::time::Instant::now() + FREEZE_TIMEOUT;
+    while !meters.is_settled(motion)? {
+        if tokio::time::Instant::now() > deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        // Asked again because a process that was being started may have slipped through on version 1.
+        meters.set_motion(motion)?;
+        meters.wait_for_change(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+impl Sandbox for LinuxSandbox {
+    type Process = LinuxProcess;
+
+    fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    async fn spawn(&self, process: ProcessSpec) -> Result<LinuxProcess, SpawnError> {
+        let (answer, answered) = oneshot::channel();
+        let (exit, exited) = watch::channel(None);
+        let number = {
+            let mut book = self.inner.book()?;
+            let number = book.number();
+            book.spawning.insert(number, Spawning { answer, exit });
+            number
+        };
+        let program = process.program.display().to_string();
+        self.inner.tell(&spawn_task(number, process)).await?;
+        match answered.await.map_err(|_| SandboxError::Gone)? {
+            Ok((stdout, stderr)) => Ok(LinuxProcess {
+                number,
+                stdout: Some(stdout),
+                stderr: Some(stderr),
+                exit: exited,
+                sandbox: Arc::clone(&self.inner),
+            }),
+            Err((fault, source)) => Err(spawn_error(program, fault, source)),
+        }
+    }
+
+    async fn kill_processes(&self) -> Result<(), SandboxError> {
+        // What the function did to itself before is not the reason for the deaths that follow.
+        self.inner.note_out_of_memory_kills();
+        let (answer, answered) = oneshot::channel();
+        let ticket = {
+            let mut book = self.inner.book()?;
+            let ticket = book.number();
+            book.killing.insert(ticket, answer);
+            ticket
+        };
+        self.inner.tell(&Task::KillAll { ticket }).await?;
+        answered.await.map_err(|_| SandboxError::Gone)?;
+        self.inner.meters.reset_peak();
+        Ok(())
+    }
+
+    async fn freeze(&self) -> Result<(), SandboxError> {
+        self.move_to(Motion::Frozen).await
+    }
+
+    async fn thaw(&self) -> Result<(), SandboxError> {
+        self.move_to(Motion::Running).await
+    }
+
+    async fn set_cpu(&self, milli_cpus: u32) -> Result<(), SandboxError> {
+        self.inner
+            .meters
+            .set_cpu(milli_cpus)
+            .map_err(failed("set the CPU limit"))
+    }
+
+    async fn usage(&self) -> Result<Usage, SandboxError> {
+        self.inner
+            .meters
+            .usage()
+            .map_err(failed("read the sandbox's counters"))
+    }
+
+    async fn destroy(mut self) -> Result<(), SandboxError> {
+        let link = Arc::clone(&self.link);
+        let destroyed = link.destroy(self.number).await;
+        self.destroyed = true;
+        destroyed
+    }
+}
+
+impl Drop for LinuxSandbox {
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.inner.lose();
+        if !self.destroyed {
+            self.link.destroy_later(self.number);
+        }
+    }
+}
+
+impl Inner {
+    /// The book, if init is still there.
+    fn book(&self) -> Result<MutexGuard<'_, Book>, SandboxError> {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        if book.gone {
+            Err(SandboxError::Gone)
+        } else {
+            Ok(book)
+        }
+    }
+
+    pub(super) async fn tell(&self, task: &Task) -> Result<(), SandboxError> {
+        self.control
+            .send(&task.encode())
+            .await
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidInput => {
+                    failed("send so large a request to the sandbox")(error)
+                }
+                _ => SandboxError::Gone,
+            })
+    }
+
+    fn take_in(&self, packet: Packet) -> Result<(), crate::wire::Malformed> {
+        let event = Event::decode(&packet.bytes)?;
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Spawned { process } => book.spawned(process, packet.fds),
+            Event::SpawnFailed {
+                process,
+                fault,
+                errno,
+            } => {
+                if let Some(spawning) = book.spawning.remove(&process) {
+                    let error = io::Error::from_raw_os_error(errno);
+                    let _ = spawning.answer.send(Err((fault, error)));
+                }
+            }
+            Event::Exited { process, ended } => {
+                if let Some(exit) = book.running.remove(&process) {
+                    exit.send_replace(Some(self.exit(&mut book, ended)));
+                }
+            }
+            Event::KilledAll { ticket } => {
+                if let Some(answer) = book.killing.remove(&ticket) {
+                    let _ = answer.send(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the reason of a death: the kernel's count tells a kill for lack of memory from any other.
+    fn exit(&self, book: &mut Book, ended: Ended) -> Exit {
+        match ended {
+            Ended::Code(code) => Exit::Code(code),
+            Ended::Signal(libc::SIGKILL) => {
+                let count = self.meters.out_of_memory_kills().unwrap_or(0);
+                let known = std::mem::replace(&mut book.known_out_of_memory_kills, count);
+                if count > known {
+                    Exit::OutOfMemory
+                } else {
+                    Exit::Signal(libc::SIGKILL)
+                }
+            }
+            Ended::Signal(signal) => Exit::Signal(signal),
+        }
+    }
+
+    fn note_out_of_memory_kills(&self) {
+        let count = self.meters.out_of_memory_kills().unwrap_or(0);
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.known_out_of_memory_kills = count;
+    }
+
+    /// Tells everybody who waits that init is gone.
+    fn lose(&self) {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        *book = Book {
+            gone: true,
+            ..Book::default()
+        };
+    }
+}
+
+impl Book {
+    fn number(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    fn spawned(&mut self, process: u32, fds: Vec<OwnedFd>) {
+        let Some(spawning) = self.spawning.remove(&process) else {
+            return;
+        };
+        let Ok([stdout, stderr]) = <[OwnedFd; 2]>::try_from(fds) else {
+            return;
+        };
+        self.running.insert(process, spawning.exit);
+        let _ = spawning.answer.send(Ok((stdout, stderr)));
+    }
+}
+
+async fn read(inner: Arc<Inner>) {
+    let mut buffer = vec![0; MAX_PACKET];
+    while let Ok(Some(packet)) = inner.control.receive(&mut buffer).await {
+        if let Err(error) = inner.take_in(packet) {
+            tracing::warn!(%error, "a sandbox's init said something strange");
+            break;
+        }
+    }
+    inner.lose();
+}
+
+fn spawn_task(number: u32, process: ProcessSpec) -> Task {
+    Task::Spawn {
+        process: number,
+        program: process.program,
+        arguments: process.arguments,
+        variables: process.variables,
+        directory: process.directory,
+    }
+}
+
+fn spawn_error(program: String, fault: SpawnFault, source: io::Error) -> SpawnError {
+    let lacking = matches!(source.raw_os_error(), Some(libc::EAGAIN | libc::ENOMEM));
+    match fault {
+        SpawnFault::Exec if !lacking => SpawnError::Exec { program, source },
+        SpawnFault::Directory => {
+            SpawnError::Sandbox(failed("enter the program's directory")(source))
+        }
+        _ => SpawnError::Sandbox(failed("start a process")(source)),
+    }
+}
+
+fn failed(step: &str) -> impl FnOnce(io::Error) -> SandboxError {
+    let step = step.to_owned();
+    move |source| SandboxError::Step { step, source }
+}

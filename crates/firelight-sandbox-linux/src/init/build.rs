@@ -1,0 +1,277 @@
+//! The building phase of init: the root, the network, the listener. Full rights over its own namespaces, none over
+//! the host's.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+};
+use rustix::process::{Resource, Rlimit};
+use rustix::thread::UnshareFlags;
+
+use super::{GROUP_ID, USER_ID};
+use crate::seccomp::Filters;
+use crate::step::{Step, StepError};
+use crate::sys::netlink::Netlink;
+use crate::sys::{self};
+use crate::wire;
+
+/// Everything about a sandbox that is fixed before it is claimed.
+pub(crate) struct Blueprint<'a> {
+    pub(crate) filters: &'a Filters,
+    /// Writable `cgroup.procs` of the version 1 cgroups to enter. Held by init so that the launcher need not wait for
+    /// the kernel's grace period, which entering a version 1 cgroup costs.
+    pub(crate) cgroup_entries: Vec<OwnedFd>,
+    /// A directory on the host side of the mount namespace where the new root is put up.
+    pub(crate) staging: &'a Path,
+    pub(crate) listen_at: SocketAddr,
+    pub(crate) own_network: bool,
+    pub(crate) host_name: &'a str,
+    /// False where only one user id is mapped: then it is the function's from the start.
+    pub(crate) has_root_id: bool,
+    /// Those of [`MASKED`] that this kernel has.
+    pub(crate) masked: &'a [&'static str],
+}
+
+/// World-readable entries of `/proc` that tell about the host or other sandboxes, hidden from functions.
+pub(crate) const MASKED: &[&str] = &[
+    "acpi",
+    "asound",
+    "buddyinfo",
+    "bus",
+    "cmdline",
+    "config.gz",
+    "diskstats",
+    "driver",
+    "execdomains",
+    "fs",
+    "interrupts",
+    "iomem",
+    "ioports",
+    "irq",
+    "kallsyms",
+    "kcore",
+    "key-users",
+    "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "locks",
+    "mdstat",
+    "misc",
+    "modules",
+    "mtrr",
+    "pagetypeinfo",
+    "partitions",
+    "pressure",
+    "sched_debug",
+    "schedstat",
+    "scsi",
+    "slabinfo",
+    "softirqs",
+    "swaps",
+    "sysrq-trigger",
+    "sysvipc",
+    "timer_list",
+    "tty",
+    "vmallocinfo",
+    "vmstat",
+    "zoneinfo",
+];
+
+/// Builds the sandbox and binds its listener. Waits first for the launcher's word, which brings the root: by then
+/// the user ids are mapped.
+pub(crate) fn build(blueprint: &Blueprint<'_>, setup: &OwnedFd) -> Result<TcpListener, StepError> {
+    enter_cgroups(blueprint)?;
+    let root = await_root(setup)?;
+    become_owner(blueprint)?;
+    sys::join_new_session_keyring().step("join a session keyring of its own")?;
+    rustix::system::sethostname(blueprint.host_name.as_bytes()).step("set the host name")?;
+    let listener = open_network(blueprint)?;
+    raise_root(blueprint, &root)?;
+    set_resource_limits()?;
+    Ok(listener)
+}
+
+fn enter_cgroups(blueprint: &Blueprint<'_>) -> Result<(), StepError> {
+    for entry in &blueprint.cgroup_entries {
+        rustix::io::write(entry, b"0").step("enter the cgroup")?;
+    }
+    // Only now, so that the sandbox sees its own cgroup as the root of all.
+    sys::unshare(UnshareFlags::NEWCGROUP).step("unshare the cgroup namespace")
+}
+
+fn await_root(setup: &OwnedFd) -> Result<OwnedFd, StepError> {
+    let mut buffer = [0_u8; 16];
+    let packet = wire::receive(setup, &mut buffer).step("hear from the launcher")?;
+    let root = packet.and_then(|packet| packet.fds.into_iter().next());
+    root.ok_or(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
+        .step("receive the root from the launcher")
+}
+
+/// Becomes root of its own user namespace, so that the files it makes have an owner.
+fn become_owner(blueprint: &Blueprint<'_>) -> Result<(), StepError> {
+    if !blueprint.has_root_id {
+        return Ok(());
+    }
+    let (root_user, root_group) = (rustix::process::Uid::ROOT, rustix::process::Gid::ROOT);
+    rustix::thread::set_thread_groups(&[]).step("drop the supplementary groups")?;
+    rustix::thread::set_thread_res_gid(root_group, root_group, root_group)
+        .step("become root inside")?;
+    rustix::thread::set_thread_res_uid(root_user, root_user, root_user).step("become root inside")
+}
+
+fn open_network(blueprint: &Blueprint<'_>) -> Result<TcpListener, StepError> {
+    const LOOPBACK: u32 = 1;
+    let address = blueprint.listen_at;
+    if blueprint.own_network {
+        let netlink = Netlink::route().step("open a netlink socket")?;
+        netlink
+            .set_up(LOOPBACK)
+            .step("bring up the loopback interface")?;
+        if !address.ip().is_loopback() {
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            netlink
+                .add_address(LOOPBACK, address.ip(), bits)
+                .step("add the listener's address")?;
+        }
+    }
+    TcpListener::bind(address).step(format_args!("listen at {address}"))
+}
+
+/// Puts up the root the launcher sent, with `/proc` and `/tmp`, and leaves the host's tree behind.
+fn raise_root(blueprint: &Blueprint<'_>, root: &OwnedFd) -> Result<(), StepError> {
+    let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(root, "", CWD, blueprint.staging, from_fd).step("put up the root")?;
+    // While the host's own /proc is still there: the kernel grants a new one only to who can see a whole one.
+    mount_proc(root)?;
+    mount_tmp(root)?;
+    rustix::process::fchdir(root).step("enter the root")?;
+    rustix::process::pivot_root(".", ".").step("pivot to the root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).step("leave the host's tree")?;
+    rustix::process::chdir("/").step("enter the root")?;
+    mask(blueprint.masked)
+}
+
+fn mount_proc(root: &OwnedFd) -> Result<(), StepError> {
+    let context = new_filesystem("proc")?;
+    // A kernel before 5.8 knows the number only.
+    rustix::mount::fsconfig_set_string(&context, "hidepid", "invisible")
+        .or_else(|_| rustix::mount::fsconfig_set_string(&context, "hidepid", "2"))
+        .step("hide other users' processes")?;
+    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC
+        | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    attach(&context, flags, root, "proc")
+}
+
+/// The size is a placeholder, the real one is set when the sandbox is claimed.
+fn mount_tmp(root: &OwnedFd) -> Result<(), StepError> {
+    let context = new_filesystem("tmpfs")?;
+    for (key, value) in [("mode", "1777"), ("size", "4096"), ("nr_inodes", "16")] {
+        rustix::mount::fsconfig_set_string(&context, key, value).step("size /tmp")?;
+    }
+    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    attach(&context, flags, root, "tmp")
+}
+
+fn new_filesystem(kind: &str) -> Result<OwnedFd, StepError> {
+    rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).step(format_args!("open {kind}"))
+}
+
+fn attach(
+    context: &OwnedFd,
+    flags: MountAttrFlags,
+    root: &OwnedFd,
+    target: &str,
+) -> Result<(), StepError> {
+    rustix::mount::fsconfig_create(context)
+        .step(format_args!("create the file system of /{target}"))?;
+    let mount = rustix::mount::fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, flags)
+        .step(format_args!("make the mount of /{target}"))?;
+    let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(&mount, "", root, target, from_fd)
+        .step(format_args!("mount /{target}"))
+}
+
+/// Covers entries of `/proc` with an empty file or an empty directory.
+fn mask(names: &[&'static str]) -> Result<(), StepError> {
+    let proc = open_directory("/proc").step("open /proc")?;
+    for name in names {
+        let Ok(entry) = rustix::fs::statat(&proc, *name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+        else {
+            continue;
+        };
+        let cover = match rustix::fs::FileType::from_raw_mode(entry.st_mode) {
+            rustix::fs::FileType::Directory => "/mnt",
+            rustix::fs::FileType::RegularFile => "/dev/null",
+            _ => continue,
+        };
+        let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let tree = rustix::mount::open_tree(CWD, cover, clone).step("copy an empty cover")?;
+        let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        rustix::mount::move_mount(tree.as_fd(), "", &proc, *name, from_fd)
+            .step(format_args!("cover /proc/{name}"))?;
+    }
+    Ok(())
+}
+
+fn open_directory(path: &str) -> std::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// The limits that are the same for every sandbox. Descriptors and processes follow at the claim.
+fn set_resource_limits() -> Result<(), StepError> {
+    let at_most = |value| Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    for (resource, limit) in [
+        (Resource::Core, at_most(0)),
+        (Resource::Memlock, at_most(64 * 1024)),
+        (
+            Resource::Stack,
+            Rlimit {
+                current: Some(8 * 1024 * 1024),
+                maximum: None,
+            },
+        ),
+        (Resource::Nice, at_most(0)),
+        (Resource::Rtprio, at_most(0)),
+        (Resource::Msgqueue, at_most(800 * 1024)),
+    ] {
+        set_limit(resource, limit)?;
+    }
+    // Exactly what a file created without a thought should get, as in Lambda.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    Ok(())
+}
+
+/// Sets a limit, as far as the process's own hard limit allows: raising that is not in our power everywhere.
+fn set_limit(resource: Resource, wanted: Rlimit) -> Result<(), StepError> {
+    let hard = rustix::process::getrlimit(resource).maximum;
+    let least = |value: Option<u64>| match (value, hard) {
+        (Some(value), Some(hard)) => Some(value.min(hard)),
+        (value, hard) => value.or(hard),
+    };
+    let limit = Rlimit {
+        current: least(wanted.current),
+        maximum: least(wanted.maximum),
+    };
+    rustix::process::setrlimit(resource, limit).step(format_args!("limit {resource:?}"))
+}
+
+/// The identity programs run with.
+pub(crate) fn function_identity() -> (rustix::process::Uid, rustix::process::Gid) {
+    (
+        rustix::process::Uid::from_raw(USER_ID),
+        rustix::process::Gid::from_raw(GROUP_ID),
+    )
+}

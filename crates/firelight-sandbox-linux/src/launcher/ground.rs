@@ -1,0 +1,197 @@
+//! What the launcher prepares once: its own namespaces, the template of the root, cgroup parents, filters.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::MountPropagationFlags;
+use rustix::thread::UnshareFlags;
+
+use super::sources::Sources;
+use super::template::Template;
+use crate::cgroup::{self, Layout};
+use crate::init::MASKED;
+use crate::report::{self, Wall};
+use crate::seccomp::Filters;
+use crate::step::{Step, StepError};
+use crate::sys;
+use crate::wire::Begin;
+
+/// How many sandboxes can be alive at once: bounds ids, descriptors and memory.
+pub(super) const MAX_RESIDENTS: u32 = 4096;
+
+pub(super) struct Ground {
+    pub(super) begin: Begin,
+    pub(super) ids: HostIds,
+    pub(super) layout: Layout,
+    pub(super) filters: Filters,
+    pub(super) template: Template,
+    pub(super) sources: Sources,
+    pub(super) masked: Vec<&'static str>,
+    pub(super) walls: Vec<Wall>,
+    /// Where new roots are put up, in each sandbox's own mount namespace.
+    pub(super) staging: PathBuf,
+    pub(super) own_mounts: std::os::fd::OwnedFd,
+    pub(super) own_names: std::os::fd::OwnedFd,
+}
+
+impl Ground {
+    pub(super) fn prepare(begin: Begin) -> Result<Self, StepError> {
+        let privileged = rustix::process::geteuid().is_root();
+        let ids = HostIds::find(&begin, privileged)?;
+        if !privileged {
+            become_root_of_own_namespace()?;
+        }
+        leave_host_mounts()?;
+        let staging = begin.state_dir.join("root");
+        fs::create_dir_all(&staging).step("create the state directory")?;
+        let template = Template::build(&begin.state_dir.join("template"), &begin.host_name)?;
+        let layout = prepare_cgroups(&begin)?;
+        let walls = report::walls(&layout, privileged);
+        Ok(Self {
+            sources: Sources::open(&begin.allowed_sources),
+            filters: Filters::compile().step("compile the seccomp lists")?,
+            masked: MASKED
+                .iter()
+                .copied()
+                .filter(|name| Path::new("/proc").join(name).exists())
+                .collect(),
+            own_mounts: super::birth::open_door("self", "mnt")?,
+            own_names: super::birth::open_door("self", "uts")?,
+            begin,
+            ids,
+            layout,
+            template,
+            walls,
+            staging,
+        })
+    }
+
+    /// Removes what `prepare` made outside its own namespaces.
+    pub(super) fn clear(&self) {
+        for home in self.layout.homes() {
+            // Whatever is still in there keeps it; the next start sweeps.
+            let _ = fs::remove_dir(&home.dir);
+        }
+        let _ = fs::remove_file(self.begin.state_dir.join(PARENTS_FILE));
+    }
+}
+
+/// The user and group ids on the host that sandboxes run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HostIds {
+    /// Two for each sandbox, from this one on: its root and its function.
+    Range { first: u32 },
+    /// Without privileges there is only our own.
+    Own,
+}
+
+impl HostIds {
+    fn find(begin: &Begin, privileged: bool) -> Result<Self, StepError> {
+        if !privileged {
+            return Ok(Self::Own);
+        }
+        let map = fs::read_to_string("/proc/self/uid_map").step("read the user id map")?;
+        let first = first_usable_id(&map, begin.first_host_id)
+            .ok_or_else(|| io::Error::other("too few user ids are mapped in this container"))
+            .step("find user ids for sandboxes")?;
+        Ok(Self::Range { first })
+    }
+}
+
+/// The wanted first id if this namespace has it and all that follow; else the last ids it has that are enough.
+fn first_usable_id(map: &str, wanted: u32) -> Option<u32> {
+    const NEEDED: u64 = 2 * MAX_RESIDENTS as u64;
+    let ranges = map.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace();
+        let first: u64 = fields.next()?.parse().ok()?;
+        let count: u64 = fields.nth(1)?.parse().ok()?;
+        Some((first, first + count))
+    });
+    let wanted = u64::from(wanted);
+    let mut last_resort = None;
+    for (first, end) in ranges {
+        if first <= wanted && wanted + NEEDED <= end {
+            return u32::try_from(wanted).ok();
+        }
+        // Never the lower half of a small range: that is where a container's own users are.
+        if end - first >= 4 * NEEDED {
+            last_resort = u32::try_from(end - NEEDED).ok();
+        }
+    }
+    last_resort
+}
+
+/// Without privileges: a user namespace where this process is root over its own mounts.
+fn become_root_of_own_namespace() -> Result<(), StepError> {
+    let (user, group) = (
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw(),
+    );
+    sys::unshare(UnshareFlags::NEWUSER).step("unshare the user namespace")?;
+    fs::write("/proc/self/setgroups", "deny").step("give up setgroups")?;
+    fs::write("/proc/self/uid_map", format!("0 {user} 1")).step("map the user id")?;
+    fs::write("/proc/self/gid_map", format!("0 {group} 1")).step("map the group id")
+}
+
+/// Mounts made from here on are invisible to the host and vanish with this process; the host's stay visible here.
+fn leave_host_mounts() -> Result<(), StepError> {
+    sys::unshare(UnshareFlags::NEWNS).step("unshare the mount namespace")?;
+    let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", slave).step("stop mounts from reaching the host")
+}
+
+const PARENTS_FILE: &str = "cgroup-parents";
+
+/// Sweeps what an earlier life left, then makes this life's parents and remembers where they are: the next life may
+/// start from another cgroup.
+fn prepare_cgroups(begin: &Begin) -> Result<Layout, StepError> {
+    let remembered = begin.state_dir.join(PARENTS_FILE);
+    let earlier = fs::read_to_string(&remembered).unwrap_or_default();
+    for parent in earlier.lines().map(Path::new) {
+        // The name is checked because what is in there will be killed.
+        let name = format!("firelight-{}", begin.instance);
+        if parent
+            .file_name()
+            .is_some_and(|found| found == name.as_str())
+        {
+            cgroup::sweep(parent).step("sweep old cgroups")?;
+            let _ = fs::remove_dir(parent);
+        }
+    }
+    let own_pids = [std::process::id(), begin.daemon_pid];
+    let layout = Layout::prepare(&begin.instance, &own_pids).step("find the control groups")?;
+    let mut parents = String::new();
+    for home in layout.homes() {
+        cgroup::sweep(&home.dir).step("sweep old cgroups")?;
+        parents.push_str(&home.dir.to_string_lossy());
+        parents.push('\n');
+    }
+    fs::write(&remembered, parents).step("remember the control groups")?;
+    Ok(layout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_plain_host_the_wanted_ids_are_used() {
+        let map = "         0          0 4294967295\n";
+
+        assert_eq!(first_usable_id(map, 1_879_048_192), Some(1_879_048_192));
+    }
+
+    #[test]
+    fn in_a_container_with_few_ids_the_last_of_them_are_used() {
+        assert_eq!(
+            first_usable_id("0 100000 65536", 1_879_048_192),
+            Some(65_536 - 8_192)
+        );
+    }
+
+    #[test]
+    fn a_namespace_with_one_id_has_none_to_give() {
+        assert_eq!(first_usable_id("0 1000 1", 1_879_048_192), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! The launcher: the small process that holds the privileges and makes sandboxes on the daemon's orders.
+//!
+//! ```text
+//!  Building ──► Blank (pool) ──► Claimed ──► Dying ──► gone
+//!      └────────── failed ───────────────────┘
+//! ```
+//!
+//! One thread, one loop ([`serve`]): orders from the daemon, reports of inits under construction, deaths. It is
+//! started before the daemon grows, so that copying it is cheap, and it never starts a thread, so that copying it is
+//! safe. When the daemon goes away it kills every sandbox, removes what they leave and exits; when the launcher
+//! itself is killed, the kernel kills every init, and the mounts vanish with the launcher's mount namespace.
+//!
+//! Each order is checked as if the daemon were hostile: sources lie below the places named at the start, targets
+//! are where nothing of ours is, limits are in range.
+//!
+//! Deliberately absent: the network traffic, output and life of programs. The daemon has a socket to each init.
+
+mod birth;
+mod check;
+mod claim;
+mod ground;
+mod resident;
+mod serve;
+mod sources;
+mod template;
+
+use std::os::fd::OwnedFd;
+
+use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
+
+/// The whole life of the launcher. `daemon` is the socket to the daemon.
+pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
+    // Out of the terminal's reach: Ctrl-C is for the daemon, which then ends this process in good order.
+    let _ = rustix::process::setsid();
+    let Some(begin) = hear_begin(&daemon)? else {
+        return Ok(());
+    };
+    match ground::Ground::prepare(begin) {
+        Ok(ground) => {
+            let walls = crate::report::encode(&ground.walls);
+            wire::send(&daemon, &News::Ready { walls }.encode(), &[])?;
+            serve::serve(daemon, ground)
+        }
+        Err(error) => {
+            let failed = News::LaunchFailed {
+                ticket: 0,
+                fault: Fault::from(error),
+            };
+            wire::send(&daemon, &failed.encode(), &[])
+        }
+    }
+}
+
+fn hear_begin(daemon: &OwnedFd) -> std::io::Result<Option<Begin>> {
+    let mut buffer = vec![0; MAX_PACKET];
+    let Some(packet) = wire::receive(daemon, &mut buffer)? else {
+        return Ok(None);
+    };
+    match Order::decode(&packet.bytes).map_err(std::io::Error::other)? {
+        Order::Begin(begin) => Ok(Some(begin)),
+        _ => Err(std::io::Error::other(
+            "the first order is not the beginning",
+        )),
+    }
+}

@@ -1,0 +1,78 @@
+//! One sandbox as the launcher holds it.
+
+use std::os::fd::OwnedFd;
+
+use firelight_sandbox::{Egress, ListenAt, SandboxSpec};
+
+use crate::cgroup::Group;
+
+/// Where a sandbox is in its life.
+pub(super) enum Stage {
+    /// Init builds; its report arrives on `setup`.
+    Building {
+        setup: OwnedFd,
+        wanted: Option<Box<Wanted>>,
+    },
+    /// Built, nobody's yet.
+    Blank,
+    Claimed,
+    /// Killed; waiting for the kernel to be done. `ticket` is answered when nothing is left.
+    Dying {
+        ticket: Option<u64>,
+    },
+}
+
+/// An order to launch that waits for its sandbox.
+pub(super) struct Wanted {
+    pub(super) ticket: u64,
+    pub(super) spec: SandboxSpec,
+}
+
+/// What cannot be changed once a sandbox is built: only a blank one of the same kind can serve an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) listen_at: ListenAt,
+    pub(super) egress: Egress,
+}
+
+/// Ways into a sandbox's namespaces, opened before init closed itself off.
+pub(super) struct Doors {
+    pub(super) users: OwnedFd,
+    pub(super) mounts: OwnedFd,
+    pub(super) names: OwnedFd,
+}
+
+/// What the daemon gets and the launcher then forgets.
+pub(super) struct Parcel {
+    pub(super) control: OwnedFd,
+    pub(super) doors: Doors,
+    pub(super) listener: Option<OwnedFd>,
+}
+
+pub(super) struct Resident {
+    pub(super) number: u64,
+    pub(super) kind: Kind,
+    pub(super) slot: u32,
+    pub(super) pid: u32,
+    pub(super) pidfd: OwnedFd,
+    pub(super) group: Group,
+    pub(super) stage: Stage,
+    /// Present until the sandbox is claimed.
+    pub(super) parcel: Option<Parcel>,
+}
+
+impl Resident {
+    /// Kills init, and with it everything in its pid namespace.
+    pub(super) fn kill(&mut self, ticket: Option<u64>) {
+        if let Stage::Dying { ticket: first } = &mut self.stage {
+            // A sandbox that died by itself is now also asked for.
+            *first = first.or(ticket);
+            return;
+        }
+        self.stage = Stage::Dying { ticket };
+        self.parcel = None;
+        // An error means that it is dead already, which its pidfd tells.
+        let _ = self.group.thaw();
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL);
+    }
+}

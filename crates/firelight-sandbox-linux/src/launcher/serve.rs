@@ -1,0 +1,458 @@
+//! The launcher's loop: orders, reports of inits, deaths, and the pool of blank sandboxes.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use firelight_sandbox::SandboxSpec;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::process::{WaitId, WaitIdOptions};
+
+use super::ground::{Ground, MAX_RESIDENTS};
+use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
+use super::{birth, check, claim};
+use crate::cgroup::Group;
+use crate::init::Built;
+use crate::step::StepError;
+use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order};
+
+/// How often to try again to remove a cgroup in which the kernel still counts a dead process.
+const REMOVAL_RETRY: Duration = Duration::from_millis(2);
+/// After this many tries it is left for the sweep at the next start, and the daemon is told.
+const MAX_REMOVAL_TRIES: u32 = 2_500;
+
+pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
+    let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let mut launcher = Launcher {
+        free_slots: (0..MAX_RESIDENTS).rev().collect(),
+        residents: HashMap::new(),
+        removals: VecDeque::new(),
+        next_number: 1,
+        ground,
+        daemon,
+        events,
+    };
+    watch(&launcher.events, launcher.daemon.as_fd(), Token::Daemon)?;
+    let ended = launcher.run();
+    launcher.end();
+    ended
+}
+
+/// What an event is about; packed into the 64 bits that epoll carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Daemon,
+    Setup(u64),
+    Death(u64),
+}
+
+impl Token {
+    fn data(self) -> EventData {
+        EventData::new_u64(match self {
+            Self::Daemon => 0,
+            Self::Setup(number) => number << 1,
+            Self::Death(number) => (number << 1) | 1,
+        })
+    }
+
+    fn from_data(data: EventData) -> Self {
+        match data.u64() {
+            0 => Self::Daemon,
+            data if data & 1 == 0 => Self::Setup(data >> 1),
+            data => Self::Death(data >> 1),
+        }
+    }
+}
+
+/// Cgroups of a dead sandbox that the kernel does not let go of yet, and who waits for that.
+struct Removal {
+    number: u64,
+    group: Group,
+    slot: u32,
+    ticket: Option<u64>,
+    tries: u32,
+}
+
+struct Launcher {
+    ground: Ground,
+    daemon: OwnedFd,
+    events: OwnedFd,
+    residents: HashMap<u64, Resident>,
+    removals: VecDeque<Removal>,
+    free_slots: Vec<u32>,
+    next_number: u64,
+}
+
+impl Launcher {
+    /// Runs until the daemon is gone.
+    fn run(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; MAX_PACKET];
+        let mut ready = Vec::with_capacity(64);
+        loop {
+            self.refill()?;
+            let timeout = Timespec::try_from(REMOVAL_RETRY).map_err(io::Error::other)?;
+            let timeout = (!self.removals.is_empty()).then_some(&timeout);
+            rustix::io::retry_on_intr(|| {
+                epoll::wait(
+                    &self.events,
+                    rustix::buffer::spare_capacity(&mut ready),
+                    timeout,
+                )
+            })?;
+            for event in ready.drain(..) {
+                match Token::from_data(event.data) {
+                    Token::Daemon => match wire::receive(&self.daemon, &mut buffer)? {
+                        Some(packet) => {
+                            self.obey(Order::decode(&packet.bytes).map_err(io::Error::other)?)?
+                        }
+                        None => return Ok(()),
+                    },
+                    Token::Setup(number) => self.hear(number, &mut buffer)?,
+                    Token::Death(number) => self.bury(number)?,
+                }
+            }
+            self.retry_removals()?;
+        }
+    }
+
+    fn obey(&mut self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Begin(_) => Err(io::Error::other("a second beginning")),
+            Order::Launch { ticket, spec } => self.launch(ticket, spec),
+            Order::Destroy { ticket, number } => match self.residents.get_mut(&number) {
+                Some(resident) => {
+                    resident.kill(Some(ticket));
+                    Ok(())
+                }
+                None => self.wait_for_removal(ticket, number),
+            },
+        }
+    }
+
+    /// A sandbox that died by itself may be buried already.
+    fn wait_for_removal(&mut self, ticket: u64, number: u64) -> io::Result<()> {
+        let waiting = self
+            .removals
+            .iter_mut()
+            .find(|removal| removal.number == number);
+        if let Some(removal) = waiting {
+            removal.ticket = Some(ticket);
+            return Ok(());
+        }
+        self.tell(&News::Destroyed { ticket }, &[])
+    }
+
+    fn launch(&mut self, ticket: u64, spec: SandboxSpec) -> io::Result<()> {
+        if let Err(fault) = check::check(&spec) {
+            return self.tell(&News::LaunchFailed { ticket, fault }, &[]);
+        }
+        let kind = Kind {
+            listen_at: spec.listen_at,
+            egress: spec.egress,
+        };
+        let wanted = Wanted { ticket, spec };
+        if let Some(number) = self.blank(kind) {
+            return self.hand_over(number, &wanted);
+        }
+        match self.build(kind, Some(Box::new(wanted))) {
+            Ok(()) => Ok(()),
+            Err(fault) => self.tell(&News::LaunchFailed { ticket, fault }, &[]),
+        }
+    }
+
+    fn blank(&self, kind: Kind) -> Option<u64> {
+        let fits =
+            |resident: &&Resident| resident.kind == kind && matches!(resident.stage, Stage::Blank);
+        self.residents
+            .values()
+            .find(fits)
+            .map(|resident| resident.number)
+    }
+
+    fn build(&mut self, kind: Kind, wanted: Option<Box<Wanted>>) -> Result<(), Fault> {
+        let Some(slot) = self.free_slots.pop() else {
+            return Err(Fault::Exhausted {
+                reason: format!("{MAX_RESIDENTS} sandboxes are alive"),
+            });
+        };
+        let number = self.next_number;
+        self.next_number += 1;
+        match self.begin_watched(number, slot, kind, wanted) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.free_slots.push(slot);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn begin_watched(
+        &mut self,
+        number: u64,
+        slot: u32,
+        kind: Kind,
+        wanted: Option<Box<Wanted>>,
+    ) -> Result<(), StepError> {
+        use crate::step::Step;
+        let resident = birth::begin(&self.ground, number, slot, kind, wanted)?;
+        let Stage::Building { setup, .. } = &resident.stage else {
+            unreachable!("a sandbox begins by building");
+        };
+        watch(&self.events, setup.as_fd(), Token::Setup(number)).step("watch the init")?;
+        watch(&self.events, resident.pidfd.as_fd(), Token::Death(number)).step("watch the init")?;
+        self.residents.insert(number, resident);
+        Ok(())
+    }
+
+    /// Takes an init's report about its construction.
+    fn hear(&mut self, number: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let Some(resident) = self.residents.get_mut(&number) else {
+            return Ok(());
+        };
+        let Stage::Building { setup, .. } = &resident.stage else {
+            return Ok(());
+        };
+        let report = wire::receive(setup, buffer).unwrap_or(None);
+        let Stage::Building { wanted, .. } = std::mem::replace(&mut resident.stage, Stage::Blank)
+        else {
+            return Ok(());
+        };
+        match take_listener(report) {
+            Ok(listener) => {
+                if let Some(parcel) = &mut resident.parcel {
+                    parcel.listener = Some(listener);
+                }
+                wanted.map_or(Ok(()), |wanted| self.hand_over(number, &wanted))
+            }
+            Err(fault) => {
+                resident.kill(None);
+                let news = match wanted {
+                    Some(wanted) => News::LaunchFailed {
+                        ticket: wanted.ticket,
+                        fault,
+                    },
+                    None => News::Notice {
+                        text: format!("a blank sandbox failed: {fault:?}"),
+                    },
+                };
+                self.tell(&news, &[])
+            }
+        }
+    }
+
+    /// Makes a blank sandbox the ordered one and gives it to the daemon.
+    fn hand_over(&mut self, number: u64, wanted: &Wanted) -> io::Result<()> {
+        let Some(resident) = self.residents.get_mut(&number) else {
+            return Ok(());
+        };
+        let ticket = wanted.ticket;
+        match claim_for(&self.ground, resident, &wanted.spec) {
+            Ok((parcel, handles)) => {
+                resident.stage = Stage::Claimed;
+                let listener = parcel.listener.as_ref();
+                let own = [
+                    (FdTag::Control, Some(&parcel.control)),
+                    (FdTag::Listener, listener),
+                ];
+                let own = own.into_iter().filter_map(|(tag, fd)| Some((tag, fd?)));
+                let all = own.chain(handles.iter().map(|(tag, fd)| (*tag, fd)));
+                let (tags, fds): (Vec<_>, Vec<_>) = all.map(|(tag, fd)| (tag, fd.as_fd())).unzip();
+                self.tell(
+                    &News::Launched {
+                        ticket,
+                        number,
+                        tags,
+                    },
+                    &fds,
+                )
+            }
+            Err(error) => {
+                resident.kill(None);
+                self.tell(
+                    &News::LaunchFailed {
+                        ticket,
+                        fault: error.into(),
+                    },
+                    &[],
+                )
+            }
+        }
+    }
+
+    /// Reaps an init that ended; the pid namespace is empty by then.
+    fn bury(&mut self, number: u64) -> io::Result<()> {
+        let Some(resident) = self.residents.remove(&number) else {
+            return Ok(());
+        };
+        let who = WaitId::PidFd(resident.pidfd.as_fd());
+        rustix::process::waitid(who, WaitIdOptions::EXITED)?;
+        let ticket = match &resident.stage {
+            Stage::Dying { ticket } => *ticket,
+            Stage::Building {
+                wanted: Some(wanted),
+                ..
+            } => {
+                let step = "build the sandbox: its init died".to_owned();
+                let fault = Fault::Step {
+                    step,
+                    errno: libc::ECHILD,
+                };
+                self.tell(
+                    &News::LaunchFailed {
+                        ticket: wanted.ticket,
+                        fault,
+                    },
+                    &[],
+                )?;
+                None
+            }
+            _ => None,
+        };
+        let Resident { group, slot, .. } = resident;
+        self.remove(Removal {
+            number,
+            group,
+            slot,
+            ticket,
+            tries: 0,
+        })
+    }
+
+    fn remove(&mut self, mut removal: Removal) -> io::Result<()> {
+        match removal.group.remove() {
+            Ok(()) => {}
+            Err(_) if removal.tries < MAX_REMOVAL_TRIES => {
+                removal.tries += 1;
+                self.removals.push_back(removal);
+                return Ok(());
+            }
+            Err(error) => {
+                let text = format!("could not remove a sandbox's cgroups: {error}");
+                self.tell(&News::Notice { text }, &[])?;
+            }
+        }
+        self.free_slots.push(removal.slot);
+        match removal.ticket {
+            Some(ticket) => self.tell(&News::Destroyed { ticket }, &[]),
+            None => Ok(()),
+        }
+    }
+
+    fn retry_removals(&mut self) -> io::Result<()> {
+        for _ in 0..self.removals.len() {
+            if let Some(removal) = self.removals.pop_front() {
+                self.remove(removal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts building one blank sandbox if the pool is short of it. One at a time: orders come first.
+    fn refill(&mut self) -> io::Result<()> {
+        let pooled = |resident: &&Resident| {
+            matches!(
+                resident.stage,
+                Stage::Blank | Stage::Building { wanted: None, .. }
+            )
+        };
+        let building = |resident: &Resident| matches!(resident.stage, Stage::Building { .. });
+        let count = self.residents.values().filter(pooled).count();
+        let wanted = usize::try_from(self.ground.begin.blank_sandboxes).unwrap_or(0);
+        if count >= wanted || self.residents.values().any(building) {
+            return Ok(());
+        }
+        let kind = Kind {
+            listen_at: self.ground.begin.listen_at,
+            egress: firelight_sandbox::Egress::None,
+        };
+        if let Err(fault) = self.build(kind, None) {
+            self.ground.begin.blank_sandboxes = 0;
+            let text = format!("no more blank sandboxes are prepared: {fault:?}");
+            return self.tell(&News::Notice { text }, &[]);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, news: &News, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        wire::send(&self.daemon, &news.encode(), fds)
+    }
+
+    /// Kills everything and removes what it leaves.
+    fn end(mut self) {
+        for resident in self.residents.values_mut() {
+            resident.kill(None);
+        }
+        for resident in self.residents.values_mut() {
+            let who = WaitId::PidFd(resident.pidfd.as_fd());
+            let _ = rustix::process::waitid(who, WaitIdOptions::EXITED);
+        }
+        let groups = self.residents.into_values().map(|resident| resident.group);
+        let groups = groups.chain(self.removals.into_iter().map(|removal| removal.group));
+        for mut group in groups {
+            for _ in 0..MAX_REMOVAL_TRIES {
+                if group.remove().is_ok() {
+                    break;
+                }
+                std::thread::sleep(REMOVAL_RETRY);
+            }
+        }
+        self.ground.clear();
+    }
+}
+
+fn claim_for(
+    ground: &Ground,
+    resident: &mut Resident,
+    spec: &SandboxSpec,
+) -> Result<(Parcel, crate::cgroup::Handles), StepError> {
+    use crate::step::Step;
+    let gone = || io::Error::from(io::ErrorKind::NotFound);
+    let parcel = resident
+        .parcel
+        .take()
+        .ok_or_else(gone)
+        .step("claim the sandbox twice")?;
+    claim::claim(ground, resident, &parcel.doors, spec)?;
+    let handles = resident.group.handles().step("open the cgroup files")?;
+    Ok((parcel, handles))
+}
+
+fn take_listener(report: Option<wire::Packet>) -> Result<OwnedFd, Fault> {
+    let lost = |what: &str| Fault::Step {
+        step: what.to_owned(),
+        errno: libc::EIO,
+    };
+    let packet = report.ok_or_else(|| lost("build the sandbox: its init ended"))?;
+    match Built::decode(&packet.bytes).map_err(|_| lost("understand the init"))? {
+        Built::Done => packet
+            .fds
+            .into_iter()
+            .next()
+            .ok_or_else(|| lost("receive the listener")),
+        Built::Failed { step, errno } => Err(Fault::Step { step, errno }),
+    }
+}
+
+fn watch(events: &OwnedFd, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    debug_assert!(fd.as_raw_fd() >= 0);
+    Ok(epoll::add(events, fd, token.data(), EventFlags::IN)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_trip_through_epoll() {
+        for token in [
+            Token::Daemon,
+            Token::Setup(1),
+            Token::Death(1),
+            Token::Death(900),
+        ] {
+            assert_eq!(Token::from_data(token.data()), token);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Opens host directories and files that a sandbox may be shown: only below the places named at the start.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+/// The allowed places, held open so that renaming them later moves nothing else into reach.
+pub(super) struct Sources {
+    places: Vec<(PathBuf, OwnedFd)>,
+}
+
+impl Sources {
+    /// Opens the places; one that does not exist allows nothing.
+    pub(super) fn open(allowed: &[PathBuf]) -> Self {
+        let open = |path: &PathBuf| {
+            let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+            Some((path.clone(), fd))
+        };
+        Self {
+            places: allowed.iter().filter_map(open).collect(),
+        }
+    }
+
+    /// Opens `path` if it lies below an allowed place, and no symbolic link on the way leads out of it.
+    pub(super) fn find(&self, path: &Path) -> io::Result<OwnedFd> {
+        let mut outcome = io::Error::from(io::ErrorKind::PermissionDenied);
+        for (place, fd) in &self.places {
+            let Ok(rest) = path.strip_prefix(place) else {
+                continue;
+            };
+            match open_beneath(fd, rest) {
+                Ok(found) => return Ok(found),
+                Err(error) => outcome = error.into(),
+            }
+        }
+        Err(outcome)
+    }
+}
+
+fn open_beneath(place: &OwnedFd, rest: &Path) -> rustix::io::Result<OwnedFd> {
+    if rest.as_os_str().is_empty() {
+        return rustix::io::fcntl_dupfd_cloexec(place, 0);
+    }
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(place, rest, flags, Mode::empty(), resolve)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbolic_link_out_of_the_allowed_place_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", dir.path().join("out")).unwrap();
+        std::fs::create_dir(dir.path().join("code")).unwrap();
+        let sources = Sources::open(&[dir.path().to_owned()]);
+
+        assert!(sources.find(&dir.path().join("code")).is_ok());
+        assert!(sources.find(&dir.path().join("out/passwd")).is_err());
+        assert!(sources.find(&dir.path().join("code/../../etc")).is_err());
+        assert!(sources.find(Path::new("/etc")).is_err());
+    }
+}

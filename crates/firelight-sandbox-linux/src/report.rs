@@ -1,0 +1,144 @@
+//! The table of walls: what holds a function in on this host, and what does not, why, and what to do about it.
+
+use crate::cgroup::Layout;
+use crate::wire::{Decoder, Encoder, Malformed};
+
+/// One wall and whether it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wall {
+    /// A stable name, used in the configuration to accept that it is missing.
+    pub name: String,
+    pub stands: bool,
+    /// What it stops, or why it is missing.
+    pub reason: String,
+    /// What the operator can do; empty when it stands.
+    pub remedy: String,
+}
+
+/// Every wall of the `process` driver on this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostReport {
+    pub walls: Vec<Wall>,
+}
+
+impl HostReport {
+    /// The walls that do not stand.
+    pub fn missing(&self) -> impl Iterator<Item = &Wall> {
+        self.walls.iter().filter(|wall| !wall.stands)
+    }
+}
+
+fn wall(name: &str, missing: Option<&str>, stops: &str, remedy: &str) -> Wall {
+    Wall {
+        name: name.to_owned(),
+        stands: missing.is_none(),
+        reason: missing.unwrap_or(stops).to_owned(),
+        remedy: if missing.is_some() {
+            remedy.to_owned()
+        } else {
+            String::new()
+        },
+    }
+}
+
+const DELEGATE: &str = "run as root, or in a delegated cgroup: systemd-run --user --scope -p Delegate=yes firelight ...";
+
+/// Judges the walls of a launcher that has prepared itself; a sandbox that cannot be built is found by building one.
+pub(crate) fn walls(layout: &Layout, privileged: bool) -> Vec<Wall> {
+    let troubles = layout.troubles.join("; ");
+    let trouble = if troubles.is_empty() {
+        "no control group for it on this host"
+    } else {
+        &troubles
+    };
+    let unless = |present: bool| (!present).then_some(trouble);
+    let rootless = (!privileged).then_some("without root there is one user id for all sandboxes");
+    let groups = (!privileged).then_some("without root the supplementary groups cannot be dropped");
+    let landlock = crate::landlock::version().filter(|version| *version >= 2);
+    vec![
+        wall(
+            "namespaces",
+            None,
+            "own users, processes, mounts, network, names, IPC and cgroups",
+            "",
+        ),
+        wall(
+            "read-only-root",
+            None,
+            "nothing of the host is visible, nothing but /tmp is writable",
+            "",
+        ),
+        wall("capabilities", None, "no capability, none to be gained", ""),
+        wall("seccomp", None, "an allow-list of system calls", ""),
+        wall(
+            "landlock",
+            landlock
+                .is_none()
+                .then_some("the kernel lacks landlock version 2 or has it off"),
+            "a second line behind the read-only mounts",
+            "use Linux 5.19 or newer with landlock in the lsm= list",
+        ),
+        wall(
+            "own-user",
+            rootless,
+            "each sandbox has host users of its own",
+            "run as root",
+        ),
+        wall(
+            "no-groups",
+            groups,
+            "no supplementary groups",
+            "run as root",
+        ),
+        wall(
+            "memory-limit",
+            unless(layout.memory.is_some()),
+            "memory, without swap",
+            DELEGATE,
+        ),
+        wall(
+            "process-limit",
+            unless(layout.pids.is_some()),
+            "processes and threads",
+            DELEGATE,
+        ),
+        wall(
+            "cpu-limit",
+            unless(layout.cpu.is_some()),
+            "share of the CPU",
+            DELEGATE,
+        ),
+        wall(
+            "freezer",
+            unless(layout.freezer.is_some()),
+            "no running between invocations",
+            DELEGATE,
+        ),
+    ]
+}
+
+pub(crate) fn encode(walls: &[Wall]) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder.list(walls, |encoder, wall| {
+        encoder
+            .bytes(wall.name.as_bytes())
+            .u8(u8::from(wall.stands))
+            .bytes(wall.reason.as_bytes())
+            .bytes(wall.remedy.as_bytes());
+    });
+    encoder.finish()
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Wall>, Malformed> {
+    let mut decoder = Decoder::new(bytes);
+    let walls = decoder.list(|decoder| {
+        Ok(Wall {
+            name: decoder.string()?,
+            stands: decoder.u8()? != 0,
+            reason: decoder.string()?,
+            remedy: decoder.string()?,
+        })
+    })?;
+    decoder.finish()?;
+    Ok(walls)
+}

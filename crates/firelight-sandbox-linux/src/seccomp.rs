@@ -1,0 +1,62 @@
+//! Compiles the seccomp lists of `seccomp/` for this architecture.
+
+use std::io;
+
+use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json};
+
+#[cfg(target_arch = "x86_64")]
+const LISTS: &[u8] = include_bytes!("../seccomp/runtime-x86_64.json");
+#[cfg(target_arch = "aarch64")]
+const LISTS: &[u8] = include_bytes!("../seccomp/runtime-aarch64.json");
+
+/// The compiled filters of the `runtime` role.
+pub(crate) struct Filters {
+    known: BpfProgram,
+    refused: BpfProgram,
+}
+
+impl Filters {
+    pub(crate) fn compile() -> io::Result<Self> {
+        let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
+        let mut programs = compile_from_json(LISTS, arch).map_err(io::Error::other)?;
+        let mut take = |name: &str| {
+            let missing = || io::Error::other(format!("no seccomp list named {name}"));
+            programs.remove(name).ok_or_else(missing)
+        };
+        Ok(Self {
+            known: take("known")?,
+            refused: take("refused")?,
+        })
+    }
+
+    /// Puts the caller and all it will ever start behind the filters.
+    ///
+    /// The list of refusals goes in last: of two error numbers the kernel gives that of the later filter.
+    pub(crate) fn install(&self) -> io::Result<()> {
+        apply_filter(&self.known).map_err(io::Error::other)?;
+        apply_filter(&self.refused).map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_of_both_architectures_compile() {
+        let lists = [
+            (
+                &include_bytes!("../seccomp/runtime-x86_64.json")[..],
+                TargetArch::x86_64,
+            ),
+            (
+                &include_bytes!("../seccomp/runtime-aarch64.json")[..],
+                TargetArch::aarch64,
+            ),
+        ];
+        for (list, arch) in lists {
+            let programs = compile_from_json(list, arch).expect("the list compiles");
+            assert_eq!(programs.len(), 2);
+        }
+    }
+}

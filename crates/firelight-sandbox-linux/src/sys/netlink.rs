@@ -1,0 +1,157 @@
+//! The few rtnetlink messages a sandbox's network needs, written by hand: link up, address, route.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
+const NLMSG_ERROR: u16 = 2;
+
+/// A message under construction: a header, a fixed part, then attributes that may nest.
+pub(crate) struct Message {
+    bytes: Vec<u8>,
+}
+
+impl Message {
+    pub(crate) fn new(kind: u16, flags: u16, fixed: &[u8]) -> Self {
+        let mut bytes = vec![0; 16];
+        bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
+        bytes[6..8].copy_from_slice(&(flags | NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
+        bytes.extend_from_slice(fixed);
+        Self { bytes }
+    }
+
+    pub(crate) fn create(kind: u16, fixed: &[u8]) -> Self {
+        Self::new(kind, NLM_F_CREATE | NLM_F_EXCL, fixed)
+    }
+
+    pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+        let start = self.open(kind);
+        self.bytes.extend_from_slice(value);
+        self.close(start);
+        self
+    }
+
+    /// Adds an attribute whose value is made of attributes.
+    pub(crate) fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
+        let start = self.open(kind);
+        fill(self);
+        self.close(start);
+        self
+    }
+
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
+    fn open(&mut self, kind: u16) -> usize {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0, 0]);
+        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        start
+    }
+
+    fn close(&mut self, start: usize) {
+        let length = u16::try_from(self.bytes.len() - start).expect("attributes are small");
+        self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+        while !self.bytes.len().is_multiple_of(4) {
+            self.bytes.push(0);
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let length = u32::try_from(self.bytes.len()).expect("messages are small");
+        self.bytes[0..4].copy_from_slice(&length.to_ne_bytes());
+        self.bytes
+    }
+}
+
+/// A netlink socket in the network namespace of the process that opened it.
+pub(crate) struct Netlink {
+    socket: OwnedFd,
+}
+
+impl Netlink {
+    pub(crate) fn route() -> io::Result<Self> {
+        let socket = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        Ok(Self { socket })
+    }
+
+    /// Sends one message and waits for the kernel's verdict.
+    pub(crate) fn request(&self, message: Message) -> io::Result<()> {
+        rustix::net::send(&self.socket, &message.finish(), SendFlags::empty())?;
+        let mut answer = [0_u8; 4096];
+        let (length, _) = rustix::net::recv(&self.socket, &mut answer, RecvFlags::empty())?;
+        verdict(&answer[..length])
+    }
+
+    pub(crate) fn set_up(&self, index: u32) -> io::Result<()> {
+        const RTM_NEWLINK: u16 = 16;
+        const IFF_UP: u32 = 1;
+        let mut fixed = [0_u8; 16];
+        fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+        fixed[8..12].copy_from_slice(&IFF_UP.to_ne_bytes());
+        fixed[12..16].copy_from_slice(&IFF_UP.to_ne_bytes());
+        self.request(Message::new(RTM_NEWLINK, 0, &fixed))
+    }
+
+    pub(crate) fn add_address(&self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
+        const RTM_NEWADDR: u16 = 20;
+        const IFA_ADDRESS: u16 = 1;
+        const IFA_LOCAL: u16 = 2;
+        let (family, octets) = match address {
+            IpAddr::V4(v4) => (2_u8, v4.octets().to_vec()),
+            IpAddr::V6(v6) => (10_u8, v6.octets().to_vec()),
+        };
+        let mut fixed = [0_u8; 8];
+        fixed[0] = family;
+        fixed[1] = prefix;
+        fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+        let mut message = Message::create(RTM_NEWADDR, &fixed);
+        message
+            .attribute(IFA_LOCAL, &octets)
+            .attribute(IFA_ADDRESS, &octets);
+        self.request(message)
+    }
+
+    pub(crate) fn add_default_route(&self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
+        const RTM_NEWROUTE: u16 = 24;
+        const RTA_OIF: u16 = 4;
+        const RTA_GATEWAY: u16 = 5;
+        // family inet, table main, protocol static, scope universe, type unicast
+        let fixed = [2_u8, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
+        let mut message = Message::create(RTM_NEWROUTE, &fixed);
+        message
+            .attribute(RTA_GATEWAY, &gateway.octets())
+            .attribute(RTA_OIF, &index.to_ne_bytes());
+        self.request(message)
+    }
+}
+
+/// Reads the error code of an acknowledgement; zero is success.
+fn verdict(answer: &[u8]) -> io::Result<()> {
+    let short = || io::Error::new(io::ErrorKind::InvalidData, "short netlink answer");
+    let kind = answer.get(4..6).ok_or_else(short)?;
+    let code = answer.get(16..20).ok_or_else(short)?;
+    if u16::from_ne_bytes([kind[0], kind[1]]) != NLMSG_ERROR {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "unexpected netlink answer",
+        ));
+    }
+    match i32::from_ne_bytes([code[0], code[1], code[2], code[3]]) {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(-code)),
+    }
+}

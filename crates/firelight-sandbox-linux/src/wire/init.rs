@@ -1,0 +1,198 @@
+//! What the daemon asks of a sandbox's init, and what init reports.
+//!
+//! The daemon treats every [`Event`] as coming from the function: init lives behind the same walls as the code it
+//! starts.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::codec::{Decoder, Encoder, Malformed};
+
+/// A task for init. `process` numbers are chosen by the daemon and never reused in one sandbox.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Spawn {
+        process: u32,
+        program: PathBuf,
+        arguments: Vec<OsString>,
+        variables: Vec<(OsString, OsString)>,
+        directory: PathBuf,
+    },
+    Signal {
+        process: u32,
+        signal: i32,
+    },
+    KillAll {
+        ticket: u32,
+    },
+}
+
+/// Which step of starting a program failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpawnFault {
+    /// Entering its directory.
+    Directory,
+    /// Executing it.
+    Exec,
+    /// Anything before that: out of descriptors or processes.
+    Prepare,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Code(i32),
+    Signal(i32),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Comes with two descriptors: the read ends of standard output and standard error.
+    Spawned {
+        process: u32,
+    },
+    SpawnFailed {
+        process: u32,
+        fault: SpawnFault,
+        errno: i32,
+    },
+    Exited {
+        process: u32,
+        ended: Ended,
+    },
+    KilledAll {
+        ticket: u32,
+    },
+}
+
+impl Task {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Spawn {
+                process,
+                program,
+                arguments,
+                variables,
+                directory,
+            } => Encoder::new(0)
+                .u32(*process)
+                .path(program)
+                .list(arguments, |encoder, argument| {
+                    encoder.text(argument);
+                })
+                .list(variables, |encoder, (name, value)| {
+                    encoder.text(name).text(value);
+                })
+                .path(directory)
+                .finish(),
+            Self::Signal { process, signal } => Encoder::new(1).u32(*process).i32(*signal).finish(),
+            Self::KillAll { ticket } => Encoder::new(2).u32(*ticket).finish(),
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut decoder = Decoder::new(bytes);
+        let task = match decoder.u8()? {
+            0 => Self::Spawn {
+                process: decoder.u32()?,
+                program: decoder.path()?,
+                arguments: decoder.list(Decoder::text)?,
+                variables: decoder.list(|decoder| Ok((decoder.text()?, decoder.text()?)))?,
+                directory: decoder.path()?,
+            },
+            1 => Self::Signal {
+                process: decoder.u32()?,
+                signal: decoder.i32()?,
+            },
+            2 => Self::KillAll {
+                ticket: decoder.u32()?,
+            },
+            _ => return Err(Malformed("unknown task")),
+        };
+        decoder.finish()?;
+        Ok(task)
+    }
+}
+
+impl Event {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Spawned { process } => Encoder::new(0).u32(*process).finish(),
+            Self::SpawnFailed {
+                process,
+                fault,
+                errno,
+            } => {
+                let fault = match fault {
+                    SpawnFault::Directory => 0,
+                    SpawnFault::Exec => 1,
+                    SpawnFault::Prepare => 2,
+                };
+                Encoder::new(1).u32(*process).u8(fault).i32(*errno).finish()
+            }
+            Self::Exited { process, ended } => {
+                let (kind, value) = match ended {
+                    Ended::Code(code) => (0, *code),
+                    Ended::Signal(signal) => (1, *signal),
+                };
+                Encoder::new(2).u32(*process).u8(kind).i32(value).finish()
+            }
+            Self::KilledAll { ticket } => Encoder::new(3).u32(*ticket).finish(),
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut decoder = Decoder::new(bytes);
+        let event = match decoder.u8()? {
+            0 => Self::Spawned {
+                process: decoder.u32()?,
+            },
+            1 => Self::SpawnFailed {
+                process: decoder.u32()?,
+                fault: match decoder.u8()? {
+                    0 => SpawnFault::Directory,
+                    1 => SpawnFault::Exec,
+                    2 => SpawnFault::Prepare,
+                    _ => return Err(Malformed("unknown spawn fault")),
+                },
+                errno: decoder.i32()?,
+            },
+            2 => Self::Exited {
+                process: decoder.u32()?,
+                ended: match (decoder.u8()?, decoder.i32()?) {
+                    (0, code) => Ended::Code(code),
+                    (1, signal) => Ended::Signal(signal),
+                    _ => return Err(Malformed("unknown kind of exit")),
+                },
+            },
+            3 => Self::KilledAll {
+                ticket: decoder.u32()?,
+            },
+            _ => return Err(Malformed("unknown event")),
+        };
+        decoder.finish()?;
+        Ok(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spawn_survives_the_wire_with_every_byte_of_its_variables() {
+        let task = Task::Spawn {
+            process: 3,
+            program: "/var/task/bootstrap".into(),
+            arguments: vec!["bootstrap".into(), "".into()],
+            variables: vec![("A".into(), "=\n\u{ff}".into())],
+            directory: "/var/task".into(),
+        };
+
+        assert_eq!(Task::decode(&task.encode()), Ok(task));
+    }
+
+    #[test]
+    fn an_unknown_event_is_refused() {
+        assert_eq!(Event::decode(&[9]), Err(Malformed("unknown event")));
+    }
+}

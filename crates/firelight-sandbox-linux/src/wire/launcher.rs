@@ -1,0 +1,342 @@
+//! What the daemon orders from the launcher, and the launcher's news.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use firelight_sandbox::{Egress, Limits, ListenAt, Overlay, ReadOnlyMount, SandboxId, SandboxSpec};
+
+use super::codec::{Decoder, Encoder, Malformed};
+
+/// The first message to a launcher: everything it must know, and the bounds it holds the daemon to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Begin {
+    pub(crate) instance: String,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) allowed_sources: Vec<PathBuf>,
+    pub(crate) first_host_id: u32,
+    pub(crate) blank_sandboxes: u32,
+    pub(crate) listen_at: ListenAt,
+    pub(crate) host_name: String,
+    pub(crate) daemon_pid: u32,
+}
+
+/// An order to the launcher. A ticket is chosen by the daemon and names the answer; a number names a sandbox.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Begin(Begin),
+    Launch { ticket: u64, spec: SandboxSpec },
+    Destroy { ticket: u64, number: u64 },
+}
+
+/// What the launcher tells the daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The launcher stands; `walls` is its table of what holds and what does not.
+    Ready {
+        walls: Vec<u8>,
+    },
+    /// Comes with one descriptor for each tag.
+    Launched {
+        ticket: u64,
+        number: u64,
+        tags: Vec<FdTag>,
+    },
+    LaunchFailed {
+        ticket: u64,
+        fault: Fault,
+    },
+    /// Nothing of the sandbox is left.
+    Destroyed {
+        ticket: u64,
+    },
+    /// Something went wrong that no single call can be blamed for.
+    Notice {
+        text: String,
+    },
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    InvalidSpec { reason: String },
+    Exhausted { reason: String },
+    WallMissing { wall: String, reason: String },
+    Step { step: String, errno: i32 },
+}
+
+/// What a descriptor of a new sandbox is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum FdTag {
+    Control = 0,
+    Listener = 1,
+    MemoryUsage = 2,
+    MemoryPeak = 3,
+    MemoryEvents = 4,
+    CpuNanoseconds = 5,
+    CpuStat = 6,
+    CpuQuotaV1 = 7,
+    CpuMaxV2 = 8,
+    FreezerV1 = 9,
+    FreezeV2 = 10,
+    FreezeEventsV2 = 11,
+}
+
+impl FdTag {
+    const ALL: [Self; 12] = [
+        Self::Control,
+        Self::Listener,
+        Self::MemoryUsage,
+        Self::MemoryPeak,
+        Self::MemoryEvents,
+        Self::CpuNanoseconds,
+        Self::CpuStat,
+        Self::CpuQuotaV1,
+        Self::CpuMaxV2,
+        Self::FreezerV1,
+        Self::FreezeV2,
+        Self::FreezeEventsV2,
+    ];
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        let index = usize::from(decoder.u8()?);
+        Self::ALL
+            .get(index)
+            .copied()
+            .ok_or(Malformed("unknown descriptor tag"))
+    }
+}
+
+impl Order {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Begin(begin) => encode_begin(begin),
+            Self::Launch { ticket, spec } => encode_launch(*ticket, spec),
+            Self::Destroy { ticket, number } => Encoder::new(2).u64(*ticket).u64(*number).finish(),
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut decoder = Decoder::new(bytes);
+        let order = match decoder.u8()? {
+            0 => Self::Begin(decode_begin(&mut decoder)?),
+            1 => Self::Launch {
+                ticket: decoder.u64()?,
+                spec: decode_spec(&mut decoder)?,
+            },
+            2 => Self::Destroy {
+                ticket: decoder.u64()?,
+                number: decoder.u64()?,
+            },
+            _ => return Err(Malformed("unknown order")),
+        };
+        decoder.finish()?;
+        Ok(order)
+    }
+}
+
+fn encode_begin(begin: &Begin) -> Vec<u8> {
+    let mut encoder = Encoder::new(0);
+    encoder
+        .bytes(begin.instance.as_bytes())
+        .path(&begin.state_dir)
+        .list(&begin.allowed_sources, |encoder, source| {
+            encoder.path(source);
+        })
+        .u32(begin.first_host_id)
+        .u32(begin.blank_sandboxes);
+    encode_address(&mut encoder, begin.listen_at);
+    encoder
+        .bytes(begin.host_name.as_bytes())
+        .u32(begin.daemon_pid)
+        .finish()
+}
+
+fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
+    Ok(Begin {
+        instance: decoder.string()?,
+        state_dir: decoder.path()?,
+        allowed_sources: decoder.list(Decoder::path)?,
+        first_host_id: decoder.u32()?,
+        blank_sandboxes: decoder.u32()?,
+        listen_at: decode_address(decoder)?,
+        host_name: decoder.string()?,
+        daemon_pid: decoder.u32()?,
+    })
+}
+
+fn encode_launch(ticket: u64, spec: &SandboxSpec) -> Vec<u8> {
+    let mut encoder = Encoder::new(1);
+    encoder.u64(ticket).u128(spec.id.bits());
+    encoder.list(&spec.mounts, |encoder, mount| {
+        encoder.path(&mount.source).path(&mount.target);
+    });
+    encoder.list(&spec.overlays, |encoder, overlay| {
+        encoder
+            .list(&overlay.sources, |encoder, source| {
+                encoder.path(source);
+            })
+            .path(&overlay.target);
+    });
+    encode_limits(&mut encoder, &spec.limits);
+    encode_address(&mut encoder, spec.listen_at);
+    encoder.u8(match spec.egress {
+        Egress::None => 0,
+        Egress::Nat => 1,
+        Egress::Host => 2,
+    });
+    encoder.bytes(spec.host_name.as_bytes()).finish()
+}
+
+fn decode_spec(decoder: &mut Decoder<'_>) -> Result<SandboxSpec, Malformed> {
+    Ok(SandboxSpec {
+        id: SandboxId::from_random(decoder.u128()?),
+        mounts: decoder.list(|decoder| {
+            Ok(ReadOnlyMount {
+                source: decoder.path()?,
+                target: decoder.path()?,
+            })
+        })?,
+        overlays: decoder.list(|decoder| {
+            Ok(Overlay {
+                sources: decoder.list(Decoder::path)?,
+                target: decoder.path()?,
+            })
+        })?,
+        limits: decode_limits(decoder)?,
+        listen_at: decode_address(decoder)?,
+        egress: match decoder.u8()? {
+            0 => Egress::None,
+            1 => Egress::Nat,
+            2 => Egress::Host,
+            _ => return Err(Malformed("unknown egress")),
+        },
+        host_name: decoder.string()?,
+    })
+}
+
+fn encode_limits(encoder: &mut Encoder, limits: &Limits) {
+    encoder
+        .u64(limits.memory_bytes)
+        .u32(limits.milli_cpus)
+        .u32(limits.processes)
+        .u32(limits.open_files)
+        .u64(limits.tmp_bytes)
+        .u64(limits.tmp_inodes);
+}
+
+fn decode_limits(decoder: &mut Decoder<'_>) -> Result<Limits, Malformed> {
+    Ok(Limits {
+        memory_bytes: decoder.u64()?,
+        milli_cpus: decoder.u32()?,
+        processes: decoder.u32()?,
+        open_files: decoder.u32()?,
+        tmp_bytes: decoder.u64()?,
+        tmp_inodes: decoder.u64()?,
+    })
+}
+
+fn encode_address(encoder: &mut Encoder, listen_at: ListenAt) {
+    match listen_at.0.ip() {
+        IpAddr::V4(v4) => encoder.bytes(&v4.octets()),
+        IpAddr::V6(v6) => encoder.bytes(&v6.octets()),
+    };
+    encoder.u32(u32::from(listen_at.0.port()));
+}
+
+fn decode_address(decoder: &mut Decoder<'_>) -> Result<ListenAt, Malformed> {
+    let octets = decoder.bytes()?;
+    let ip = match octets.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(octets).map_err(|_| Malformed("address"))?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(octets).map_err(|_| Malformed("address"))?),
+        _ => return Err(Malformed("address of unknown length")),
+    };
+    let port = u16::try_from(decoder.u32()?).map_err(|_| Malformed("port out of range"))?;
+    Ok(ListenAt(SocketAddr::new(ip, port)))
+}
+
+impl News {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Ready { walls } => Encoder::new(0).bytes(walls).finish(),
+            Self::Launched {
+                ticket,
+                number,
+                tags,
+            } => Encoder::new(1)
+                .u64(*ticket)
+                .u64(*number)
+                .list(tags, |encoder, tag| {
+                    encoder.u8(*tag as u8);
+                })
+                .finish(),
+            Self::LaunchFailed { ticket, fault } => {
+                let mut encoder = Encoder::new(2);
+                encoder.u64(*ticket);
+                encode_fault(&mut encoder, fault);
+                encoder.finish()
+            }
+            Self::Destroyed { ticket } => Encoder::new(3).u64(*ticket).finish(),
+            Self::Notice { text } => Encoder::new(4).bytes(text.as_bytes()).finish(),
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut decoder = Decoder::new(bytes);
+        let news = match decoder.u8()? {
+            0 => Self::Ready {
+                walls: decoder.bytes()?.to_vec(),
+            },
+            1 => Self::Launched {
+                ticket: decoder.u64()?,
+                number: decoder.u64()?,
+                tags: decoder.list(FdTag::decode)?,
+            },
+            2 => Self::LaunchFailed {
+                ticket: decoder.u64()?,
+                fault: decode_fault(&mut decoder)?,
+            },
+            3 => Self::Destroyed {
+                ticket: decoder.u64()?,
+            },
+            4 => Self::Notice {
+                text: decoder.string()?,
+            },
+            _ => return Err(Malformed("unknown news")),
+        };
+        decoder.finish()?;
+        Ok(news)
+    }
+}
+
+fn encode_fault(encoder: &mut Encoder, fault: &Fault) {
+    match fault {
+        Fault::InvalidSpec { reason } => encoder.u8(0).bytes(reason.as_bytes()),
+        Fault::Exhausted { reason } => encoder.u8(1).bytes(reason.as_bytes()),
+        Fault::WallMissing { wall, reason } => encoder
+            .u8(2)
+            .bytes(wall.as_bytes())
+            .bytes(reason.as_bytes()),
+        Fault::Step { step, errno } => encoder.u8(3).bytes(step.as_bytes()).i32(*errno),
+    };
+}
+
+fn decode_fault(decoder: &mut Decoder<'_>) -> Result<Fault, Malformed> {
+    Ok(match decoder.u8()? {
+        0 => Fault::InvalidSpec {
+            reason: decoder.string()?,
+        },
+        1 => Fault::Exhausted {
+            reason: decoder.string()?,
+        },
+        2 => Fault::WallMissing {
+            wall: decoder.string()?,
+            reason: decoder.string()?,
+        },
+        3 => Fault::Step {
+            step: decoder.string()?,
+            errno: decoder.i32()?,
+        },
+        _ => return Err(Malformed("unknown fault")),
+    })
+}

@@ -1,0 +1,1 @@
+//! What a program finds out about itself inside: asserted, not assumed.

@@ -1,0 +1,9 @@
+//! The driver on this host's own kernel: the test binary is the daemon, the launcher, and the program inside.
+//!
+//! Run as root, everything is tested; as an ordinary user, what a rootless host can do, and the output says what was
+//! left out.
+
+mod facts;
+mod life;
+mod probe;
+mod rig;

@@ -1,0 +1,183 @@
+//! What every test stands on: a driver with a directory of its own, a spec, and this binary as the program inside.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use firelight_sandbox::{
+    Egress, Exit, Limits, ListenAt, ProcessSpec, ReadOnlyMount, Sandbox, SandboxDriver, SandboxId,
+    SandboxProcess, SandboxSpec,
+};
+use firelight_sandbox_linux::{LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox};
+
+pub(crate) const MIB: u64 = 1024 * 1024;
+/// Where this binary is inside.
+pub(crate) const PROBE: &str = "/var/task/probe";
+
+/// A driver with all that belongs to it; stopping it must leave nothing.
+pub(crate) struct Rig {
+    pub(crate) driver: LinuxDriver,
+    pub(crate) config: LinuxConfig,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut LinuxConfig)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let config = config(dir.path(), change);
+        let driver = LinuxDriver::start(&config).expect("the driver starts");
+        Self {
+            driver,
+            config,
+            dir,
+        }
+    }
+
+    pub(crate) async fn sandbox(&self) -> LinuxSandbox {
+        self.sandbox_with(|_| {}).await
+    }
+
+    pub(crate) async fn sandbox_with(&self, change: impl FnOnce(&mut SandboxSpec)) -> LinuxSandbox {
+        let mut spec = spec();
+        change(&mut spec);
+        self.driver
+            .launch(spec)
+            .await
+            .expect("the sandbox is launched")
+    }
+}
+
+pub(crate) fn config(dir: &Path, change: impl FnOnce(&mut LinuxConfig)) -> LinuxConfig {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut allowed_sources: Vec<PathBuf> = ["/bin", "/lib", "/lib64", "/usr", "/etc/ld.so.cache"]
+        .map(PathBuf::from)
+        .to_vec();
+    allowed_sources.push(dir.to_owned());
+    allowed_sources.push(own_program());
+    let mut config = LinuxConfig {
+        instance: format!("test-{}-{count}", std::process::id()),
+        state_dir: dir.join("launcher"),
+        allowed_sources,
+        first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID,
+        blank_sandboxes: 0,
+        listen_at: listen_at(),
+        host_name: "sandbox".into(),
+    };
+    change(&mut config);
+    config
+}
+
+pub(crate) fn listen_at() -> ListenAt {
+    ListenAt("169.254.100.1:9001".parse().expect("an address"))
+}
+
+/// A sandbox that shows this host's libraries and this binary.
+pub(crate) fn spec() -> SandboxSpec {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let mut mounts: Vec<ReadOnlyMount> = ["/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache"]
+        .iter()
+        .filter(|path| Path::new(path).exists())
+        .map(|path| ReadOnlyMount {
+            source: path.into(),
+            target: path.into(),
+        })
+        .collect();
+    mounts.push(ReadOnlyMount {
+        source: own_program(),
+        target: PROBE.into(),
+    });
+    SandboxSpec {
+        id: SandboxId::from_random(COUNT.fetch_add(1, Ordering::Relaxed).into()),
+        mounts,
+        overlays: Vec::new(),
+        limits: Limits {
+            memory_bytes: 256 * MIB,
+            milli_cpus: 1000,
+            processes: 64,
+            open_files: 1024,
+            tmp_bytes: 16 * MIB,
+            tmp_inodes: 1024,
+        },
+        listen_at: listen_at(),
+        egress: Egress::None,
+        host_name: "sandbox".into(),
+    }
+}
+
+fn own_program() -> PathBuf {
+    std::env::current_exe().expect("the path of this binary")
+}
+
+/// The program that runs one probe inside.
+pub(crate) fn probe(name: &str) -> ProcessSpec {
+    program(PROBE, &["probe", "__probe", name])
+}
+
+pub(crate) fn program(path: &str, arguments: &[&str]) -> ProcessSpec {
+    ProcessSpec {
+        program: path.into(),
+        arguments: arguments.iter().map(OsString::from).collect(),
+        variables: Vec::new(),
+        directory: "/tmp".into(),
+    }
+}
+
+/// What a program wrote and how it ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a probe to its end.
+pub(crate) async fn run_probe(sandbox: &LinuxSandbox, name: &str) -> Outcome {
+    run(sandbox, probe(name)).await
+}
+
+pub(crate) async fn run(sandbox: &LinuxSandbox, program: ProcessSpec) -> Outcome {
+    let mut process = sandbox.spawn(program).await.expect("the program starts");
+    finish(&mut process).await
+}
+
+pub(crate) async fn finish(process: &mut LinuxProcess) -> Outcome {
+    let stdout = read_later(process.take_stdout().expect("standard output"));
+    let stderr = read_later(process.take_stderr().expect("standard error"));
+    let exit = process.wait().await;
+    Outcome {
+        exit,
+        stdout: stdout.await.unwrap(),
+        stderr: stderr.await.unwrap(),
+    }
+}
+
+fn read_later(pipe: OwnedFd) -> tokio::task::JoinHandle<String> {
+    tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        std::fs::File::from(pipe)
+            .read_to_end(&mut bytes)
+            .expect("the pipe is readable");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Tells a reader of the output what this host kept from being tested.
+pub(crate) fn lacking(wall: &str) -> bool {
+    eprintln!("not tested here: {wall} (not root)");
+    true
+}
+
+pub(crate) fn os(text: &str) -> &OsStr {
+    OsStr::new(text)
+}
