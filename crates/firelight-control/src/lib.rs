@@ -11,6 +11,7 @@ mod completion;
 mod control;
 mod erased;
 mod functions;
+pub mod iam;
 mod outside;
 pub mod records;
 mod scope;

@@ -23,7 +23,9 @@ impl Iam {
         user_name: &str,
     ) -> Result<NewAccessKey, IamError> {
         for _ in self.attempts() {
-            let user = self.read_entity(account, EntityKind::User, user_name).await?;
+            let user = self
+                .read_entity(account, EntityKind::User, user_name)
+                .await?;
             self.view.reach(user.rev).await?;
             if self.view.access_keys_of(account, &user.record.name).len() >= MAX_KEYS {
                 return Err(IamError::LimitExceeded(format!(
@@ -55,7 +57,9 @@ impl Iam {
         access_key_id: &str,
         active: bool,
     ) -> Result<(), IamError> {
-        let mut found = self.read_access_key(account, user_name, access_key_id).await?;
+        let mut found = self
+            .read_access_key(account, user_name, access_key_id)
+            .await?;
         found.record.active = active;
         self.commit_once(found.into_txn()).await
     }
@@ -66,12 +70,18 @@ impl Iam {
         user_name: &str,
         access_key_id: &str,
     ) -> Result<(), IamError> {
-        let found = self.read_access_key(account, user_name, access_key_id).await?;
+        let found = self
+            .read_access_key(account, user_name, access_key_id)
+            .await?;
         self.commit_once(found.into_deletion()).await
     }
 
     async fn commit_once(&self, txn: Txn) -> Result<(), IamError> {
-        if self.try_commit(txn).await? { Ok(()) } else { Err(IamError::ConcurrentModification) }
+        if self.try_commit(txn).await? {
+            Ok(())
+        } else {
+            Err(IamError::ConcurrentModification)
+        }
     }
 
     async fn read_access_key(
@@ -80,19 +90,22 @@ impl Iam {
         user_name: &str,
         access_key_id: &str,
     ) -> Result<Read<AccessKeyRecord>, IamError> {
-        self.read_entity(account, EntityKind::User, user_name).await?;
+        self.read_entity(account, EntityKind::User, user_name)
+            .await?;
         let found: Option<Read<AccessKeyRecord>> =
             self.read(access_key_key(account, access_key_id)).await?;
         found
             .filter(|found| found.record.user_name.eq_ignore_ascii_case(user_name))
-            .ok_or_else(|| IamError::NoSuchAccessKey { access_key_id: access_key_id.to_owned() })
+            .ok_or_else(|| IamError::NoSuchAccessKey {
+                access_key_id: access_key_id.to_owned(),
+            })
     }
 
     /// Makes the 40 characters of a secret: 240 random bits.
     fn new_secret(&self) -> String {
         let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(&self.world.random());
-        bytes[16..].copy_from_slice(&self.world.random());
+        bytes[..16].copy_from_slice(&self.random());
+        bytes[16..].copy_from_slice(&self.random());
         let mut text = STANDARD.encode(bytes);
         text.truncate(40);
         text

@@ -25,7 +25,11 @@ impl Iam {
                 attached.push(arn.to_owned());
             }
             if attached.len() > MAX_ATTACHED {
-                let per = if kind == EntityKind::Role { "Role" } else { "User" };
+                let per = if kind == EntityKind::Role {
+                    "Role"
+                } else {
+                    "User"
+                };
                 return Err(IamError::LimitExceeded(format!(
                     "Cannot exceed quota for PoliciesPer{per}: {MAX_ATTACHED}"
                 )));
@@ -33,7 +37,9 @@ impl Iam {
             let mut txn = entity.into_txn();
             if managed::document(arn).is_none() {
                 let policy = self.read_policy(account, arn).await?;
-                let missing = || IamError::NotAttachable { arn: arn.to_owned() };
+                let missing = || IamError::NotAttachable {
+                    arn: arn.to_owned(),
+                };
                 // Written back as it is, so that a deletion that saw no attachment starts again.
                 txn = policy.ok_or_else(missing)?.write(txn);
             }
@@ -55,7 +61,9 @@ impl Iam {
             let before = entity.attached_policies.len();
             entity.attached_policies.retain(|present| present != arn);
             if entity.attached_policies.len() == before {
-                return Err(IamError::NoSuchPolicy { arn: arn.to_owned() });
+                return Err(IamError::NoSuchPolicy {
+                    arn: arn.to_owned(),
+                });
             }
             Ok(())
         })
@@ -63,10 +71,16 @@ impl Iam {
     }
 
     /// Checks that a managed policy exists.
-    pub(super) async fn require_policy(&self, account: AccountId, arn: &str) -> Result<(), IamError> {
+    pub(super) async fn require_policy(
+        &self,
+        account: AccountId,
+        arn: &str,
+    ) -> Result<(), IamError> {
         if managed::document(arn).is_some() || self.read_policy(account, arn).await?.is_some() {
             return Ok(());
         }
-        Err(IamError::NotAttachable { arn: arn.to_owned() })
+        Err(IamError::NotAttachable {
+            arn: arn.to_owned(),
+        })
     }
 }

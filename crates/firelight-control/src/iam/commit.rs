@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::Iam;
 use super::error::IamError;
 use super::record::{EntityKind, EntityRecord, PolicyRecord, entity_key, policy_key};
-use crate::records::{encode, decode};
+use crate::records::{decode, encode};
 
 /// How often a change is tried when others change the same record.
 const ATTEMPTS: u32 = 20;
@@ -27,12 +27,21 @@ impl Iam {
         &self,
         key: Key,
     ) -> Result<Option<Read<T>>, IamError> {
-        let found = self.store.read_many(std::slice::from_ref(&key)).await?.pop().flatten();
+        let found = self
+            .store
+            .read_many(std::slice::from_ref(&key))
+            .await?
+            .pop()
+            .flatten();
         let Some(found) = found else {
             return Ok(None);
         };
         let record = serde_json::from_slice(&found.body)?;
-        Ok(Some(Read { key, rev: found.rev, record }))
+        Ok(Some(Read {
+            key,
+            rev: found.rev,
+            record,
+        }))
     }
 
     pub(super) async fn read_entity(
@@ -42,7 +51,10 @@ impl Iam {
         name: &str,
     ) -> Result<Read<EntityRecord>, IamError> {
         let found = self.read(entity_key(account, kind, name)).await?;
-        found.ok_or_else(|| IamError::NoSuchEntity { kind, name: name.to_owned() })
+        found.ok_or_else(|| IamError::NoSuchEntity {
+            kind,
+            name: name.to_owned(),
+        })
     }
 
     /// Finds a customer managed policy; its path must be right, too.
@@ -83,7 +95,9 @@ impl Iam {
     ) -> Result<R, IamError> {
         for _ in 0..ATTEMPTS {
             let found = self.read_policy(account, arn).await?;
-            let mut found = found.ok_or_else(|| IamError::NoSuchPolicy { arn: arn.to_owned() })?;
+            let mut found = found.ok_or_else(|| IamError::NoSuchPolicy {
+                arn: arn.to_owned(),
+            })?;
             let result = change(&mut found.record)?;
             if self.try_commit(found.into_txn()).await? {
                 return Ok(result);
@@ -131,7 +145,10 @@ pub(super) fn decode_shared<T: DeserializeOwned>(body: &[u8]) -> Option<Arc<T>> 
     match decode(body) {
         Ok(record) => Some(Arc::new(record)),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a record is damaged");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a record is damaged"
+            );
             None
         }
     }

@@ -41,7 +41,12 @@ impl Iam {
     ) -> Result<EntityRecord, IamError> {
         check_trust_policy(&input.trust_policy)?;
         check_max_session(input.max_session_seconds)?;
-        check_length("description", input.description.as_deref().unwrap_or_default(), 0, 1000)?;
+        check_length(
+            "description",
+            input.description.as_deref().unwrap_or_default(),
+            0,
+            1000,
+        )?;
         let role = RoleDetails {
             trust_policy: input.trust_policy,
             description: input.description,
@@ -70,7 +75,11 @@ impl Iam {
         input: CreateUser,
         role: Option<RoleDetails>,
     ) -> Result<EntityRecord, IamError> {
-        let kind = if role.is_some() { EntityKind::Role } else { EntityKind::User };
+        let kind = if role.is_some() {
+            EntityKind::Role
+        } else {
+            EntityKind::User
+        };
         check_entity_name(kind, &input.name)?;
         check_path(&input.path)?;
         if let Some(arn) = &input.boundary {
@@ -90,10 +99,16 @@ impl Iam {
             role,
         };
         let key = entity_key(account, kind, &record.name);
-        if self.try_commit(Txn::new().create(key, encode(&record))).await? {
+        if self
+            .try_commit(Txn::new().create(key, encode(&record)))
+            .await?
+        {
             Ok(record)
         } else {
-            Err(IamError::EntityExists { kind, name: record.name })
+            Err(IamError::EntityExists {
+                kind,
+                name: record.name,
+            })
         }
     }
 
@@ -170,6 +185,8 @@ impl Iam {
     ) -> Result<(), IamError> {
         for _ in self.attempts() {
             let found = self.read_entity(account, kind, name).await?;
+            // Whoever gave the user a key wrote the user, too, so the view shows that key now.
+            self.view.reach(found.rev).await?;
             if let Some(conflict) = self.deletion_conflict(account, &found.record) {
                 return Err(IamError::DeleteConflict(conflict));
             }
@@ -180,7 +197,11 @@ impl Iam {
         Err(IamError::ConcurrentModification)
     }
 
-    fn deletion_conflict(&self, account: AccountId, entity: &EntityRecord) -> Option<DeleteConflict> {
+    fn deletion_conflict(
+        &self,
+        account: AccountId,
+        entity: &EntityRecord,
+    ) -> Option<DeleteConflict> {
         if !entity.attached_policies.is_empty() {
             return Some(DeleteConflict::AttachedPolicies);
         }
@@ -205,7 +226,10 @@ fn check_trust_policy(text: &str) -> Result<(), IamError> {
 
 /// Returns the length that counts against quotas: white space is free.
 pub(super) fn quota_length(document: &str) -> usize {
-    document.chars().filter(|character| !character.is_whitespace()).count()
+    document
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .count()
 }
 
 fn check_max_session(seconds: u32) -> Result<(), IamError> {

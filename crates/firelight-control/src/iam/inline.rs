@@ -21,7 +21,9 @@ impl Iam {
         check_name("policyName", policy_name, 128)?;
         Policy::parse(document, DocumentKind::Identity)?;
         self.update_entity(account, kind, name, |entity| {
-            entity.inline_policies.insert(policy_name.to_owned(), document.to_owned());
+            entity
+                .inline_policies
+                .insert(policy_name.to_owned(), document.to_owned());
             check_total(entity)
         })
         .await
@@ -37,7 +39,10 @@ impl Iam {
         self.update_entity(account, kind, name, |entity| {
             match entity.inline_policies.remove(policy_name) {
                 Some(_) => Ok(()),
-                None => Err(IamError::NoSuchInlinePolicy { kind, name: policy_name.to_owned() }),
+                None => Err(IamError::NoSuchInlinePolicy {
+                    kind,
+                    name: policy_name.to_owned(),
+                }),
             }
         })
         .await
@@ -50,7 +55,11 @@ fn check_total(entity: &EntityRecord) -> Result<(), IamError> {
         EntityKind::Role => 10_240,
         EntityKind::User => 2_048,
     };
-    let total: usize = entity.inline_policies.values().map(|text| quota_length(text)).sum();
+    let total: usize = entity
+        .inline_policies
+        .values()
+        .map(|text| quota_length(text))
+        .sum();
     if total > quota {
         let (kind, name) = (kind.as_str(), &entity.name);
         return Err(IamError::LimitExceeded(format!(

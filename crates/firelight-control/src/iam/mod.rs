@@ -13,6 +13,7 @@
 //! Deliberately absent: groups, instance profiles, and any decision whether something is allowed.
 
 mod access_keys;
+mod applicable;
 mod attach;
 mod commit;
 mod entities;
@@ -27,15 +28,17 @@ mod view;
 
 use std::sync::Arc;
 
+use firelight_model::WallTime;
 use firelight_store::{ReadError, Store};
 
 use crate::erased::Records;
-use crate::outside::{Outside, World};
 
 pub use access_keys::NewAccessKey;
+pub use applicable::CallerPolicies;
 pub use entities::{CreateRole, CreateUser};
-pub use error::IamError;
-pub use policies::{CreatePolicy, ManagedPolicy};
+pub use error::{DeleteConflict, IamError};
+pub use managed::{AwsManaged, aws_managed_policies};
+pub use policies::{CreatePolicy, ManagedPolicy, SetAsDefault, version_number};
 pub use record::{
     AccessKeyRecord, EntityKind, EntityRecord, PolicyRecord, PolicyVersionRecord, RoleDetails, Tag,
 };
@@ -45,20 +48,20 @@ pub use view::IamView;
 #[derive(Clone)]
 pub struct Iam {
     store: Arc<dyn Records>,
-    world: World,
+    outside: Arc<Sources>,
     view: IamView,
     _follower: Arc<FollowerTask>,
 }
 
 impl Iam {
     /// Loads what is stored and follows it from then on.
-    pub async fn start(store: impl Store, outside: impl Outside) -> Result<Self, ReadError> {
+    pub async fn start(store: impl Store, outside: Arc<Sources>) -> Result<Self, ReadError> {
         let store: Arc<dyn Records> = Arc::new(store);
         let (view, follower) = IamView::load(Arc::clone(&store)).await?;
         let task = tokio::spawn(follower.run());
         Ok(Self {
             store,
-            world: World::new(outside),
+            outside,
             view,
             _follower: Arc::new(FollowerTask(task)),
         })
@@ -70,16 +73,26 @@ impl Iam {
     }
 
     fn now_ms(&self) -> u64 {
-        self.world.now().epoch_ms()
+        (self.outside.now)().epoch_ms()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        (self.outside.random)()
     }
 
     /// Makes an id such as `AROA…`, which is never given twice.
     fn unique_id(&self, prefix: &str) -> String {
-        let random = self.world.random();
+        let random = self.random();
         let mut bytes = [0; 10];
         bytes.copy_from_slice(&random[..10]);
         format!("{prefix}{}", crate::sts::base32(bytes))
     }
+}
+
+/// Where time and chance come from.
+pub struct Sources {
+    pub now: Box<dyn Fn() -> WallTime + Send + Sync>,
+    pub random: Box<dyn Fn() -> [u8; 16] + Send + Sync>,
 }
 
 /// Ends the follower with the last clone.

@@ -64,13 +64,19 @@ pub(super) fn merge_tags(present: &mut Vec<Tag>, new: Vec<Tag>) -> Result<(), Ia
         check_tag(tag)?;
     }
     let mut seen = std::collections::BTreeSet::new();
-    if !new.iter().all(|tag| seen.insert(tag.key.to_ascii_lowercase())) {
+    if !new
+        .iter()
+        .all(|tag| seen.insert(tag.key.to_ascii_lowercase()))
+    {
         return Err(IamError::InvalidInput(
             "Duplicate tag keys found. Please note that Tag keys are case insensitive.".to_owned(),
         ));
     }
     for tag in new {
-        match present.iter_mut().find(|old| old.key.eq_ignore_ascii_case(&tag.key)) {
+        match present
+            .iter_mut()
+            .find(|old| old.key.eq_ignore_ascii_case(&tag.key))
+        {
             Some(old) => *old = tag,
             None => present.push(tag),
         }

@@ -42,13 +42,21 @@ impl Iam {
     ) -> Result<PolicyRecord, IamError> {
         check_name("policyName", &input.name, 128)?;
         check_path(&input.path)?;
-        check_length("description", input.description.as_deref().unwrap_or_default(), 0, 1000)?;
+        check_length(
+            "description",
+            input.description.as_deref().unwrap_or_default(),
+            0,
+            1000,
+        )?;
         check_document(&input.document)?;
         let mut tags = Vec::new();
         merge_tags(&mut tags, input.tags)?;
         let now = self.now_ms();
-        let first =
-            PolicyVersionRecord { number: 1, document: input.document, created_epoch_ms: now };
+        let first = PolicyVersionRecord {
+            number: 1,
+            document: input.document,
+            created_epoch_ms: now,
+        };
         let record = PolicyRecord {
             id: self.unique_id("ANPA"),
             name: input.name,
@@ -62,7 +70,10 @@ impl Iam {
             last_version: 1,
         };
         let key = policy_key(account, &record.name);
-        if self.try_commit(Txn::new().create(key, encode(&record))).await? {
+        if self
+            .try_commit(Txn::new().create(key, encode(&record)))
+            .await?
+        {
             Ok(record)
         } else {
             Err(IamError::PolicyExists { name: record.name })
@@ -72,7 +83,9 @@ impl Iam {
     pub async fn delete_policy(&self, account: AccountId, arn: &str) -> Result<(), IamError> {
         for _ in self.attempts() {
             let found = self.read_policy(account, arn).await?;
-            let found = found.ok_or_else(|| IamError::NoSuchPolicy { arn: arn.to_owned() })?;
+            let found = found.ok_or_else(|| IamError::NoSuchPolicy {
+                arn: arn.to_owned(),
+            })?;
             // Whoever attached it before this read is in the view: attaching waits for that.
             self.view.reach(found.rev).await?;
             if !self.view.entities_with_policy(account, arn).is_empty() {
@@ -109,7 +122,11 @@ impl Iam {
             policy.last_version += 1;
             let number = policy.last_version;
             let document = document.to_owned();
-            let version = PolicyVersionRecord { number, document, created_epoch_ms: now };
+            let version = PolicyVersionRecord {
+                number,
+                document,
+                created_epoch_ms: now,
+            };
             policy.versions.push(version.clone());
             if set_as_default == SetAsDefault::Yes {
                 policy.default_version = number;
@@ -158,7 +175,10 @@ impl Iam {
             return Ok(ManagedPolicy::Aws(aws));
         }
         let own = self.view.policy(account, arn);
-        own.map(ManagedPolicy::Own).ok_or_else(|| IamError::NoSuchPolicy { arn: arn.to_owned() })
+        own.map(ManagedPolicy::Own)
+            .ok_or_else(|| IamError::NoSuchPolicy {
+                arn: arn.to_owned(),
+            })
     }
 }
 

@@ -108,11 +108,20 @@ pub struct AccessKeyRecord {
 
 impl EntityRecord {
     pub fn kind(&self) -> EntityKind {
-        if self.role.is_some() { EntityKind::Role } else { EntityKind::User }
+        if self.role.is_some() {
+            EntityKind::Role
+        } else {
+            EntityKind::User
+        }
     }
 
     pub fn arn(&self, account: AccountId) -> String {
-        format!("arn:aws:iam::{account}:{}{}{}", self.kind().as_str(), self.path, self.name)
+        format!(
+            "arn:aws:iam::{account}:{}{}{}",
+            self.kind().as_str(),
+            self.path,
+            self.name
+        )
     }
 }
 
@@ -122,7 +131,9 @@ impl PolicyRecord {
     }
 
     pub fn version(&self, number: u32) -> Option<&PolicyVersionRecord> {
-        self.versions.iter().find(|version| version.number == number)
+        self.versions
+            .iter()
+            .find(|version| version.number == number)
     }
 }
 

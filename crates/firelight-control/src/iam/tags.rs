@@ -39,7 +39,10 @@ impl Iam {
         arn: &str,
         tags: &[Tag],
     ) -> Result<(), IamError> {
-        self.update_policy(account, arn, |policy| merge_tags(&mut policy.tags, tags.to_vec())).await
+        self.update_policy(account, arn, |policy| {
+            merge_tags(&mut policy.tags, tags.to_vec())
+        })
+        .await
     }
 
     pub async fn untag_policy(

@@ -38,12 +38,17 @@ struct Tables {
 }
 
 impl IamView {
-    pub(super) async fn load(
-        store: Arc<dyn Records>,
-    ) -> Result<(Self, FollowIam), ReadError> {
+    pub(super) async fn load(store: Arc<dyn Records>) -> Result<(Self, FollowIam), ReadError> {
         let tables = RwLock::new(Tables::default());
-        let view = Self(Arc::new(Shared { tables, applied: watch::Sender::new(Rev::ZERO) }));
-        let mut follower = FollowIam { store, view: view.clone(), at: Rev::ZERO };
+        let view = Self(Arc::new(Shared {
+            tables,
+            applied: watch::Sender::new(Rev::ZERO),
+        }));
+        let mut follower = FollowIam {
+            store,
+            view: view.clone(),
+            at: Rev::ZERO,
+        };
         follower.list().await?;
         Ok((view, follower))
     }
@@ -55,16 +60,20 @@ impl IamView {
         kind: EntityKind,
         name: &str,
     ) -> Option<Arc<EntityRecord>> {
-        self.read().entities.get(&super::record::entity_key(account, kind, name)).cloned()
+        self.read()
+            .entities
+            .get(&super::record::entity_key(account, kind, name))
+            .cloned()
     }
 
     /// Returns all roles or users of an account, by name.
     pub fn entities(&self, account: AccountId, kind: EntityKind) -> Vec<Arc<EntityRecord>> {
         let account = account.to_string();
         let tables = self.read();
-        let of_kind = tables.entities.iter().filter(|(key, _)| {
-            key.account() == account && key.kind() == kind.record_kind()
-        });
+        let of_kind = tables
+            .entities
+            .iter()
+            .filter(|(key, _)| key.account() == account && key.kind() == kind.record_kind());
         of_kind.map(|(_, entity)| Arc::clone(entity)).collect()
     }
 
@@ -72,7 +81,9 @@ impl IamView {
     pub fn policy(&self, account: AccountId, arn: &str) -> Option<Arc<PolicyRecord>> {
         let name = arn.rsplit('/').next()?;
         let tables = self.read();
-        let policy = tables.policies.get(&super::record::policy_key(account, name))?;
+        let policy = tables
+            .policies
+            .get(&super::record::policy_key(account, name))?;
         (policy.arn(account) == arn).then(|| Arc::clone(policy))
     }
 
@@ -80,7 +91,10 @@ impl IamView {
     pub fn policies(&self, account: AccountId) -> Vec<Arc<PolicyRecord>> {
         let account = account.to_string();
         let tables = self.read();
-        let of_account = tables.policies.iter().filter(|(key, _)| key.account() == account);
+        let of_account = tables
+            .policies
+            .iter()
+            .filter(|(key, _)| key.account() == account);
         of_account.map(|(_, policy)| Arc::clone(policy)).collect()
     }
 
@@ -88,7 +102,12 @@ impl IamView {
     pub fn entities_with_policy(&self, account: AccountId, arn: &str) -> Vec<Arc<EntityRecord>> {
         let mut entities = self.entities(account, EntityKind::Role);
         entities.extend(self.entities(account, EntityKind::User));
-        entities.retain(|entity| entity.attached_policies.iter().any(|attached| attached == arn));
+        entities.retain(|entity| {
+            entity
+                .attached_policies
+                .iter()
+                .any(|attached| attached == arn)
+        });
         entities
     }
 
@@ -103,9 +122,10 @@ impl IamView {
     /// Returns the keys of a user, oldest first.
     pub fn access_keys_of(&self, account: AccountId, user: &str) -> Vec<Arc<AccessKeyRecord>> {
         let tables = self.read();
-        let of_user = tables.access_keys.values().filter(|(owner, key)| {
-            *owner == account && key.user_name.eq_ignore_ascii_case(user)
-        });
+        let of_user = tables
+            .access_keys
+            .values()
+            .filter(|(owner, key)| *owner == account && key.user_name.eq_ignore_ascii_case(user));
         let mut keys: Vec<_> = of_user.map(|(_, key)| Arc::clone(key)).collect();
         keys.sort_by(|a, b| {
             (a.created_epoch_ms, &a.access_key_id).cmp(&(b.created_epoch_ms, &b.access_key_id))
@@ -121,8 +141,15 @@ impl IamView {
     /// Waits until everything up to `rev` is visible. Cancel-safe.
     pub(super) async fn reach(&self, rev: Rev) -> Result<(), ViewStopped> {
         let mut applied = self.0.applied.subscribe();
-        let reached = applied.wait_for(|applied| *applied >= rev).await.map_err(|_| ViewStopped)?;
-        if *reached == STOPPED { Err(ViewStopped) } else { Ok(()) }
+        let reached = applied
+            .wait_for(|applied| *applied >= rev)
+            .await
+            .map_err(|_| ViewStopped)?;
+        if *reached == STOPPED {
+            Err(ViewStopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes the read lock, which is never held across an await.
@@ -131,7 +158,13 @@ impl IamView {
     }
 
     fn write(&self, change: impl FnOnce(&mut Tables), upto: Rev) {
-        change(&mut self.0.tables.write().unwrap_or_else(PoisonError::into_inner));
+        change(
+            &mut self
+                .0
+                .tables
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         self.0.applied.send_replace(upto);
     }
 }
@@ -173,7 +206,8 @@ impl Tables {
         let record = value.and_then(|value| decode_shared(&value.body));
         match (record, key.account().parse()) {
             (Some(record), Ok(account)) => {
-                self.access_keys.insert(key.id().to_owned(), (account, record));
+                self.access_keys
+                    .insert(key.id().to_owned(), (account, record));
             }
             _ => {
                 self.access_keys.remove(key.id());
@@ -212,8 +246,7 @@ impl FollowIam {
                     let _ = tokio::time::timeout(Duration::from_secs(1), hints.changed()).await;
                 }
                 Err(error) => {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "the view of IAM cannot follow the store");
+                    warn_cannot_follow(&error);
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -244,7 +277,11 @@ impl FollowIam {
             }
         };
         self.view.write(apply, feed.upto);
-        Ok(if feed.upto < feed.head { Progress::Behind } else { Progress::AtHead })
+        Ok(if feed.upto < feed.head {
+            Progress::Behind
+        } else {
+            Progress::AtHead
+        })
     }
 
     async fn list(&mut self) -> Result<(), ReadError> {
@@ -252,7 +289,10 @@ impl FollowIam {
         let mut fresh = Tables::default();
         let mut after = None;
         loop {
-            let page = self.store.list(&Prefix::all(), after.as_ref(), PAGE).await?;
+            let page = self
+                .store
+                .list(&Prefix::all(), after.as_ref(), PAGE)
+                .await?;
             for record in &page.records {
                 fresh.apply(&record.key, Some(&record.value));
             }
@@ -265,6 +305,11 @@ impl FollowIam {
         self.view.write(|tables| *tables = fresh, head);
         Ok(())
     }
+}
+
+fn warn_cannot_follow(error: &ReadError) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "the view of IAM cannot follow the store");
 }
 
 fn is_iam(key: &Key) -> bool {

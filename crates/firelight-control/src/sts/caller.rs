@@ -1,5 +1,6 @@
 //! The identity behind a request.
 
+use firelight_iam::Principal;
 use firelight_model::AccountId;
 
 /// Who sent a request, as far as it was proven.
@@ -74,6 +75,24 @@ impl Caller {
             } => {
                 format!("{role_id}:{session_name}")
             }
+        }
+    }
+
+    /// Returns the caller as policies know it.
+    pub fn principal(&self) -> Principal {
+        let account = self.account.to_string();
+        match &self.identity {
+            Identity::Anonymous => Principal::Anonymous,
+            Identity::Root => Principal::Root { account },
+            Identity::User { .. } => Principal::User {
+                account,
+                arn: self.arn(),
+            },
+            Identity::AssumedRole { role_name, .. } => Principal::RoleSession {
+                role_arn: format!("arn:aws:iam::{account}:role/{role_name}"),
+                session_arn: self.arn(),
+                account,
+            },
         }
     }
 }

@@ -13,8 +13,11 @@
 
 mod caller;
 mod credentials;
+mod service;
 mod session;
 
 pub use caller::{Caller, Identity};
 pub use credentials::{CredentialBook, Holder, LookUpError, RootKey, UserKeys};
+pub use service::{AssumeRole, AssumeRoleError, AssumedRole, Enforcement, Sts};
+pub(crate) use session::base32;
 pub use session::{OpenSessionError, Session, SessionKey, TemporaryCredentials};

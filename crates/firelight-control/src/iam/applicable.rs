@@ -1,0 +1,95 @@
+//! Which policies apply to a caller.
+
+use firelight_iam::{DocumentKind, Policy, Principal};
+use firelight_model::AccountId;
+
+use super::managed;
+use super::record::{EntityKind, EntityRecord};
+use super::view::IamView;
+use crate::sts::{Caller, Identity};
+
+/// The policies of a caller, parsed.
+#[derive(Clone, Debug, Default)]
+pub struct CallerPolicies {
+    pub identity: Vec<Policy>,
+    pub boundary: Option<Policy>,
+    /// `None` if the session was made without any.
+    pub session: Option<Vec<Policy>>,
+}
+
+impl IamView {
+    /// Gathers what limits a caller. Whoever is gone has no policies left.
+    pub fn policies_of(&self, caller: &Caller) -> CallerPolicies {
+        let session = (!caller.session_policies.is_empty()).then(|| {
+            caller
+                .session_policies
+                .iter()
+                .filter_map(|text| identity(text))
+                .collect()
+        });
+        let Some(entity) = self.entity_of(caller) else {
+            return CallerPolicies {
+                session,
+                ..CallerPolicies::default()
+            };
+        };
+        let account = caller.account;
+        let attached = entity
+            .attached_policies
+            .iter()
+            .filter_map(|arn| self.policy_document(account, arn))
+            .filter_map(|text| identity(&text));
+        let inline = entity
+            .inline_policies
+            .values()
+            .filter_map(|text| identity(text));
+        let boundary = entity.boundary.as_ref().map(|arn| {
+            let document = self.policy_document(account, arn);
+            document
+                .and_then(|text| identity(&text))
+                .unwrap_or_else(Policy::nothing)
+        });
+        CallerPolicies {
+            identity: inline.chain(attached).collect(),
+            boundary,
+            session,
+        }
+    }
+
+    /// Returns the document in force of a managed policy.
+    pub fn policy_document(&self, account: AccountId, arn: &str) -> Option<String> {
+        managed::document(arn).or_else(|| {
+            let policy = self.policy(account, arn)?;
+            Some(policy.version(policy.default_version)?.document.clone())
+        })
+    }
+
+    /// Finds the user or role behind a caller; one that was made anew under the name is another.
+    fn entity_of(&self, caller: &Caller) -> Option<std::sync::Arc<EntityRecord>> {
+        let (kind, name, id) = match &caller.identity {
+            Identity::User { name, id, .. } => (EntityKind::User, name, id),
+            Identity::AssumedRole {
+                role_name, role_id, ..
+            } => (EntityKind::Role, role_name, role_id),
+            Identity::Anonymous | Identity::Root => return None,
+        };
+        let entity = self.entity(caller.account, kind, name)?;
+        (entity.id == *id).then_some(entity)
+    }
+
+    /// Returns the caller as policies know it.
+    pub fn principal_of(&self, caller: &Caller) -> Principal {
+        let mut principal = caller.principal();
+        if let Principal::RoleSession { role_arn, .. } = &mut principal
+            && let Some(role) = self.entity_of(caller)
+        {
+            // The name alone does not tell the path, which is part of the ARN.
+            *role_arn = role.arn(caller.account);
+        }
+        principal
+    }
+}
+
+fn identity(text: &str) -> Option<Policy> {
+    Policy::parse(text, DocumentKind::Identity).ok()
+}
