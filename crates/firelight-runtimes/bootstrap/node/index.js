@@ -1,0 +1,675 @@
+/*
+ * Runs a Node.js handler on the Lambda Runtime API.
+ *
+ *   init: console, handler import ── fails ──► POST init/error, exit
+ *     │
+ *     ▼
+ *   GET next ──► handler(event, context) ──► POST response | POST error ──► GET next ...
+ *
+ * One kept-alive raw socket, no http module: that saves most of a warm invoke. The socket holds the event loop open only
+ * while the runtime waits for the Runtime API, so that "the event loop is empty" can end an invocation.
+ *
+ * A log record of several lines leaves as one line with carriage returns in place of line feeds, as AWS's own client
+ * writes it to standard output; the platform turns them back and so keeps the record together.
+ */
+'use strict';
+
+const fs = require('fs');
+const net = require('net');
+const path = require('path');
+const util = require('util');
+
+const env = process.env;
+const JSON_LOGS = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+const USER_AGENT = `firelight-node/${process.versions.node}`;
+const HAS_CALLBACKS = majorVersion() < 24;
+
+/** The major version the function asked for, which a mapped interpreter need not have. */
+function majorVersion() {
+  const asked = /^AWS_Lambda_nodejs(\d+)\.x$/.exec(env.AWS_EXECUTION_ENV || '');
+  return Number(asked ? asked[1] : process.versions.node.split('.')[0]);
+}
+
+/** Errors of the runtime itself, by AWS's names. */
+function fault(name, message) {
+  const error = new Error(message instanceof Error ? String(message) : message);
+  Object.defineProperty(error, 'name', { value: `Runtime.${name}`, configurable: true });
+  Error.captureStackTrace(error, fault);
+  return error;
+}
+
+// The Runtime API.
+
+/** One kept-alive connection; one exchange at a time. */
+class RuntimeApi {
+  constructor(address) {
+    const colon = address.lastIndexOf(':');
+    this.host = address.slice(0, colon);
+    this.port = Number(address.slice(colon + 1));
+    this.common = ` HTTP/1.1\r\nHost: ${address}\r\nUser-Agent: ${USER_AGENT}\r\n`;
+    this.nextRequest = `GET /2018-06-01/runtime/invocation/next${this.common}\r\n`;
+    this.socket = null;
+    this.waiting = null;
+    this.received = [];
+    this.receivedBytes = 0;
+    this.head = null;
+  }
+
+  /** Waits for the next invocation. Safe to repeat, so a lost connection is opened anew. */
+  next(done) {
+    this.exchange(this.nextRequest, null, (error, answer) => {
+      if (error) this.exchange(this.nextRequest, null, done);
+      else done(null, answer);
+    });
+  }
+
+  post(target, headers, body, done) {
+    const payload = Buffer.isBuffer(body) ? body : Buffer.from(body);
+    const head = `POST /2018-06-01/runtime/${target}${this.common}${headers}Content-Length: ${payload.length}\r\n\r\n`;
+    this.exchange(head, payload, done);
+  }
+
+  exchange(head, body, done) {
+    this.expect(done);
+    const socket = this.socket;
+    if (!body) {
+      socket.write(head, 'utf8');
+    } else if (body.length < 16384) {
+      socket.write(Buffer.concat([Buffer.from(head), body]));
+    } else {
+      socket.cork();
+      socket.write(head, 'utf8');
+      socket.write(body);
+      socket.uncork();
+    }
+  }
+
+  /** Waits for one answer; the event loop stays alive until it is there. */
+  expect(done) {
+    if (!this.socket) this.open();
+    this.waiting = done;
+    this.socket.ref();
+  }
+
+  open() {
+    const socket = net.connect({ host: this.host, port: this.port, noDelay: true });
+    socket.on('data', (data) => this.receive(socket, data));
+    socket.on('error', (error) => this.lose(socket, error));
+    socket.on('close', () => this.lose(socket, new Error('the Runtime API closed the connection')));
+    this.socket = socket;
+  }
+
+  lose(socket, error) {
+    if (this.socket !== socket) return;
+    this.socket = null;
+    this.received = [];
+    this.receivedBytes = 0;
+    this.head = null;
+    socket.destroy();
+    this.settle(error, null);
+  }
+
+  settle(error, answer) {
+    const done = this.waiting;
+    this.waiting = null;
+    if (this.socket) this.socket.unref();
+    if (done) done(error, answer);
+  }
+
+  receive(socket, data) {
+    if (this.socket !== socket) return;
+    this.received.push(data);
+    this.receivedBytes += data.length;
+    if (!this.head && !this.readHead()) return;
+    if (this.receivedBytes < this.head.length) return;
+    const all = this.received.length === 1 ? this.received[0] : Buffer.concat(this.received);
+    const { status, headers, length } = this.head;
+    this.head = null;
+    this.received = [];
+    this.receivedBytes = 0;
+    this.settle(null, { status, headers, body: all.subarray(0, length) });
+  }
+
+  readHead() {
+    const begun = this.received.length === 1 ? this.received[0] : Buffer.concat(this.received);
+    const end = begun.indexOf('\r\n\r\n');
+    if (end < 0) {
+      this.received = [begun];
+      return false;
+    }
+    const lines = begun.latin1Slice(0, end).split('\r\n');
+    const headers = {};
+    for (let i = 1; i < lines.length; i += 1) {
+      const colon = lines[i].indexOf(':');
+      headers[lines[i].slice(0, colon).toLowerCase()] = lines[i].slice(colon + 1).trim();
+    }
+    this.head = { status: Number(lines[0].slice(9, 12)), headers, length: Number(headers['content-length'] || 0) };
+    const rest = begun.subarray(end + 4);
+    this.received = [rest];
+    this.receivedBytes = rest.length;
+    return true;
+  }
+}
+
+function header(name, value) {
+  if (!value || value.length > 32768) return '';
+  return `${name}: ${value.replace(/[^\t\x20-\x7e]/g, escapeControl)}\r\n`;
+}
+
+function escapeControl(character) {
+  return character < ' ' || character === '\x7f' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+// Errors, as payload and as log record.
+
+function isError(value) {
+  return util.types.isNativeError(value) || value instanceof Error;
+}
+
+function errorPayload(error) {
+  try {
+    if (isError(error)) {
+      return { errorType: error.name, errorMessage: error.message, trace: String(error.stack).split('\n') };
+    }
+    return { errorType: typeof error, errorMessage: error.toString(), trace: [] };
+  } catch {
+    return {
+      errorType: 'handled',
+      errorMessage:
+        'callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack',
+    };
+  }
+}
+
+function intoError(value) {
+  return isError(value) ? value : new Error(value);
+}
+
+/** An error with its own fields for the log. */
+function errorFields(_key, value) {
+  if (!isError(value)) return value;
+  const fields = { errorType: value.name, errorMessage: value.message, code: value.code, ...value };
+  if (typeof value.stack === 'string') fields.stack = value.stack.split('\n');
+  return fields;
+}
+
+function formattedError(error) {
+  try {
+    return `\t${JSON.stringify(error, errorFields)}`;
+  } catch {
+    return `\t${JSON.stringify(errorPayload(error))}`;
+  }
+}
+
+function logError(title, error) {
+  if (JSON_LOGS) console.error(intoError(error));
+  else console.error(title, formattedError(intoError(error)));
+}
+
+function xrayCause(error) {
+  if (!isError(error)) return '';
+  const stack = String(error.stack).split('\n').slice(1).map(stackFrame).filter(Boolean);
+  const exceptions = [{ type: error.name, message: error.message, stack }];
+  const paths = [...new Set(stack.map((frame) => frame.path))];
+  return JSON.stringify({ working_directory: process.cwd(), exceptions, paths });
+}
+
+function stackFrame(line) {
+  const match = /^\s*at (?:(.*) \()?(.*?):(\d+):\d+\)?$/.exec(line);
+  return match && { path: match[2], line: Number(match[3]), label: match[1] || 'anonymous' };
+}
+
+function errorHeaders(error, payload) {
+  const cause = header('Lambda-Runtime-Function-XRay-Error-Cause', xrayCause(error));
+  const type = header('Lambda-Runtime-Function-Error-Type', String(payload.errorType));
+  return `Content-Type: application/json\r\n${type}${cause}`;
+}
+
+// The console.
+
+const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+const METHODS = { trace: 'TRACE', debug: 'DEBUG', info: 'INFO', log: 'INFO', warn: 'WARN', error: 'ERROR', fatal: 'FATAL' };
+const current = { requestId: undefined, tenantId: undefined };
+
+function patchConsole() {
+  const lowest = JSON_LOGS ? Math.max(LEVELS.indexOf((env.AWS_LAMBDA_LOG_LEVEL || 'TRACE').toUpperCase()), 0) : 0;
+  const format = JSON_LOGS ? jsonLine : textLine;
+  for (const [method, level] of Object.entries(METHODS)) {
+    const isOn = LEVELS.indexOf(level) >= lowest;
+    console[method] = isOn ? (...values) => process.stdout.write(format(level, values)) : () => {};
+  }
+}
+
+function textLine(level, values) {
+  const text = util.format(...values).replace(/\n/g, '\r');
+  return `${new Date().toISOString()}\t${current.requestId}\t${level}\t${text}\n`;
+}
+
+function jsonLine(level, values) {
+  const record = { timestamp: new Date().toISOString(), level, requestId: current.requestId };
+  if (current.tenantId) record.tenantId = current.tenantId;
+  if (values.length === 1) {
+    try {
+      return `${JSON.stringify({ ...record, message: values[0] }, jsonErrorFields)}\n`;
+    } catch {
+      // Not JSON (a cycle, a BigInt): shown as text below.
+    }
+  }
+  record.message = util.format(...values);
+  const error = values.length > 1 ? values.find((value) => value instanceof Error) : undefined;
+  return `${JSON.stringify(error ? { ...record, ...jsonError(error) } : record)}\n`;
+}
+
+function jsonErrorFields(_key, value) {
+  return value instanceof Error ? { ...jsonError(value), ...value } : value;
+}
+
+function jsonError(error) {
+  return {
+    errorType: (error.constructor && error.constructor.name) || 'UnknownError',
+    errorMessage: error.message,
+    stackTrace: typeof error.stack === 'string' ? error.stack.split('\n') : [],
+  };
+}
+
+// Finding the handler.
+
+async function loadHandler(taskRoot, fullName) {
+  if (fullName.includes('..')) {
+    throw fault(
+      'MalformedHandlerName',
+      `'${fullName}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    );
+  }
+  const base = path.basename(fullName);
+  const folder = fullName.slice(0, fullName.indexOf(base));
+  const match = /^([^.]*)\.(.*)$/.exec(base);
+  if (!match) throw fault('MalformedHandlerName', 'Bad handler');
+  const app = await loadApp(taskRoot, folder, match[1]);
+  const handler = match[2].split('.').reduce((nested, key) => nested && nested[key], app);
+  check(handler, fullName);
+  return handler;
+}
+
+function check(handler, fullName) {
+  if (!handler) throw fault('HandlerNotFound', `${fullName} is undefined or not exported`);
+  if (typeof handler !== 'function') throw fault('HandlerNotFound', `${fullName} is not a function`);
+  if (!HAS_CALLBACKS && handler.length > 2 && !isStreaming(handler)) {
+    throw fault(
+      'CallbackHandlerDeprecated',
+      'AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. ' +
+        'You need to modify this function to use a supported handler signature to use Node.js 24 or later. ' +
+        'For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.',
+    );
+  }
+}
+
+async function loadApp(taskRoot, folder, name) {
+  try {
+    return await loadModule(taskRoot, folder, name);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw fault('UserCodeSyntaxError', error);
+    if (error && error.code === 'MODULE_NOT_FOUND') throw fault('ImportModuleError', error);
+    throw error;
+  }
+}
+
+/** The order of AWS's client: no extension, .js (as its package.json says), .mjs, .cjs, and then as a package. */
+async function loadModule(taskRoot, folder, name) {
+  const file = path.resolve(taskRoot, folder, name);
+  if (isFile(file)) return require(file);
+  if (isFile(`${file}.js`)) return isModuleType(path.dirname(file)) ? load(`${file}.js`) : require(`${file}.js`);
+  if (isFile(`${file}.mjs`)) return load(`${file}.mjs`);
+  if (isFile(`${file}.cjs`)) return require(`${file}.cjs`);
+  return require(require.resolve(name, { paths: [taskRoot, path.resolve(taskRoot, folder)] }));
+}
+
+function load(file) {
+  return import(require('url').pathToFileURL(file).href);
+}
+
+function isFile(file) {
+  const found = fs.statSync(file, { throwIfNoEntry: false });
+  return found !== undefined && found.isFile();
+}
+
+/** Whether the nearest package.json says that .js files are ES modules. */
+function isModuleType(folder) {
+  if (folder.endsWith('/node_modules')) return false;
+  const manifest = path.join(folder, 'package.json');
+  if (isFile(manifest)) {
+    try {
+      return JSON.parse(fs.readFileSync(manifest, 'utf8')).type === 'module';
+    } catch {
+      return false;
+    }
+  }
+  return folder !== '/' && isModuleType(path.dirname(folder));
+}
+
+// Response streaming.
+
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
+
+function isStreaming(handler) {
+  return handler[STREAMING] === 'response';
+}
+
+globalThis.awslambda = {
+  streamifyResponse(handler, options) {
+    handler[STREAMING] = 'response';
+    if (options && options.highWaterMark) handler[HIGH_WATER_MARK] = Number(options.highWaterMark);
+    return handler;
+  },
+  HttpResponseStream: {
+    /** Sends status and headers ahead of the body, closed off by eight zero bytes. */
+    from(stream, prelude) {
+      stream.setContentType('application/vnd.awslambda.http-integration-response');
+      stream.prelude = Buffer.concat([Buffer.from(JSON.stringify(prelude)), Buffer.alloc(8)]);
+      return stream;
+    },
+  },
+};
+
+/** Makes the stream that a streaming handler writes to: a chunked POST on the runtime's own connection. */
+function makeResponseStream(api, requestId, highWaterMark, settled) {
+  const { Writable } = require('stream');
+  class ResponseStream extends Writable {
+    contentType = 'application/octet-stream';
+    prelude = null;
+    isBegun = false;
+
+    setContentType(contentType) {
+      if (this.isBegun) throw fault('InvalidStreamingOperation', 'Cannot set content-type, too late.');
+      this.contentType = contentType;
+    }
+
+    begin() {
+      if (this.isBegun) return;
+      this.isBegun = true;
+      api.expect(settled);
+      api.socket.write(
+        `POST /2018-06-01/runtime/invocation/${requestId}/response${api.common}` +
+          header('Content-Type', this.contentType) +
+          'Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n' +
+          'Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n',
+      );
+      if (this.prelude) this.sendChunk(this.prelude);
+    }
+
+    sendChunk(chunk, done) {
+      if (!api.socket) {
+        if (done) done(new Error('the Runtime API closed the connection'));
+        return;
+      }
+      const { socket } = api;
+      socket.cork();
+      socket.write(`${chunk.length.toString(16)}\r\n`);
+      socket.write(chunk);
+      socket.write('\r\n', done);
+      process.nextTick(() => socket.uncork());
+    }
+
+    _write(chunk, encoding, done) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+      this.begin();
+      if (bytes.length === 0) done();
+      else this.sendChunk(bytes, done);
+    }
+
+    _final(done) {
+      this.begin();
+      this.sendEnd('');
+      done();
+    }
+
+    sendEnd(trailers) {
+      if (api.socket) api.socket.write(`0\r\n${trailers}\r\n`);
+    }
+
+    /** Ends a begun response with the error in its trailers. */
+    failWith(error) {
+      const payload = errorPayload(error);
+      const body = Buffer.from(JSON.stringify(payload)).toString('base64');
+      this.sendEnd(
+        `${header('Lambda-Runtime-Function-Error-Type', String(payload.errorType))}` +
+          `Lambda-Runtime-Function-Error-Body: ${body}\r\n`,
+      );
+      this.isFailed = true;
+      this.destroy();
+    }
+  }
+  return new ResponseStream(highWaterMark ? { highWaterMark } : {});
+}
+
+// The life of the process.
+
+class Runtime {
+  constructor(api, handler) {
+    this.api = api;
+    this.handler = handler;
+    this.invocation = null;
+  }
+
+  next() {
+    this.invocation = null;
+    this.api.next((error, answer) => {
+      if (error || answer.status !== 200) {
+        console.error('the Runtime API refused to hand out an invocation', error || answer.body.toString());
+        process.exit(1);
+      }
+      const invocation = new Invocation(this, answer);
+      this.invocation = invocation;
+      // A tick later, so that an exception of the handler is not one of the socket's.
+      setImmediate(() => invocation.run());
+    });
+  }
+}
+
+/** One invocation; it settles once, and every later attempt changes nothing. */
+class Invocation {
+  constructor(runtime, answer) {
+    this.runtime = runtime;
+    this.body = answer.body;
+    this.headers = answer.headers;
+    this.id = answer.headers['lambda-runtime-aws-request-id'];
+    this.isSettled = false;
+    this.waitsForEmptyEventLoop = true;
+    /** What to do when the event loop is empty. */
+    this.whenEmpty = () => this.succeed(null);
+    this.stream = null;
+  }
+
+  run() {
+    current.requestId = this.id;
+    current.tenantId = this.headers['lambda-runtime-aws-tenant-id'];
+    setTraceId(this.headers['lambda-runtime-trace-id']);
+    try {
+      const event = JSON.parse(this.body.toString('utf8'));
+      const context = makeContext(this);
+      if (isStreaming(this.runtime.handler)) this.runStreaming(event, context);
+      else this.runBuffered(event, context);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  runBuffered(event, context) {
+    const callback = HAS_CALLBACKS ? (error, result) => this.callBack(error, result) : undefined;
+    const result = this.runtime.handler(event, context, callback);
+    if (result && typeof result.then === 'function') {
+      result.then((value) => this.succeed(value), (error) => this.fail(error));
+    } else if (!HAS_CALLBACKS) {
+      this.succeed(result);
+    }
+  }
+
+  callBack(error, result) {
+    if (error !== undefined && error !== null) this.fail(error);
+    else if (!this.waitsForEmptyEventLoop) this.succeed(result);
+    else if (!this.isSettled) this.whenEmpty = () => this.succeed(result);
+  }
+
+  runStreaming(event, context) {
+    const { api, handler } = this.runtime;
+    const finished = (error) => {
+      if (!this.isSettled) {
+        this.isSettled = true;
+        if (error) throw error;
+        this.proceed();
+      }
+    };
+    const stream = makeResponseStream(api, this.id, handler[HIGH_WATER_MARK], finished);
+    this.stream = stream;
+    stream.on('error', (error) => this.fail(error));
+    this.whenEmpty = () => {
+      if (!stream.writableEnded) stream.end();
+    };
+    Promise.resolve(handler(event, stream, context)).catch((error) => this.fail(error));
+  }
+
+  succeed(result) {
+    if (this.isSettled) return;
+    let body;
+    try {
+      body = JSON.stringify(result === undefined ? null : result);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.isSettled = true;
+    const target = `invocation/${this.id}/response`;
+    const headers = 'Content-Type: application/json\r\n';
+    this.runtime.api.post(target, headers, body === undefined ? 'null' : body, () => this.proceed());
+  }
+
+  fail(error) {
+    if (this.isSettled) return;
+    logError('Invoke Error', error);
+    if (this.stream && this.stream.isBegun) {
+      if (!this.stream.isFailed) this.stream.failWith(error);
+      return;
+    }
+    this.isSettled = true;
+    this.postError(error, () => this.proceed());
+  }
+
+  postError(error, done) {
+    const payload = errorPayload(error);
+    this.runtime.api.post(`invocation/${this.id}/error`, errorHeaders(error, payload), JSON.stringify(payload), done);
+  }
+
+  proceed() {
+    this.runtime.next();
+  }
+}
+
+function setTraceId(traceId) {
+  if (traceId) env._X_AMZN_TRACE_ID = traceId;
+  else delete env._X_AMZN_TRACE_ID;
+}
+
+function parsedHeader(headers, name) {
+  const value = headers[name];
+  if (!value) return undefined;
+  try {
+    return JSON.parse(Buffer.from(value, 'latin1').toString('utf8'));
+  } catch (error) {
+    throw new Error(`Cannot parse ${name} as json: ${error.toString()}`);
+  }
+}
+
+function makeContext(invocation) {
+  const { headers } = invocation;
+  const deadline = Number(headers['lambda-runtime-deadline-ms']);
+  const context = {
+    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
+    functionName: env.AWS_LAMBDA_FUNCTION_NAME,
+    memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
+    clientContext: parsedHeader(headers, 'lambda-runtime-client-context'),
+    identity: parsedHeader(headers, 'lambda-runtime-cognito-identity'),
+    invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
+    awsRequestId: invocation.id,
+    tenantId: headers['lambda-runtime-aws-tenant-id'],
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+  return HAS_CALLBACKS ? withLegacyCalls(context, invocation) : context;
+}
+
+function withLegacyCalls(context, invocation) {
+  Object.defineProperty(context, 'callbackWaitsForEmptyEventLoop', {
+    enumerable: true,
+    get: () => invocation.waitsForEmptyEventLoop,
+    set: (value) => {
+      invocation.waitsForEmptyEventLoop = Boolean(value);
+    },
+  });
+  context.succeed = (result) => invocation.succeed(result);
+  context.fail = (error) => invocation.fail(error);
+  context.done = (error, result) => {
+    if (error !== undefined && error !== null) invocation.fail(error);
+    else invocation.succeed(result);
+  };
+  return context;
+}
+
+/** The process cannot go on: it says why, for the invocation that runs or for its init, and exits. */
+function watchForTheWorst(api, runtime) {
+  let isDying = false;
+  const die = (title, error, exitCode) => {
+    if (isDying) return;
+    isDying = true;
+    logError(title, error);
+    const exit = () => process.exit(exitCode);
+    const invocation = runtime() && runtime().invocation;
+    if (invocation && !invocation.isSettled) dieInvoking(invocation, error, exit);
+    else if (invocation || runtime()) exit();
+    else postInitError(api, error, exit);
+  };
+  process.on('uncaughtException', (error) => die('Uncaught Exception', error, 129));
+  process.on('unhandledRejection', (reason, promise) => {
+    const error = fault('UnhandledPromiseRejection', String(reason));
+    error.reason = reason;
+    error.promise = promise;
+    die('Unhandled Promise Rejection', error, 128);
+  });
+  return die;
+}
+
+function dieInvoking(invocation, error, exit) {
+  if (invocation.stream && invocation.stream.isBegun) {
+    invocation.isSettled = true;
+    invocation.runtime.api.waiting = exit;
+    invocation.stream.failWith(error);
+  } else {
+    invocation.postError(error, exit);
+  }
+}
+
+function postInitError(api, error, exit) {
+  const payload = errorPayload(error);
+  api.post('init/error', errorHeaders(error, payload), JSON.stringify(payload), exit);
+}
+
+function main() {
+  patchConsole();
+  const api = new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API);
+  let runtime = null;
+  const die = watchForTheWorst(api, () => runtime);
+  process.on('beforeExit', () => {
+    const invocation = runtime && runtime.invocation;
+    if (invocation && !invocation.isSettled) invocation.whenEmpty();
+  });
+  loadHandler(env.LAMBDA_TASK_ROOT || '/var/task', env._HANDLER || '').then(
+    (handler) => {
+      runtime = new Runtime(api, handler);
+      runtime.next();
+    },
+    (error) => die('Uncaught Exception', error, 129),
+  );
+}
+
+main();
