@@ -59,6 +59,11 @@ impl Policy {
         parse(text, kind)
     }
 
+    /// Returns the policy that says nothing, and so allows nothing.
+    pub fn nothing() -> Self {
+        Self { statements: Vec::new() }
+    }
+
     /// Returns how closely the matching statements of one effect name the principal.
     pub(crate) fn names(&self, effect: Effect, request: &Request<'_>) -> Named {
         let of_effect = self
