@@ -9,6 +9,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use firelight_model::{AccountId, FunctionName, RequestId, VersionKey};
+use tokio::sync::mpsc;
 
 use crate::admission::ThrottleReason;
 
@@ -27,6 +28,7 @@ pub struct Call {
     pub trace: Option<String>,
     pub tenant_id: Option<String>,
     pub log_tail: LogTail,
+    pub response_mode: ResponseMode,
     /// Counts attempts at the same event, from 1.
     pub attempt: u32,
 }
@@ -49,11 +51,22 @@ pub enum LogTail {
     Wanted,
 }
 
+/// How the caller takes the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseMode {
+    /// Whole, at the end.
+    Buffered,
+    /// In parts, as the function writes them.
+    Streaming,
+}
+
 /// What became of a call.
 #[derive(Debug)]
 pub enum Outcome {
     /// The function ran and answered, or failed in a way that is its own doing.
     Completed(Completed),
+    /// The response of a streaming call has begun.
+    Streaming(Streaming),
     /// Nothing of the function's code saw the event.
     NotStarted(NotStarted),
     /// It may have run; nobody knows how it ended.
@@ -65,6 +78,66 @@ pub struct Completed {
     pub result: FunctionResult,
     /// The end of the log, if it was asked for.
     pub log_tail: Option<Bytes>,
+}
+
+/// A response that comes in parts. A slow reader holds the function back; dropping it lets the function finish.
+#[derive(Debug)]
+pub struct Streaming {
+    pub content_type: Option<String>,
+    parts: mpsc::Receiver<StreamItem>,
+}
+
+/// One step of a streamed response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamItem {
+    Data(Bytes),
+    /// The last one.
+    End {
+        error: Option<StreamError>,
+        log_tail: Option<Bytes>,
+    },
+}
+
+/// What went wrong after, or instead of, a streamed response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamError {
+    /// For example `Unhandled`, or `Sandbox.Timedout`.
+    pub code: String,
+    /// The error payload.
+    pub details: String,
+}
+
+impl StreamError {
+    /// Describes a function error. The platform's own errors are named by their type.
+    pub(crate) fn from_payload(payload: &[u8]) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Typed {
+            #[serde(rename = "errorType")]
+            error_type: String,
+        }
+        let platform = serde_json::from_slice::<Typed>(payload)
+            .ok()
+            .map(|typed| typed.error_type)
+            .filter(|kind| kind.starts_with("Sandbox.") || kind.starts_with("Runtime."));
+        Self {
+            code: platform.unwrap_or_else(|| "Unhandled".into()),
+            details: String::from_utf8_lossy(payload).into_owned(),
+        }
+    }
+}
+
+impl Streaming {
+    pub(crate) fn new(content_type: Option<String>, parts: mpsc::Receiver<StreamItem>) -> Self {
+        Self {
+            content_type,
+            parts,
+        }
+    }
+
+    /// Waits for the next step; `None` only if the environment's task ended without a last word. Cancel-safe.
+    pub async fn next(&mut self) -> Option<StreamItem> {
+        self.parts.recv().await
+    }
 }
 
 /// What the function answered.

@@ -17,6 +17,7 @@ use crate::environment::Environment;
 use crate::host::{Refusal, Share};
 use crate::pool::Freed;
 use crate::prepare::{MakeError, blueprint};
+use crate::responder::Responder;
 
 /// Runs an environment of `pool`, which counts it as starting.
 pub(crate) async fn keep_environment<D: SandboxDriver>(
@@ -122,9 +123,10 @@ async fn serve<D: SandboxDriver>(
             reply,
             permit,
         } = assignment;
+        let responder = Responder::new(reply, call.response_mode);
         let mut returned = None;
         let meter = environment
-            .invoke(call, reply, |kept| {
+            .invoke(call, responder, |kept| {
                 drop(permit);
                 if kept {
                     returned = Some(pool.lock().finished(handle, Instant::now()));

@@ -12,6 +12,7 @@
 
 mod admission;
 mod assignment;
+mod bandwidth;
 mod call;
 mod clock;
 mod data_plane;
@@ -25,10 +26,15 @@ mod platform_event;
 mod pool;
 mod ports;
 mod prepare;
+mod responder;
 mod settings;
 
 pub use admission::{Ceiling, ThrottleReason};
-pub use call::{Call, Completed, FunctionResult, Invoker, LogTail, NotStarted, Outcome};
+pub use bandwidth::{StreamLimits, StreamRate};
+pub use call::{
+    Call, Completed, FunctionResult, Invoker, LogTail, NotStarted, Outcome, ResponseMode,
+    StreamError, StreamItem, Streaming,
+};
 pub use clock::Clock;
 pub use data_plane::DataPlane;
 pub use host::Budget;

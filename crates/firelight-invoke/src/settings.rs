@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firelight_sandbox::Egress;
 
+use crate::bandwidth::StreamLimits;
 use crate::host::Budget;
 
 #[derive(Clone, Debug)]
@@ -21,6 +22,7 @@ pub struct Settings {
     /// How long a request waits for room on the host.
     pub capacity_wait: Duration,
     pub budget: Budget,
+    pub stream_limits: StreamLimits,
     pub egress: Egress,
     /// CPU during init, in thousandths; the share that the memory size gives follows.
     pub init_milli_cpus: u32,

@@ -11,81 +11,79 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason, StreamEnd, StreamPart};
+use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason};
 use firelight_sandbox::{Exit, Sandbox, SandboxDriver};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::init::InitFailure;
 use super::processes::Role;
 use super::{Environment, Happening, Phase};
-use crate::call::{Call, Completed, FunctionResult, LogTail, Outcome};
+use crate::call::{Call, FunctionResult, LogTail, ResponseMode};
 use crate::clock::iso;
 use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
 use crate::metering::{self, InvocationMeter};
 use crate::platform_event::{InitPhase, PlatformEvent, ReportMetrics, SampledTrace, Status};
+use crate::responder::Responder;
 
 /// How long an answer may lag behind the exit of the process that sent it.
 const ANSWER_GRACE: Duration = Duration::from_millis(50);
 
 /// How an invocation ended, before anybody is told.
 #[derive(Debug)]
-struct Ending {
-    result: FunctionResult,
-    status: Status,
+pub(super) struct Ending {
+    pub(super) result: FunctionResult,
+    pub(super) status: Status,
+    /// Bytes of the response, streamed or not.
+    pub(super) produced_bytes: u64,
     /// The processes cannot go on.
-    reset: Option<ShutdownReason>,
+    pub(super) reset: Option<ShutdownReason>,
     /// What the platform adds to the text log before END.
-    log_text: Option<String>,
+    pub(super) log_text: Option<String>,
 }
 
 impl Ending {
-    fn success(payload: Bytes) -> Self {
-        let (result, status) = (FunctionResult::Success(payload), Status::Success);
+    pub(super) fn success(payload: Bytes) -> Self {
+        Self::of(FunctionResult::Success(payload), Status::Success)
+    }
+
+    /// An ending after which everything goes on.
+    fn of(result: FunctionResult, status: Status) -> Self {
+        let payload = match &result {
+            FunctionResult::Success(payload) | FunctionResult::Error(payload) => payload,
+        };
+        let produced_bytes = payload.len() as u64;
         Self {
             result,
             status,
+            produced_bytes,
             reset: None,
             log_text: None,
         }
     }
 
     /// The function answered with an error, and its processes go on.
-    fn function_error(payload: Bytes, error_type: Option<String>) -> Self {
-        let (result, status) = (FunctionResult::Error(payload), Status::Error(error_type));
-        Self {
-            result,
-            status,
-            reset: None,
-            log_text: None,
-        }
+    pub(super) fn function_error(payload: Bytes, error_type: Option<String>) -> Self {
+        Self::of(FunctionResult::Error(payload), Status::Error(error_type))
     }
 
-    fn refused_response(error: &PlatformError) -> Self {
+    pub(super) fn refused_response(error: &PlatformError) -> Self {
         Self::function_error(error.payload(), Some(error.error_type.clone()))
     }
 
-    fn crashed(error: &PlatformError) -> Self {
+    pub(super) fn crashed(error: &PlatformError) -> Self {
+        let status = Status::Failure(Some(error.error_type.clone()));
         Self {
-            result: FunctionResult::Error(error.payload()),
-            status: Status::Failure(Some(error.error_type.clone())),
             reset: Some(ShutdownReason::Failure),
             log_text: Some(error.log_text()),
+            ..Self::of(FunctionResult::Error(error.payload()), status)
         }
     }
 
     fn timed_out(error: &PlatformError, log_text: String) -> Self {
         Self {
-            result: FunctionResult::Error(error.payload()),
-            status: Status::Timeout,
             reset: Some(ShutdownReason::Timeout),
             log_text: Some(log_text),
-        }
-    }
-
-    fn payload_len(&self) -> usize {
-        match &self.result {
-            FunctionResult::Success(payload) | FunctionResult::Error(payload) => payload.len(),
+            ..Self::of(FunctionResult::Error(error.payload()), Status::Timeout)
         }
     }
 }
@@ -96,7 +94,7 @@ impl<D: SandboxDriver> Environment<D> {
     pub(crate) async fn invoke(
         &mut self,
         call: Box<Call>,
-        reply: oneshot::Sender<Outcome>,
+        mut responder: Responder,
         release: impl FnOnce(bool) + Send,
     ) -> InvocationMeter {
         let request_id = call.request_id.to_string();
@@ -112,22 +110,28 @@ impl<D: SandboxDriver> Environment<D> {
             version,
         });
 
-        let ending = self.run(&call, &request_id, began).await;
+        let ending = self.run(&call, &mut responder, &request_id, began).await;
         let duration = began.elapsed();
         if wants_tail {
             let meter = self.conclude(&call, &request_id, &ending, duration).await;
             let log_tail = self.journal.take_tail();
             release(!self.lost);
-            answer(reply, ending.result, log_tail);
+            respond(responder, ending.result, log_tail).await;
             meter
         } else {
             release(!self.lost);
-            answer(reply, ending.result.clone(), None);
+            respond(responder, ending.result.clone(), None).await;
             self.conclude(&call, &request_id, &ending, duration).await
         }
     }
 
-    async fn run(&mut self, call: &Call, request_id: &str, began: Instant) -> Ending {
+    async fn run(
+        &mut self,
+        call: &Call,
+        responder: &mut Responder,
+        request_id: &str,
+        began: Instant,
+    ) -> Ending {
         let limit = self.version.timeout.duration();
         let deadline = began + limit;
         if self.phase == Phase::NeedsInit
@@ -144,28 +148,32 @@ impl<D: SandboxDriver> Environment<D> {
                 return Ending::crashed(&PlatformError::sandbox_failed(request_id, "busy"));
             }
         };
-        match tokio::time::timeout_at(deadline, self.wait_for_answer(&mut invocation, request_id))
-            .await
-        {
+        let answered = self.wait_for_answer(&mut invocation, responder, request_id);
+        match tokio::time::timeout_at(deadline, answered).await {
             Ok(ending) => ending,
             Err(_) => self.timed_out(request_id, limit),
         }
     }
 
     /// Waits until the runtime answered or cannot answer any more.
-    async fn wait_for_answer(&mut self, invocation: &mut Invocation, request_id: &str) -> Ending {
+    async fn wait_for_answer(
+        &mut self,
+        invocation: &mut Invocation,
+        responder: &mut Responder,
+        request_id: &str,
+    ) -> Ending {
         loop {
             tokio::select! {
                 biased;
                 answer = invocation.answer() => {
                     return match answer {
-                        Ok(answer) => self.judge(answer, request_id).await,
+                        Ok(answer) => self.judge(answer, responder, request_id).await,
                         Err(_) => Ending::crashed(&PlatformError::sandbox_failed(request_id, "session lost")),
                     };
                 }
                 happening = self.happening() => {
                     if let Some(error) = self.fatal(happening, request_id) {
-                        return self.late_answer(invocation, request_id, &error).await;
+                        return self.late_answer(invocation, responder, request_id, &error).await;
                     }
                 }
             }
@@ -176,12 +184,13 @@ impl<D: SandboxDriver> Environment<D> {
     async fn late_answer(
         &mut self,
         invocation: &mut Invocation,
+        responder: &mut Responder,
         request_id: &str,
         error: &PlatformError,
     ) -> Ending {
         match timeout(ANSWER_GRACE, invocation.answer()).await {
             Ok(Ok(answer)) => {
-                let mut ending = self.judge(answer, request_id).await;
+                let mut ending = self.judge(answer, responder, request_id).await;
                 ending.reset = Some(ShutdownReason::Failure);
                 ending
             }
@@ -190,7 +199,11 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     /// Whether something that happened ends the invocation.
-    fn fatal(&mut self, happening: Happening, request_id: &str) -> Option<PlatformError> {
+    pub(super) fn fatal(
+        &mut self,
+        happening: Happening,
+        request_id: &str,
+    ) -> Option<PlatformError> {
         match happening {
             Happening::Session(event) => {
                 self.note_extension(&event);
@@ -209,13 +222,21 @@ impl<D: SandboxDriver> Environment<D> {
         }
     }
 
-    async fn judge(&mut self, answer: Answer, request_id: &str) -> Ending {
+    async fn judge(
+        &mut self,
+        answer: Answer,
+        responder: &mut Responder,
+        request_id: &str,
+    ) -> Ending {
         match answer {
             Answer::Response { payload, .. } if payload.len() > LARGEST_RESPONSE => {
                 Ending::refused_response(&PlatformError::response_too_large())
             }
             Answer::Response { payload, .. } => Ending::success(payload),
-            Answer::Stream { body, .. } => buffer_stream(body, request_id).await,
+            Answer::Stream { content_type, body } => {
+                self.take_stream(content_type, body, responder, request_id)
+                    .await
+            }
             Answer::Error(report) => {
                 Ending::function_error(report.payload, Some(report.error_type.to_string()))
             }
@@ -304,7 +325,7 @@ impl<D: SandboxDriver> Environment<D> {
             request_id: request_id.to_owned(),
             status: ending.status.clone(),
             duration,
-            produced_bytes: ending.payload_len() as u64,
+            produced_bytes: ending.produced_bytes,
         });
         let meter = InvocationMeter::of(&self.version, &metrics, &ending.status);
         self.platform(&PlatformEvent::Report {
@@ -317,28 +338,12 @@ impl<D: SandboxDriver> Environment<D> {
     }
 }
 
-fn answer(reply: oneshot::Sender<Outcome>, result: FunctionResult, log_tail: Option<Bytes>) {
-    // The caller may have gone; the invocation counts all the same.
-    let _ = reply.send(Outcome::Completed(Completed { result, log_tail }));
-}
-
-/// A buffered invocation of a runtime that streams: its parts are joined up to the limit.
-async fn buffer_stream(mut body: firelight_runtime_api::StreamedBody, request_id: &str) -> Ending {
-    let mut payload = Vec::new();
-    while let Some(part) = body.next().await {
-        match part {
-            StreamPart::Data(data) if payload.len() + data.len() > LARGEST_RESPONSE => {
-                return Ending::refused_response(&PlatformError::response_too_large());
-            }
-            StreamPart::Data(data) => payload.extend_from_slice(&data),
-            StreamPart::End(StreamEnd::Complete) => break,
-            StreamPart::End(StreamEnd::Failed { error_type, body }) => {
-                return Ending::function_error(body, Some(error_type.to_string()));
-            }
-            StreamPart::End(StreamEnd::Truncated) => {
-                return Ending::refused_response(&PlatformError::truncated_response(request_id));
-            }
+/// Answers the caller. A stream's reader may be slow to take the end, and the environment does not wait for it.
+async fn respond(responder: Responder, result: FunctionResult, log_tail: Option<Bytes>) {
+    match responder.mode() {
+        ResponseMode::Buffered => responder.finish(result, log_tail).await,
+        ResponseMode::Streaming => {
+            tokio::spawn(responder.finish(result, log_tail));
         }
     }
-    Ending::success(Bytes::from(payload))
 }

@@ -19,6 +19,7 @@ mod launch;
 mod output;
 mod processes;
 mod shutdown;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use firelight_invoke::NotStarted;
-use firelight_sandbox::Exit;
-use firelight_sandbox::fake::Faults;
+use firelight_sandbox::{Exit, LaunchError, SpawnError};
 
 use crate::plane::{Plane, REQUEST_ID, echo, error, not_started, success};
 use crate::runtime::{Act, Init};
@@ -103,10 +102,12 @@ async fn exit_during_init_is_an_exit_error() {
 async fn bootstrap_that_cannot_be_executed_is_an_invalid_entrypoint() {
     let plane = Plane::new(echo);
     let key = plane.add("f", 1);
-    plane.driver.set_faults(Faults {
-        failing_spawns: 2,
-        ..Faults::default()
-    });
+    for _ in 0..2 {
+        plane.driver.faults().fail_next_spawn(SpawnError::Exec {
+            program: "/var/task/bootstrap".into(),
+            source: std::io::Error::from_raw_os_error(2),
+        });
+    }
 
     let answer = error(plane.invoke(&key, "{}").await);
 
@@ -124,10 +125,10 @@ async fn bootstrap_that_cannot_be_executed_is_an_invalid_entrypoint() {
 async fn sandbox_that_cannot_be_made_leaves_the_call_not_started() {
     let plane = Plane::new(echo);
     let key = plane.add("f", 1);
-    plane.driver.set_faults(Faults {
-        failing_launches: 1,
-        ..Faults::default()
-    });
+    plane
+        .driver
+        .faults()
+        .fail_next_launch(LaunchError::LauncherGone);
 
     let reason = not_started(plane.invoke(&key, "{}").await);
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use firelight_invoke::{
     Budget, Call, Ceiling, Clock, Completed, Credentials, DataPlane, EnvironmentFacts,
     FunctionResult, InvocationMeter, Invoker, LogTail, NotStarted, Outcome, Ports, Prepare,
-    PrepareError, Prepared, Settings, Versions,
+    PrepareError, Prepared, ResponseMode, Settings, StreamLimits, Versions,
 };
 use firelight_model::{
     Architecture, CodeBlob, CodeSha256, ConfigIdentity, EphemeralStorage, FunctionArn,
@@ -121,7 +121,7 @@ impl Plane {
             handler: Arc::new(handler),
         }));
         let inner = Arc::clone(&script);
-        let driver = FakeDriver::new(move |inside| {
+        let driver = FakeDriver::scripted(move |inside| {
             let script = inner.lock().unwrap();
             runtime::run(inside, script.init.clone(), Arc::clone(&script.handler))
         });
@@ -167,6 +167,10 @@ impl Plane {
             budget: Budget {
                 memory_mb: 10_240,
                 environments: 100,
+            },
+            stream_limits: StreamLimits {
+                most_bytes: 200 * 1024 * 1024,
+                rate: None,
             },
             egress: Egress::None,
             init_milli_cpus: 1000,
@@ -215,6 +219,7 @@ pub(crate) fn call(key: &VersionKey, payload: &str) -> Call {
         trace: None,
         tenant_id: None,
         log_tail: LogTail::None,
+        response_mode: ResponseMode::Buffered,
         attempt: 1,
     }
 }

@@ -1,6 +1,6 @@
 //! Which environment serves what.
 
-use firelight_sandbox::fake::Asked;
+use firelight_sandbox::fake::FakeEvent;
 
 use crate::plane::{Plane, echo, error, success};
 use crate::runtime::Act;
@@ -8,9 +8,9 @@ use crate::runtime::Act;
 fn launches(plane: &Plane) -> usize {
     plane
         .driver
-        .asked()
+        .journal()
         .iter()
-        .filter(|asked| matches!(asked, Asked::Launch(_)))
+        .filter(|asked| matches!(asked, FakeEvent::Launched(_)))
         .count()
 }
 
@@ -84,12 +84,12 @@ async fn environment_that_failed_is_reset_and_used_again() {
     error(plane.invoke(&key, "\"exit\"").await);
     assert_eq!(success(plane.invoke(&key, "1").await), "1");
 
-    let asked = plane.driver.asked();
+    let asked = plane.driver.journal();
     assert_eq!(launches(&plane), 1);
     assert!(
         asked
             .iter()
-            .any(|asked| matches!(asked, Asked::KillProcesses(_)))
+            .any(|asked| matches!(asked, FakeEvent::KilledProcesses(_)))
     );
 }
 
@@ -101,5 +101,5 @@ async fn drain_leaves_no_environment_behind() {
 
     plane.plane.drain(std::time::Duration::from_secs(10)).await;
 
-    assert_eq!(plane.driver.alive(), 0);
+    assert_eq!(plane.driver.alive().len(), 0);
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use firelight_sandbox::Exit;
-use firelight_sandbox::fake::Inside;
+use firelight_sandbox::fake::FakeProgram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -13,10 +13,18 @@ use tokio::net::TcpStream;
 pub(crate) enum Act {
     Answer(String),
     Print(String, String),
-    Fail { error_type: String, payload: String },
+    Fail {
+        error_type: String,
+        payload: String,
+    },
     Exit(Exit),
     Hang,
     AnswerAndExit(String, i32),
+    /// Streams the parts, and breaks off after them unless it is told to finish.
+    Stream {
+        parts: Vec<String>,
+        finish: bool,
+    },
 }
 
 /// What the runtime does before it asks for its first event.
@@ -29,8 +37,8 @@ pub(crate) enum Init {
 
 pub(crate) type Handler = Arc<dyn Fn(String) -> Act + Send + Sync>;
 
-pub(crate) async fn run(mut inside: Inside, init: Init, handler: Handler) -> Exit {
-    let Ok(stream) = TcpStream::connect(inside.listener).await else {
+pub(crate) async fn run(mut inside: FakeProgram, init: Init, handler: Handler) -> Exit {
+    let Ok(stream) = TcpStream::connect(inside.listener_address).await else {
         return Exit::Code(1);
     };
     let mut api = Api {
@@ -73,6 +81,12 @@ pub(crate) async fn run(mut inside: Inside, init: Init, handler: Handler) -> Exi
                 )
                 .await;
             }
+            Act::Stream { parts, finish } => {
+                api.stream(&id, &parts, finish).await;
+                if !finish {
+                    return Exit::Code(1);
+                }
+            }
             Act::Exit(exit) => return exit,
             Act::Hang => std::future::pending().await,
             Act::AnswerAndExit(answer, code) => {
@@ -111,6 +125,23 @@ impl Api {
             body.len()
         );
         if self.stream.write_all(request.as_bytes()).await.is_ok() {
+            self.read().await;
+        }
+    }
+
+    async fn stream(&mut self, id: &str, parts: &[String], finish: bool) {
+        let head = format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\n\
+             lambda-runtime-function-response-mode: streaming\r\ntransfer-encoding: chunked\r\n\
+             content-type: text/plain\r\n\r\n"
+        );
+        self.stream.write_all(head.as_bytes()).await.unwrap();
+        for part in parts {
+            let chunk = format!("{:x}\r\n{part}\r\n", part.len());
+            self.stream.write_all(chunk.as_bytes()).await.unwrap();
+        }
+        if finish {
+            self.stream.write_all(b"0\r\n\r\n").await.unwrap();
             self.read().await;
         }
     }

@@ -1,0 +1,89 @@
+//! The answers of Invoke. Whatever the function did is a 200; only what kept it from running is an error.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use firelight_invoke::{Completed, FunctionResult, NotStarted, Outcome};
+use firelight_model::Version;
+use firelight_wire::{ErrorCode, ErrorReply};
+use http::{HeaderValue, StatusCode};
+
+use crate::body::{Response, ResponseBody};
+
+/// The answer to an invocation that was only checked.
+pub(super) fn dry_run() -> Response {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+pub(super) fn of(
+    outcome: Outcome,
+    executed_version: Version,
+    trace: Option<&str>,
+) -> Result<Response, ErrorReply> {
+    match outcome {
+        Outcome::Completed(completed) => Ok(completed_answer(completed, executed_version, trace)),
+        Outcome::NotStarted(reason) => Err(not_started(&reason)),
+        Outcome::Unknown { reason } => {
+            tracing::error!(reason, "nobody knows how an invocation ended");
+            Err(service_error())
+        }
+    }
+}
+
+fn completed_answer(completed: Completed, version: Version, trace: Option<&str>) -> Response {
+    let (payload, failed) = match completed.result {
+        FunctionResult::Success(payload) => (payload, false),
+        FunctionResult::Error(payload) => (payload, true),
+    };
+    let mut response = Response::new(ResponseBody::from(payload));
+    let headers = response.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.insert("x-amzn-remapped-content-length", HeaderValue::from_static("0"));
+    if failed {
+        headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+    }
+    let log_tail = completed.log_tail.map(|tail| BASE64_STANDARD.encode(tail));
+    let texts = [
+        ("x-amz-executed-version", Some(version.to_string())),
+        ("x-amz-log-result", log_tail),
+        ("x-amzn-trace-id", trace.map(str::to_owned)),
+    ];
+    for (name, text) in texts {
+        // A trace header that a client made up may hold what no header can; it is then left out.
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn not_started(reason: &NotStarted) -> ErrorReply {
+    match reason {
+        NotStarted::Throttled(reason) => throttled(reason.name()),
+        NotStarted::NoCapacity { reason } => {
+            tracing::warn!(reason, "no room for an invocation");
+            throttled("ConcurrentInvocationLimitExceeded")
+        }
+        // The version was changed or deleted after it was resolved.
+        NotStarted::NoSuchVersion(key) => ErrorReply::new(
+            ErrorCode::ResourceConflict,
+            format!("The function {} was changed while it was invoked. Try again.", key.function),
+        ),
+        NotStarted::LaunchFailed { reason } => {
+            tracing::error!(reason, "no environment could be made");
+            service_error()
+        }
+        NotStarted::Draining => service_error(),
+    }
+}
+
+fn throttled(reason: &'static str) -> ErrorReply {
+    ErrorReply::new(ErrorCode::TooManyRequests, "Rate Exceeded.")
+        .with("Reason", reason)
+        .with_header("Retry-After", "1")
+}
+
+fn service_error() -> ErrorReply {
+    ErrorReply::new(ErrorCode::Service, "An internal error occurred")
+}
