@@ -89,7 +89,7 @@ pub enum Egress {
 }
 
 /// One program to start inside a sandbox. The variables are exactly these: nothing is inherited.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessSpec {
     /// Absolute path inside the sandbox.
     pub program: PathBuf,

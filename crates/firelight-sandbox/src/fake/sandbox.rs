@@ -1,0 +1,315 @@
+//! A sandbox that is only a list of running programs.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::process::{FakeProcess, Note};
+use super::script::{FakeProgram, Programs, command};
+use super::{FakeEvent, Shared};
+use crate::{
+    Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SandboxId, SandboxSpec, SpawnError,
+    Usage,
+};
+
+const SIGKILL: i32 = 9;
+
+#[derive(Debug)]
+pub struct FakeSandbox {
+    listener: Option<TcpListener>,
+    handle: FakeHandle,
+}
+
+/// A test's hand on a sandbox that something else owns.
+#[derive(Clone)]
+pub struct FakeHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    spec: SandboxSpec,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    gone: bool,
+    usage: Usage,
+    next: u64,
+    running: HashMap<u64, Running>,
+}
+
+struct Running {
+    exit: watch::Sender<Option<Exit>>,
+    task: JoinHandle<()>,
+}
+
+impl FakeHandle {
+    pub fn id(&self) -> SandboxId {
+        self.inner.spec.id
+    }
+
+    pub fn spec(&self) -> &SandboxSpec {
+        &self.inner.spec
+    }
+
+    /// Where the listener really is.
+    pub fn listener_address(&self) -> SocketAddr {
+        self.inner.address
+    }
+
+    /// Makes the sandbox vanish under its owner, as when its init is killed.
+    pub fn lose(&self) {
+        self.inner.state().gone = true;
+        self.inner.end_all(Exit::SandboxLost);
+    }
+
+    /// Kills every program as the kernel does when the memory limit is reached.
+    pub fn run_out_of_memory(&self) {
+        self.inner.state().usage.out_of_memory_kills += 1;
+        self.inner.end_all(Exit::OutOfMemory);
+    }
+
+    pub fn set_usage(&self, usage: Usage) {
+        self.inner.state().usage = usage;
+    }
+}
+
+impl std::fmt::Debug for FakeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FakeHandle({})", self.id())
+    }
+}
+
+impl FakeSandbox {
+    pub(crate) fn new(shared: Arc<Shared>, spec: SandboxSpec) -> Result<Self, LaunchError> {
+        let failed = |source| LaunchError::Step {
+            step: "listen on 127.0.0.1".into(),
+            source,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let inner = Inner {
+            spec,
+            address,
+            shared,
+            state: Mutex::default(),
+        };
+        Ok(Self {
+            listener: Some(listener),
+            handle: FakeHandle {
+                inner: Arc::new(inner),
+            },
+        })
+    }
+
+    pub fn handle(&self) -> FakeHandle {
+        self.handle.clone()
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        &self.handle.inner
+    }
+
+    fn check(&self, fault: Option<SandboxError>, event: FakeEvent) -> Result<(), SandboxError> {
+        if self.inner().state().gone {
+            return Err(SandboxError::Gone);
+        }
+        match fault {
+            Some(error) => Err(error),
+            None => {
+                self.inner().shared.note(event);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Sandbox for FakeSandbox {
+    type Process = FakeProcess;
+
+    fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    async fn spawn(&self, process: ProcessSpec) -> Result<FakeProcess, SpawnError> {
+        let inner = self.inner();
+        if inner.state().gone {
+            return Err(SandboxError::Gone.into());
+        }
+        if let Some(error) = inner.shared.faults.take_spawn() {
+            return Err(error);
+        }
+        inner
+            .shared
+            .note(FakeEvent::Spawned(inner.spec.id, process.clone()));
+        let preparing = |source| SandboxError::Step {
+            step: "make a pipe".into(),
+            source,
+        };
+        let (stdout, stdout_writer) = io::pipe().map_err(preparing)?;
+        let (stderr, stderr_writer) = io::pipe().map_err(preparing)?;
+        let (signals, signals_inside) = mpsc::channel(16);
+        let program = FakeProgram {
+            spec: process,
+            listener_address: inner.address,
+            stdout: stdout_writer,
+            stderr: stderr_writer,
+            signals: signals_inside,
+        };
+        let (exit, exited) = watch::channel(None);
+        inner.start(program, exit)?;
+        let (noted, id) = (Arc::clone(&inner.shared), inner.spec.id);
+        Ok(FakeProcess {
+            stdout: Some(stdout.into()),
+            stderr: Some(stderr.into()),
+            exit: exited,
+            signals,
+            note: Note(Box::new(move |signal| {
+                noted.note(FakeEvent::Signalled(id, signal))
+            })),
+        })
+    }
+
+    async fn kill_processes(&self) -> Result<(), SandboxError> {
+        let fault = self.inner().shared.faults.take_kill_processes();
+        self.check(fault, FakeEvent::KilledProcesses(self.handle.id()))?;
+        self.inner().end_all(Exit::Signal(SIGKILL));
+        Ok(())
+    }
+
+    async fn freeze(&self) -> Result<(), SandboxError> {
+        let fault = self.inner().shared.faults.take_freeze();
+        self.check(fault, FakeEvent::Frozen(self.handle.id()))
+    }
+
+    async fn thaw(&self) -> Result<(), SandboxError> {
+        let fault = self.inner().shared.faults.take_thaw();
+        self.check(fault, FakeEvent::Thawed(self.handle.id()))
+    }
+
+    async fn set_cpu(&self, milli_cpus: u32) -> Result<(), SandboxError> {
+        self.check(None, FakeEvent::CpuSet(self.handle.id(), milli_cpus))
+    }
+
+    async fn usage(&self) -> Result<Usage, SandboxError> {
+        let state = self.inner().state();
+        if state.gone {
+            Err(SandboxError::Gone)
+        } else {
+            Ok(state.usage)
+        }
+    }
+
+    async fn destroy(self) -> Result<(), SandboxError> {
+        drop(self);
+        Ok(())
+    }
+}
+
+impl Drop for FakeSandbox {
+    fn drop(&mut self) {
+        self.inner().state().gone = true;
+        self.inner().end_all(Exit::SandboxLost);
+        self.inner().shared.forget(self.handle.id());
+        self.inner()
+            .shared
+            .note(FakeEvent::Destroyed(self.handle.id()));
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the program; its task reports its exit unless something ends it first.
+    fn start(
+        self: &Arc<Self>,
+        program: FakeProgram,
+        exit: watch::Sender<Option<Exit>>,
+    ) -> Result<(), SpawnError> {
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        let inner = Arc::clone(self);
+        let task = match &self.shared.programs {
+            Programs::Script(script) => {
+                let running = script(program);
+                tokio::spawn(async move { inner.end(number, running.await) })
+            }
+            Programs::Plain => {
+                let FakeProgram {
+                    spec,
+                    stdout,
+                    stderr,
+                    signals,
+                    ..
+                } = program;
+                let started = command(&self.spec, &spec, stdout, stderr).spawn();
+                let failed = |source| exec_failed(&spec, source);
+                let child = started.map_err(failed)?;
+                tokio::spawn(async move { inner.end(number, oversee(child, signals).await) })
+            }
+        };
+        state.running.insert(number, Running { exit, task });
+        Ok(())
+    }
+
+    fn end(&self, number: u64, exit: Exit) {
+        if let Some(running) = self.state().running.remove(&number) {
+            running.exit.send_replace(Some(exit));
+        }
+    }
+
+    fn end_all(&self, exit: Exit) {
+        for (_, running) in self.state().running.drain() {
+            running.task.abort();
+            running.exit.send_replace(Some(exit));
+        }
+    }
+}
+
+fn exec_failed(spec: &ProcessSpec, source: io::Error) -> SpawnError {
+    SpawnError::Exec {
+        program: spec.program.display().to_string(),
+        source,
+    }
+}
+
+/// Waits for a child, passing on signals. Dropped, it kills the child.
+async fn oversee(mut child: tokio::process::Child, mut signals: mpsc::Receiver<i32>) -> Exit {
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map_or(Exit::SandboxLost, exit),
+            Some(signal) = signals.recv() => send(&child, signal),
+        }
+    }
+}
+
+fn send(child: &tokio::process::Child, signal: i32) {
+    let pid = child
+        .id()
+        .and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?));
+    let signal = rustix::process::Signal::from_named_raw(signal);
+    if let (Some(pid), Some(signal)) = (pid, signal) {
+        // It is our child and not reaped: an error can only mean that it has just ended.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::SandboxLost,
+    }
+}
