@@ -62,7 +62,7 @@ impl Journal {
             LogForm::Json { application, .. } if !passes(&line, application) => return,
             LogForm::Json { .. } | LogForm::Text => {}
         }
-        self.write(line, now);
+        self.write(one_event(line), now);
     }
 
     pub(crate) fn platform(&mut self, event: &PlatformEvent, now: WallTime) {
@@ -99,6 +99,16 @@ impl Journal {
             message,
         });
     }
+}
+
+/// A carriage return inside a line is a line break inside one event: that is how the bootstraps write a traceback.
+fn one_event(line: Bytes) -> Bytes {
+    if !line.contains(&b'\r') {
+        return line;
+    }
+    line.iter()
+        .map(|&byte| if byte == b'\r' { b'\n' } else { byte })
+        .collect()
 }
 
 fn lowest(level: SystemLogLevel) -> SystemLevel {

@@ -28,6 +28,7 @@ mod ports;
 mod prepare;
 mod responder;
 mod settings;
+mod zip_ground;
 
 pub use admission::{Ceiling, ThrottleReason};
 pub use bandwidth::{StreamLimits, StreamRate};
@@ -46,3 +47,4 @@ pub use ports::{
 };
 pub use prepare::{EnvironmentFacts, Prepare, PrepareError, Prepared, RUNTIME_API};
 pub use settings::Settings;
+pub use zip_ground::ZipGround;

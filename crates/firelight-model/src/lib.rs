@@ -52,7 +52,7 @@ pub use region::{Partition, Region, RegionError};
 pub use routing::{AliasRoute, Draw, RouteError, Weight};
 pub use runtime::{
     Architecture, Handler, HandlerError, RECORDED_RUNTIMES, RuntimeIdentifier,
-    RuntimeIdentifierError,
+    RuntimeIdentifierError, runtime_version_arn,
 };
 pub use shard::{SHARD_COUNT, Shard, shard};
 pub use size::{EphemeralStorage, FunctionTimeout, MemorySize, OutOfRange};

@@ -105,6 +105,24 @@ impl Architecture {
     pub const DEFAULT: Self = Self::X86_64;
 }
 
+/// Returns the ARN that names the version of a managed runtime here: stable, and different for each runtime.
+///
+/// AWS's own digests name its own builds, which no interpreter of a host can be.
+pub fn runtime_version_arn(region: &str, identifier: &str) -> String {
+    let digest: String = (0..4)
+        .map(|part| format!("{:016x}", fnv(part, identifier.as_bytes())))
+        .collect();
+    format!("arn:aws:lambda:{region}::runtime:{digest}")
+}
+
+/// FNV-1a over the bytes, with a seed.
+fn fnv(seed: u64, bytes: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bytes.iter().fold(start, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
