@@ -31,19 +31,20 @@ pub(super) fn claim(
     limit_init(resident.pid, spec)?;
     let renamed = spec.host_name != ground.begin.host_name;
     let mut trees = prepare_trees(ground, doors, spec)?;
+    let file_name = resident.number.to_string();
     if renamed {
-        let file = ground
-            .template
-            .file(&hosts(&spec.host_name))
-            .step("write /etc/hosts")?;
+        let hosts = ground.template.file(&file_name, &hosts(&spec.host_name));
         trees.push(Tree {
-            mount: file,
+            mount: hosts.step("write /etc/hosts")?,
             target: Path::new("/etc/hosts"),
         });
     }
     let there = Visit::enter(&doors.mounts, &ground.own_mounts, LinkNameSpaceType::Mount)?;
     let done = size_tmp(spec).and_then(|()| trees.iter().try_for_each(attach));
     there.leave();
+    if renamed {
+        ground.template.forget_file(&file_name);
+    }
     done?;
     if renamed {
         rename(ground, doors, &spec.host_name)

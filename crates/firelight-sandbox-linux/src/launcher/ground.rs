@@ -45,7 +45,7 @@ impl Ground {
         leave_host_mounts()?;
         let staging = begin.state_dir.join("root");
         fs::create_dir_all(&staging).step("create the state directory")?;
-        let template = Template::build(&begin.state_dir.join("template"), &begin.host_name)?;
+        let template = Template::build(&begin.state_dir, &begin.host_name)?;
         let layout = prepare_cgroups(&begin)?;
         let walls = report::walls(&layout, privileged);
         Ok(Self {

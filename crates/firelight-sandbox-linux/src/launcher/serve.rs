@@ -37,7 +37,11 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
     watch(&launcher.events, launcher.daemon.as_fd(), Token::Daemon)?;
     let ended = launcher.run();
     launcher.end();
-    ended
+    match ended {
+        // The daemon went away while something was being told to it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
+    }
 }
 
 /// What an event is about; packed into the 64 bits that epoll carries.

@@ -4,7 +4,7 @@
 //! and the tree lacks are added to it; they are empty, and say no more than where a runtime lives on this host.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
@@ -65,20 +65,25 @@ const DEVICES: &[(&str, u32, u32)] = &[
 
 pub(super) struct Template {
     root: PathBuf,
+    /// A place no sandbox sees, for files that belong to one of them.
+    scratch: PathBuf,
 }
 
 impl Template {
-    /// Builds the tree at `root`, in file systems of its own that only this process's mount namespace has.
-    pub(super) fn build(root: &Path, host_name: &str) -> Result<Self, StepError> {
-        fs::create_dir_all(root).step("create the template directory")?;
+    /// Builds the tree below `state_dir`, in file systems that only this process's mount namespace has.
+    pub(super) fn build(state_dir: &Path, host_name: &str) -> Result<Self, StepError> {
         let this = Self {
-            root: root.to_owned(),
+            root: state_dir.join("template"),
+            scratch: state_dir.join("scratch"),
         };
-        mount_tmpfs(root, MountFlags::NOSUID)?;
-        for directory in DIRECTORIES {
-            fs::create_dir_all(root.join(directory)).step("fill the template")?;
+        for directory in [&this.root, &this.scratch] {
+            fs::create_dir_all(directory).step("create the template directory")?;
+            mount_tmpfs(directory, MountFlags::NOSUID)?;
         }
-        mount_tmpfs(&root.join("dev"), MountFlags::NOSUID)?;
+        for directory in DIRECTORIES {
+            fs::create_dir_all(this.root.join(directory)).step("fill the template")?;
+        }
+        mount_tmpfs(&this.root.join("dev"), MountFlags::NOSUID)?;
         this.fill_etc(host_name).step("fill the template's /etc")?;
         this.fill_dev()?;
         Ok(this)
@@ -142,16 +147,21 @@ impl Template {
         fs::write(path, "")
     }
 
-    /// A read-only copy of a single file with this content, attached nowhere.
-    pub(super) fn file(&self, content: &str) -> io::Result<OwnedFd> {
-        let path = self.root.join("run/file");
-        fs::File::create(&path)?.write_all(content.as_bytes())?;
+    /// A read-only copy of a single file with this content, attached nowhere. The file itself must stay until the
+    /// copy is mounted, and goes with [`Template::forget_file`].
+    pub(super) fn file(&self, name: &str, content: &str) -> io::Result<OwnedFd> {
+        let path = self.scratch.join(name);
+        fs::write(&path, content)?;
         let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         let tree = rustix::mount::open_tree(CWD, &path, flags)?;
-        // The mount keeps the file alive; the name must not be seen by other sandboxes.
-        fs::remove_file(&path)?;
         set_attributes(tree.as_fd(), RDONLY | NOSUID | NODEV, Reach::This)?;
         Ok(tree)
+    }
+
+    /// Takes the name of such a file away; what is mounted lives on.
+    pub(super) fn forget_file(&self, name: &str) {
+        // It is in our own memory and vanishes with us at the latest.
+        let _ = fs::remove_file(self.scratch.join(name));
     }
 }
 

@@ -4,6 +4,7 @@
 //! left out.
 
 mod facts;
+mod leaks;
 mod life;
 mod probe;
 mod rig;

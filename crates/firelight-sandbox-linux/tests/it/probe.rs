@@ -1,6 +1,8 @@
 //! The programs that run inside: this binary again, told by its arguments which probe to be.
 
 use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::process::ExitCode;
 
 /// Plays a role before the test harness starts: the launcher, or a probe inside a sandbox.
@@ -23,36 +25,100 @@ extern "C" fn play_role() {
 static PLAY_ROLE: extern "C" fn() = play_role;
 
 fn run(name: &str) -> ExitCode {
-    match name {
+    let done = match name {
         "status" => print_file("/proc/self/status"),
         "mounts" => print_file("/proc/self/mountinfo"),
         "environment" => print_environment(),
-        "sleep" => loop {
-            std::thread::park();
-        },
-        _ => {
-            eprintln!("no probe is called {name}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn print_file(path: &str) -> ExitCode {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        "exit-7" => std::process::exit(7),
+        "abort" => std::process::abort(),
+        "sleep" => sleep(),
+        "count" => count(),
+        "connect" => connect(),
+        "write-tmp" => std::fs::write("/tmp/kept", "kept"),
+        "read-tmp" => print_file("/tmp/kept"),
+        "orphans" => orphans(),
+        "names" => names(),
+        "layers" => layers(),
+        _ => Err(io::Error::other(format!("no probe is called {name}"))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{path}: {error}");
+            eprintln!("{name}: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn print_environment() -> ExitCode {
+fn print_file(path: &str) -> io::Result<()> {
+    print!("{}", std::fs::read_to_string(path)?);
+    io::stdout().flush()
+}
+
+fn print_environment() -> io::Result<()> {
     for (name, value) in std::env::vars_os() {
         println!("{}={}", name.to_string_lossy(), value.to_string_lossy());
     }
-    ExitCode::SUCCESS
+    println!("directory {}", std::env::current_dir()?.display());
+    println!("argument {}", std::env::args().nth(2).unwrap_or_default());
+    Ok(())
+}
+
+fn sleep() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Uses the CPU for ever, after a sign of life.
+fn count() -> io::Result<()> {
+    loop {
+        io::stdout().write_all(b".")?;
+        io::stdout().flush()?;
+        std::hint::black_box((0..1_000_000_u64).sum::<u64>());
+    }
+}
+
+fn connect() -> io::Result<()> {
+    let mut connection = TcpStream::connect("169.254.100.1:9001")?;
+    connection.write_all(b"hello")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    print!("{answer}");
+    io::stdout().flush()
+}
+
+/// Leaves a grandchild behind that ignores what it can, then waits.
+fn orphans() -> io::Result<()> {
+    let own = std::env::current_exe()?;
+    std::process::Command::new(own)
+        .args(["__probe", "sleep"])
+        .spawn()?;
+    io::stdout().write_all(b"ready\n")?;
+    io::stdout().flush()?;
+    sleep()
+}
+
+fn names() -> io::Result<()> {
+    let name = rustix::system::uname();
+    let tmp = rustix::fs::statvfs("/tmp")?;
+    let hosts = std::fs::read_to_string("/etc/hosts")?;
+    let line = hosts
+        .lines()
+        .find(|line| line.contains(name.nodename().to_str().unwrap_or("?")));
+    let address = line
+        .and_then(|line| line.split(' ').next())
+        .unwrap_or("unresolved");
+    println!(
+        "{} {} {address}",
+        name.nodename().to_string_lossy(),
+        tmp.f_blocks * tmp.f_frsize
+    );
+    Ok(())
+}
+
+fn layers() -> io::Result<()> {
+    let read = |name: &str| std::fs::read_to_string(format!("/opt/{name}"));
+    println!("{} {} {}", read("both")?, read("only0")?, read("only1")?);
+    Ok(())
 }

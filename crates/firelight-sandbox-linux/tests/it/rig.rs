@@ -1,6 +1,6 @@
 //! What every test stands on: a driver with a directory of its own, a spec, and this binary as the program inside.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,41 @@ impl Rig {
             config,
             dir,
         }
+    }
+
+    /// A second life of the same installation, after the launcher of the first was killed.
+    pub(crate) fn start_again(self) -> Self {
+        let Self {
+            driver,
+            config,
+            dir,
+        } = self;
+        drop(driver);
+        let driver = LinuxDriver::start(&config).expect("the driver starts again");
+        Self {
+            driver,
+            config,
+            dir,
+        }
+    }
+
+    /// Destroys the last sandbox, then the driver.
+    pub(crate) async fn end(self, sandbox: LinuxSandbox) {
+        sandbox.destroy().await.expect("the sandbox is destroyed");
+        self.driver.stop().await;
+    }
+
+    /// Whether this host has the wall; if not, the output says that it was not tested.
+    pub(crate) fn stands(&self, wall: &str) -> bool {
+        let missing = self
+            .driver
+            .report()
+            .missing()
+            .find(|missing| missing.name == wall);
+        if let Some(missing) = missing {
+            eprintln!("not tested here: {wall} ({})", missing.reason);
+        }
+        missing.is_none()
     }
 
     pub(crate) async fn sandbox(&self) -> LinuxSandbox {
@@ -168,16 +203,18 @@ fn read_later(pipe: OwnedFd) -> tokio::task::JoinHandle<String> {
     })
 }
 
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// Kills a process of the test's own as nothing can be killed harder.
+pub(crate) fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
-/// Tells a reader of the output what this host kept from being tested.
-pub(crate) fn lacking(wall: &str) -> bool {
-    eprintln!("not tested here: {wall} (not root)");
-    true
-}
-
-pub(crate) fn os(text: &str) -> &OsStr {
-    OsStr::new(text)
+/// The children of a process, oldest first.
+pub(crate) fn children_of(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = std::fs::read_to_string(path).expect("the list of children");
+    children
+        .split_whitespace()
+        .map(|child| child.parse().unwrap())
+        .collect()
 }
