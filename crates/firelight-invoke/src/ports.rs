@@ -31,6 +31,7 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogStream {
     pub account: firelight_model::AccountId,
+    pub region: firelight_model::Region,
     pub group: String,
     pub name: String,
 }

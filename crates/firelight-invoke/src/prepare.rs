@@ -163,6 +163,7 @@ fn log_stream(version: &FunctionVersion, now: WallTime, random: u128) -> LogStre
     };
     LogStream {
         account: version.account(),
+        region: version.arn.region.clone(),
         group: version.logging.group.to_string(),
         name,
     }

@@ -9,7 +9,6 @@ use crate::host::Budget;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub region: String,
     /// For extensions, runtime and function together, ahead of the first invocation.
     pub init_timeout: Duration,
     /// An environment that nobody needed for this long is retired.

@@ -26,7 +26,6 @@ pub struct ZipGround<B> {
     inventory: Arc<Inventory>,
     ground: Ground,
     layout: Layout,
-    region: String,
 }
 
 impl<B: Blobs> ZipGround<B> {
@@ -35,14 +34,12 @@ impl<B: Blobs> ZipGround<B> {
         inventory: Arc<Inventory>,
         ground: Ground,
         layout: Layout,
-        region: String,
     ) -> Self {
         Self {
             packages,
             inventory,
             ground,
             layout,
-            region,
         }
     }
 
@@ -100,7 +97,7 @@ impl<B: Blobs> ZipGround<B> {
             overlays,
             runtime: planned.process,
             extensions,
-            runtime_version: runtime_version(runtime, &self.region),
+            runtime_version: runtime_version(runtime, version.arn.region.as_str()),
             pins: Box::new((code, layers)),
         })
     }
@@ -140,7 +137,7 @@ impl<B: Blobs> ZipGround<B> {
             function_version: number,
             handler: zip.handler.as_str(),
             memory_mb: version.memory.mb(),
-            region: &self.region,
+            region: version.arn.region.as_str(),
             variables: version.variables.as_map(),
             logs: Some(LogDestination {
                 group: &facts.log_stream.group,

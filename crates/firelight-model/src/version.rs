@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     AccountId, AliasName, Architecture, CodeSha256, ConfigIdentity, EnvironmentVariables,
     EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, Handler, LayerVersionArn,
-    LoggingConfig, MemorySize, PackageType, RoleArn, RuntimeIdentifier, SnapStart, Tenancy,
+    LoggingConfig, MemorySize, PackageType, Region, RoleArn, RuntimeIdentifier, SnapStart, Tenancy,
     TracingMode, Version,
 };
 
@@ -78,20 +78,33 @@ pub struct LayerBlob {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VersionKey {
     pub account: AccountId,
+    pub region: Region,
     pub function: FunctionName,
     pub version: Version,
     pub revision: ConfigIdentity,
+}
+
+impl VersionKey {
+    /// Returns the unqualified ARN of the function.
+    pub fn arn(&self) -> FunctionArn {
+        FunctionArn {
+            region: self.region.clone(),
+            account: self.account,
+            name: self.function.clone(),
+        }
+    }
 }
 
 impl fmt::Display for VersionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             account,
+            region,
             function,
             version,
             revision,
         } = self;
-        write!(f, "{account}:{function}:{version} ({revision})")
+        write!(f, "{region}:{account}:{function}:{version} ({revision})")
     }
 }
 
@@ -99,6 +112,7 @@ impl FunctionVersion {
     pub fn key(&self) -> VersionKey {
         VersionKey {
             account: self.arn.account,
+            region: self.arn.region.clone(),
             function: self.arn.name.clone(),
             version: self.version,
             revision: self.revision,

@@ -158,7 +158,6 @@ impl Plane {
             clock: Clock::new(|| WallTime::from_epoch_ms(NOW_MS)),
         };
         let mut settings = Settings {
-            region: "us-east-1".into(),
             init_timeout: Duration::from_secs(10),
             idle_limit: Duration::from_secs(300),
             freeze_after: Duration::from_secs(60),
