@@ -14,23 +14,24 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use firelight_model::{ApplicationLogLevel, LogForm, SystemLogLevel, WallTime};
+use firelight_store::{LogLine, StreamName};
 
 use crate::clock::iso;
 use crate::platform_event::{PlatformEvent, SystemLevel};
-use crate::ports::{LogRecord, LogSink, LogStream};
+use crate::ports::LogSink;
 
 /// How much of an invocation's log an answer can carry.
 const TAIL_BYTES: usize = 4096;
 
 pub(crate) struct Journal {
-    stream: Arc<LogStream>,
+    stream: Arc<StreamName>,
     form: LogForm,
     sink: LogSink,
     tail: Option<Vec<u8>>,
 }
 
 impl Journal {
-    pub(crate) fn new(stream: Arc<LogStream>, form: LogForm, sink: LogSink) -> Self {
+    pub(crate) fn new(stream: Arc<StreamName>, form: LogForm, sink: LogSink) -> Self {
         Self {
             stream,
             form,
@@ -40,7 +41,7 @@ impl Journal {
     }
 
     pub(crate) fn stream_name(&self) -> &str {
-        &self.stream.name
+        &self.stream.stream
     }
 
     /// Starts keeping the tail of an invocation.
@@ -93,9 +94,9 @@ impl Journal {
                 tail.drain(..excess);
             }
         }
-        (self.sink)(LogRecord {
+        (self.sink)(LogLine {
             stream: Arc::clone(&self.stream),
-            time: now,
+            at: now,
             message,
         });
     }

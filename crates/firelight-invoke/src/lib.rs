@@ -42,8 +42,7 @@ pub use host::Budget;
 pub use metering::InvocationMeter;
 pub use pool::Counts;
 pub use ports::{
-    CredentialSource, Credentials, LogRecord, LogSink, LogStream, Ports, Randomness, ThrottleSink,
-    UsageSink, Versions,
+    CredentialSource, Credentials, LogSink, Ports, Randomness, ThrottleSink, UsageSink, Versions,
 };
 pub use prepare::{EnvironmentFacts, Prepare, PrepareError, Prepared, RUNTIME_API};
 pub use settings::Settings;

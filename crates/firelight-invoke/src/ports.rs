@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use firelight_model::{FunctionVersion, VersionKey, WallTime};
+use firelight_model::{FunctionVersion, VersionKey};
+use firelight_store::LogLine;
 
 use crate::admission::Ceiling;
 use crate::clock::Clock;
@@ -27,25 +27,8 @@ pub struct Credentials {
     pub session_token: String,
 }
 
-/// Names the log stream of one environment.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LogStream {
-    pub account: firelight_model::AccountId,
-    pub region: firelight_model::Region,
-    pub group: String,
-    pub name: String,
-}
-
-/// One log event.
-#[derive(Clone, Debug)]
-pub struct LogRecord {
-    pub stream: Arc<LogStream>,
-    pub time: WallTime,
-    pub message: Bytes,
-}
-
-/// Takes log events off the hot path; it never blocks.
-pub type LogSink = Arc<dyn Fn(LogRecord) + Send + Sync>;
+/// Takes log lines off the hot path; it never blocks.
+pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
 /// Takes what an invocation used; it never blocks.
 pub type UsageSink = Arc<dyn Fn(InvocationMeter) + Send + Sync>;
 /// Counts a throttled invocation; it never blocks.

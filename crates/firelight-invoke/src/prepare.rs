@@ -13,11 +13,12 @@ use firelight_model::{FunctionVersion, LogGroupName, WallTime};
 use firelight_sandbox::{
     LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
 };
+use firelight_store::StreamName;
 
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::platform_event::RuntimeVersion;
-use crate::ports::{Credentials, LogStream, Ports};
+use crate::ports::{Credentials, Ports};
 use crate::settings::Settings;
 
 /// Where the Runtime API is reached inside a sandbox, as on AWS.
@@ -35,7 +36,7 @@ pub trait Prepare: Send + Sync + 'static {
 /// What is special to one environment and shows in its variables.
 #[derive(Clone, Debug)]
 pub struct EnvironmentFacts {
-    pub log_stream: Arc<LogStream>,
+    pub log_stream: Arc<StreamName>,
     pub credentials: Credentials,
     /// `on-demand`, `provisioned-concurrency` or `snap-start`.
     pub initialization_type: &'static str,
@@ -150,7 +151,7 @@ fn limits(version: &FunctionVersion, settings: &Settings) -> Limits {
 }
 
 /// Names the stream as Lambda does: with the function's name in it where the group is not the function's own.
-fn log_stream(version: &FunctionVersion, now: WallTime, random: u128) -> LogStream {
+fn log_stream(version: &FunctionVersion, now: WallTime, random: u128) -> StreamName {
     let date = &now.to_string()[..10].replace('-', "/");
     let own_group = version.logging.group == LogGroupName::of(&version.arn.name);
     let name = if own_group {
@@ -161,10 +162,9 @@ fn log_stream(version: &FunctionVersion, now: WallTime, random: u128) -> LogStre
             version.arn.name, version.version
         )
     };
-    LogStream {
+    StreamName {
         account: version.account(),
-        region: version.arn.region.clone(),
         group: version.logging.group.to_string(),
-        name,
+        stream: name,
     }
 }

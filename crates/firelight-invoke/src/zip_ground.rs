@@ -141,7 +141,7 @@ impl<B: Blobs> ZipGround<B> {
             variables: version.variables.as_map(),
             logs: Some(LogDestination {
                 group: &facts.log_stream.group,
-                stream: &facts.log_stream.name,
+                stream: &facts.log_stream.stream,
             }),
             log_format: match version.logging.form {
                 LogForm::Text => LogFormat::Text,
