@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use firelight_control::sts::CredentialBook;
+use firelight_control::iam::Iam;
+use firelight_control::sts::{CredentialBook, Sts};
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
 use http::header::HOST;
@@ -25,9 +26,10 @@ use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::protocol::Protocol;
+use crate::protocol::query::Form;
 use crate::service::Service;
 use crate::sigv4::Claim;
-use crate::{admin, lambda};
+use crate::{admin, iam, lambda, sts};
 
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -44,24 +46,30 @@ pub struct FrontDoorConfig {
     pub region: Region,
 }
 
+/// What stands behind the front door.
+#[derive(Clone)]
+pub struct Services {
+    pub credentials: CredentialBook,
+    pub iam: Iam,
+    pub sts: Sts,
+    pub lambda: lambda::Lambda,
+}
+
 /// Everything a request can reach. Cheap to clone.
 #[derive(Clone)]
 pub struct FrontDoor {
     config: Arc<FrontDoorConfig>,
-    credentials: CredentialBook,
     pub(crate) lambda: lambda::Lambda,
+    services: Arc<Services>,
 }
 
 impl FrontDoor {
-    pub fn new(
-        config: FrontDoorConfig,
-        credentials: CredentialBook,
-        lambda: lambda::Lambda,
-    ) -> Self {
+    pub fn new(config: FrontDoorConfig, services: Services) -> Self {
+        let lambda = services.lambda.clone();
         Self {
             config: Arc::new(config),
-            credentials,
             lambda,
+            services: Arc::new(services),
         }
     }
 
@@ -121,13 +129,13 @@ impl FrontDoor {
             Authentication::Required => {
                 let claim = claim.map_err(AuthenticationError::Claim)?;
                 let limit = body_limit(&service, &request);
-                let book = &self.credentials;
+                let book = &self.services.credentials;
                 authentication::prove(book, &request, claim, body, limit, received_at).await?
             }
             Authentication::AnyCredentials => {
                 let claim = claim.ok().flatten();
                 let account = self.config.account;
-                let book = &self.credentials;
+                let book = &self.services.credentials;
                 (
                     authentication::assume(book, claim.as_ref(), account, received_at),
                     body,
@@ -156,7 +164,32 @@ impl FrontDoor {
         match service {
             Service::Admin => admin::handle(&request),
             Service::Lambda => lambda::handle(self, context, request, body).await,
+            Service::Iam | Service::Sts | Service::UnknownQuery => {
+                self.query_call(service, context, &request, body).await
+            }
             other => Err(not_offered(&other)),
+        }
+    }
+
+    /// Answers a call whose parameters stand in a form, or in the query of the URL.
+    async fn query_call(
+        &self,
+        service: Service,
+        context: &RequestContext,
+        request: &Parts,
+        body: RequestBody,
+    ) -> Result<Response, ApiError> {
+        let body = body.read(SMALL_BODY).await;
+        let body = body.map_err(|error| authentication::body_error(service.protocol(), &error))?;
+        let query = request.uri.query().unwrap_or_default();
+        let form = Form::parse(&format!("{query}&{}", String::from_utf8_lossy(&body)));
+        let service = match service {
+            Service::UnknownQuery => Service::of_api_version(form.get("Version")),
+            service => service,
+        };
+        match service {
+            Service::Iam => iam::handle(&self.services.iam, context, &form).await,
+            _ => sts::handle(&self.services.sts, context, &form),
         }
     }
 

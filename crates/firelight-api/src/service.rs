@@ -9,9 +9,7 @@ use http::request::Parts;
 
 use crate::protocol::{JsonVersion, Protocol};
 use crate::sigv4::Scope;
-
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+use crate::{iam, sts};
 
 /// A service offered here, or the name of one that is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +55,7 @@ impl Service {
     /// Tells the service of a query call by the version of its API.
     pub(crate) fn of_api_version(version: Option<&str>) -> Self {
         match version {
-            Some("2010-05-08") => Self::Iam,
+            Some(iam::VERSION) => Self::Iam,
             _ => Self::Sts,
         }
     }
@@ -93,10 +91,10 @@ impl Service {
         match self {
             Self::Admin | Self::Lambda => Protocol::RestJson,
             Self::Iam => Protocol::Query {
-                namespace: IAM_NAMESPACE,
+                namespace: iam::NAMESPACE,
             },
             Self::Sts | Self::UnknownQuery => Protocol::Query {
-                namespace: STS_NAMESPACE,
+                namespace: sts::NAMESPACE,
             },
             Self::Logs | Self::Ssm => Protocol::Json {
                 version: JsonVersion::V1_1,
@@ -124,7 +122,7 @@ fn guess_protocol(request: &Parts) -> Protocol {
     }
     if is_form(request) {
         return Protocol::Query {
-            namespace: STS_NAMESPACE,
+            namespace: sts::NAMESPACE,
         };
     }
     Protocol::RestJson

@@ -112,11 +112,7 @@ pub fn decide_trust(request: &Request<'_>, policies: &PolicySet<'_>) -> Decision
     }
 }
 
-fn in_own_account(
-    request: &Request<'_>,
-    policies: &PolicySet<'_>,
-    by_resource: Named,
-) -> Decision {
+fn in_own_account(request: &Request<'_>, policies: &PolicySet<'_>, by_resource: Named) -> Decision {
     match by_resource {
         // A grant to this very user or session is not held back by limits that merely say nothing.
         Named::Exactly => Decision::Allowed,

@@ -61,7 +61,9 @@ impl Policy {
 
     /// Returns the policy that says nothing, and so allows nothing.
     pub fn nothing() -> Self {
-        Self { statements: Vec::new() }
+        Self {
+            statements: Vec::new(),
+        }
     }
 
     /// Returns how closely the matching statements of one effect name the principal.

@@ -40,6 +40,18 @@ impl Form {
             .ok_or_else(|| null_member(name))
     }
 
+    /// Returns a parameter that is a number.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, ApiError> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let malformed = |_| {
+            let text = format!("Invalid integer value for {name}: '{text}'");
+            ApiError::bad_request("MalformedInput", text)
+        };
+        text.parse().map(Some).map_err(malformed)
+    }
+
     /// Returns a list of plain values.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         (1..)
@@ -60,6 +72,17 @@ impl Form {
             .map(structure)
             .take_while(|values| values.iter().any(Option::is_some))
             .collect()
+    }
+}
+
+/// The error for an action that is not offered, or none at all.
+pub(crate) fn unknown_action(action: Option<&str>, version: &str) -> ApiError {
+    match action {
+        Some(action) => {
+            let text = format!("Could not find operation {action} for version {version}");
+            ApiError::bad_request("InvalidAction", text)
+        }
+        None => ApiError::bad_request("MissingAction", "The request must contain an Action."),
     }
 }
 

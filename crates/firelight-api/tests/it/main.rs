@@ -1,5 +1,7 @@
 //! The front door over real sockets: raw HTTP in, raw HTTP out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
+
 mod signed;
 mod support;
 mod wire;

@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use firelight_api::lambda::Lambda;
-use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, serve};
-use firelight_control::sts::{CredentialBook, Holder, RootKey, SessionKey, UserKeys};
+use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, Services, serve};
+use firelight_control::iam::{Iam, Sources};
+use firelight_control::sts::{CredentialBook, Enforcement, RootKey, SessionKey, Sts};
+use firelight_model::WallTime;
+use firelight_store::MemoryStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -29,16 +32,22 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-struct NoUsers;
-
-impl UserKeys for NoUsers {
-    fn holder(&self, _access_key_id: &str) -> Option<Holder> {
-        None
-    }
-}
-
 pub(crate) fn sessions() -> SessionKey {
     SessionKey::new([1; 32])
+}
+
+fn sources() -> Sources {
+    let now = || {
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        WallTime::from_epoch_ms(u64::try_from(since.as_millis()).unwrap())
+    };
+    let random = || *uuid::Uuid::new_v4().as_bytes();
+    Sources {
+        now: Box::new(now),
+        random: Box::new(random),
+    }
 }
 
 pub(crate) async fn server(authentication: Authentication) -> Server {
@@ -48,14 +57,30 @@ pub(crate) async fn server(authentication: Authentication) -> Server {
         access_key_id: ROOT_KEY_ID.into(),
         secret_access_key: ROOT_SECRET.into(),
     };
-    let book = CredentialBook::new(vec![root], sessions(), Arc::new(NoUsers));
+    let sources = Arc::new(sources());
+    let iam = Iam::start(MemoryStore::default(), Arc::clone(&sources))
+        .await
+        .unwrap();
+    let view = iam.view().clone();
+    let credentials = CredentialBook::new(vec![root], sessions(), Arc::new(view.clone()));
+    let enforcement = match authentication {
+        Authentication::Required => Enforcement::On,
+        Authentication::AnyCredentials => Enforcement::Off,
+    };
+    let sts = Sts::new(sessions(), view, sources, enforcement);
+    let services = Services {
+        credentials,
+        iam,
+        sts,
+        lambda: Lambda::default(),
+    };
     let region = "us-east-1".parse().unwrap();
     let config = FrontDoorConfig {
         authentication,
         account,
         region,
     };
-    let door = FrontDoor::new(config, book, Lambda::default());
+    let door = FrontDoor::new(config, services);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (shutdown, asked) = oneshot::channel();
