@@ -1,5 +1,8 @@
 //! The bootstraps, run by every interpreter of this host against the Runtime API, without a sandbox.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "a test says what this host lacks")]
+
 mod function;
 mod node;
 mod node_errors;
