@@ -26,10 +26,12 @@ mod template;
 
 use std::os::fd::OwnedFd;
 
+use crate::sys;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
 
 /// The whole life of the launcher. `daemon` is the socket to the daemon.
 pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
+    sys::signal::reset_all();
     // Out of the terminal's reach: Ctrl-C is for the daemon, which then ends this process in good order.
     let _ = rustix::process::setsid();
     let Some(begin) = hear_begin(&daemon)? else {

@@ -36,11 +36,11 @@ pub(crate) fn clone_process(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::R
     match u32::try_from(pid) {
         Err(_) => Err(io::Error::last_os_error()),
         Ok(0) => Ok(Side::Child),
-        // SAFETY: the kernel just stored a new descriptor there, owned by nobody else.
-        Ok(pid) => Ok(Side::Parent {
-            pid,
-            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-        }),
+        Ok(pid) => {
+            // SAFETY: the kernel just stored a new descriptor there, owned by nobody else.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Side::Parent { pid, pidfd })
+        }
     }
 }
 

@@ -79,3 +79,37 @@ fn reap(options: libc::c_int) -> io::Result<Option<(i32, i32)>> {
         }
     }
 }
+
+/// Gives every signal its default effect and blocks none, whatever the daemon's parent left behind.
+///
+/// By the bare system call: the C library hides two signals that it uses itself, and those can be inherited as
+/// ignored as well.
+pub(crate) fn reset_all() {
+    /// Larger than the kernel's structure on any architecture; all zero is the default action.
+    const DEFAULT_ACTION: [u64; 8] = [0; 8];
+    for signal in 1..=64 {
+        let set = libc::SYS_rt_sigaction;
+        let action = DEFAULT_ACTION.as_ptr();
+        // SAFETY: the kernel reads one action, which is there; the two that cannot be changed answer EINVAL.
+        unsafe {
+            libc::syscall(
+                set,
+                signal,
+                action,
+                std::ptr::null::<u64>(),
+                size_of::<u64>(),
+            )
+        };
+    }
+    let (how, none) = (libc::SIG_SETMASK, 0_u64);
+    // SAFETY: the kernel reads one 64-bit mask.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            how,
+            &raw const none,
+            std::ptr::null::<u64>(),
+            size_of::<u64>(),
+        )
+    };
+}

@@ -15,7 +15,7 @@ pub(crate) struct Program<'a> {
     pub(crate) stderr: BorrowedFd<'a>,
 }
 
-/// Starts `program` in a session of its own, with no signal blocked or ignored. Returns its pid, or why the
+/// Starts `program` in a session of its own, with no signal blocked. Returns its pid, or why the
 /// program could not be executed.
 pub(crate) fn spawn(program: &Program<'_>) -> io::Result<i32> {
     let mut attributes = Attributes::new()?;
@@ -71,9 +71,9 @@ impl Attributes {
         Ok(this)
     }
 
-    /// The Rust runtime ignores SIGPIPE and init blocks SIGCHLD; a program expects neither.
+    /// Init blocks SIGCHLD, which a program does not expect.
     fn reset_signals(&mut self) -> io::Result<()> {
-        // SAFETY: sigemptyset and sigaddset initialise the sets on this stack; the attributes are initialised.
+        // SAFETY: sigemptyset initialises the set on this stack; the attributes are initialised.
         unsafe {
             let mut none: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&raw mut none);
@@ -81,14 +81,8 @@ impl Attributes {
                 &raw mut self.0,
                 &raw const none,
             ))?;
-            let mut defaults = none;
-            libc::sigaddset(&raw mut defaults, libc::SIGPIPE);
-            check(libc::posix_spawnattr_setsigdefault(
-                &raw mut self.0,
-                &raw const defaults,
-            ))?;
         }
-        let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID;
+        let flags = libc::POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID;
         let flags = libc::c_short::try_from(flags).expect("spawn flags fit a short");
         // SAFETY: the attributes are initialised.
         check(unsafe { libc::posix_spawnattr_setflags(&raw mut self.0, flags) })

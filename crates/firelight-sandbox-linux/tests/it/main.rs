@@ -3,6 +3,12 @@
 //! Run as root, everything is tested; as an ordinary user, what a rootless host can do, and the output says what was
 //! left out.
 
+#![expect(clippy::print_stdout, reason = "probes talk to the tests through it")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test"
+)]
+
 mod facts;
 mod leaks;
 mod life;

@@ -39,6 +39,17 @@ fn run(name: &str) -> ExitCode {
         "orphans" => orphans(),
         "names" => names(),
         "layers" => layers(),
+        "signals" => signals(),
+        "namespaces" => namespaces().map(|names| print!("{names}")),
+        "writable" => writable(),
+        "root" => root(),
+        "owners" => owners(),
+        "limits" => limits(),
+        "reopen-stdout" => std::fs::write("/dev/stdout", "again"),
+        "use-64-mib" => {
+            std::hint::black_box(vec![1_u8; 64 << 20]);
+            Ok(())
+        }
         _ => Err(io::Error::other(format!("no probe is called {name}"))),
     };
     match done {
@@ -120,5 +131,110 @@ fn names() -> io::Result<()> {
 fn layers() -> io::Result<()> {
     let read = |name: &str| std::fs::read_to_string(format!("/opt/{name}"));
     println!("{} {} {}", read("both")?, read("only0")?, read("only1")?);
+    Ok(())
+}
+
+fn signals() -> io::Result<()> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    // glibc's posix_spawn leaves its two internal signals ignored in every program it starts.
+    const INTERNAL: u64 = 0b11 << 31;
+    let field = |name: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default();
+        let bits = u64::from_str_radix(line.trim(), 16).map(|bits| bits & !INTERNAL);
+        bits.map_or("?", |bits| if bits == 0 { "none" } else { "some" })
+    };
+    let parent = std::os::unix::process::parent_id();
+    println!(
+        "ignored {} blocked {} parent {parent}",
+        field("SigIgn:"),
+        field("SigBlk:")
+    );
+    Ok(())
+}
+
+/// The namespaces of this process, one a line.
+pub(crate) fn namespaces() -> io::Result<String> {
+    let mut names = String::new();
+    for name in ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"] {
+        let link = std::fs::read_link(format!("/proc/self/ns/{name}"))?;
+        names.push_str(&link.to_string_lossy());
+        names.push('\n');
+    }
+    Ok(names)
+}
+
+/// Every directory of the tree where a file can be made.
+fn writable() -> io::Result<()> {
+    let mut found = Vec::new();
+    let mut open = vec![std::path::PathBuf::from("/")];
+    while let Some(dir) = open.pop() {
+        let file = dir.join(".probe");
+        if std::fs::write(&file, "").is_ok() {
+            std::fs::remove_file(&file)?;
+            found.push(dir.display().to_string());
+        }
+        let Ok(entries) = std::fs::read_dir(&dir) else {
+            continue;
+        };
+        let below = entries
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        // Libraries are thousands of directories of one read-only mount; the process table changes under the walk.
+        let skip = |path: &std::path::Path| {
+            path.starts_with("/usr/lib")
+                || path.starts_with("/lib")
+                || path.starts_with("/proc/self")
+        };
+        open.extend(below.map(|entry| entry.path()).filter(|path| !skip(path)));
+    }
+    found.sort();
+    println!("{}", found.join("\n"));
+    Ok(())
+}
+
+fn root() -> io::Result<()> {
+    for dir in ["/", "/dev"] {
+        let mut names = std::fs::read_dir(dir)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<Vec<_>>>()?;
+        names.sort();
+        println!("{}", names.join(" "));
+    }
+    Ok(())
+}
+
+fn owners() -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    for path in ["/", "/var/task", "/etc/passwd", "/tmp"] {
+        let found = std::fs::metadata(path)?;
+        println!(
+            "{path} {} {} {:o}",
+            found.uid(),
+            found.gid(),
+            found.mode() & 0o7777
+        );
+    }
+    let program = std::fs::metadata("/var/task/probe")?;
+    println!("/var/task/probe {} {}", program.uid(), program.gid());
+    Ok(())
+}
+
+fn limits() -> io::Result<()> {
+    use rustix::process::{Resource, getrlimit};
+    let shown = [
+        ("files", Resource::Nofile),
+        ("core", Resource::Core),
+        ("memlock", Resource::Memlock),
+        ("processes", Resource::Nproc),
+    ]
+    .map(|(name, resource)| {
+        let limit = getrlimit(resource);
+        let text = |value: Option<u64>| value.map_or("none".to_owned(), |value| value.to_string());
+        format!("{name} {} {}", text(limit.current), text(limit.maximum))
+    });
+    println!("{}", shown.join(" "));
     Ok(())
 }
