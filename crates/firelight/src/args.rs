@@ -78,6 +78,9 @@ pub enum Command {
     /// Show what was used, and what it would have cost on AWS
     #[command(after_help = example("firelight usage --month 2026-11"))]
     Usage(UsageArgs),
+    /// Show what this host gives, and how to get the rest
+    #[command(after_help = example("firelight doctor"))]
+    Doctor,
     /// Show the effective configuration and where each value came from
     #[command(after_help = example("FIRELIGHT_REGION=eu-west-1 firelight config"))]
     Config,

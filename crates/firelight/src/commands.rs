@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod deploy;
+mod doctor;
 mod env;
 mod invoke;
 mod list;
@@ -26,6 +27,7 @@ pub fn run(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Dev(args) => server::run(global, args, Mode::Dev),
         Command::Serve(args) => server::run(global, args, Mode::Serve),
         Command::Env(args) => env::run(&client_config(global)?, args, terminal),
+        Command::Doctor => doctor::run(&client_config(global)?, terminal),
         Command::Config => config::run(&layers(global)?, terminal),
         Command::Completions { shell } => completions::run(*shell, terminal),
         Command::Deploy(args) => {

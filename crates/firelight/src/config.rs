@@ -106,6 +106,7 @@ pub struct ClientConfig {
     pub data_dir: PathBuf,
     pub account: AccountId,
     pub region: Region,
+    pub runtimes: BTreeMap<RuntimeIdentifier, PathBuf>,
 }
 
 /// A configuration cannot be used.

@@ -12,5 +12,5 @@ mod detect;
 mod files;
 
 pub use archive::zip;
-pub use detect::{DetectError, Detected, Family, detect};
+pub use detect::{DetectError, Detected, detect};
 pub use files::{FilesError, PackageFiles};

@@ -19,6 +19,7 @@ mod config;
 mod daemon;
 mod deploy;
 mod failure;
+mod hostview;
 mod report;
 mod root_key;
 mod terminal;
@@ -31,6 +32,8 @@ use crate::args::Cli;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
+    // A launcher may have no other thread, so this comes before everything.
+    firelight_sandbox_linux::run_role_if_asked();
     let cli = Cli::parse();
     let terminal = Terminal::new(cli.global.json);
     let exit = commands::run(&cli, &terminal).unwrap_or_else(|failure| {

@@ -65,9 +65,10 @@ async fn deploy(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let waiting = terminal.wait_for("packaging");
-    let plan = Plan::make(args, &api.config, files)?;
+    let current = current(&api.client, &plan::name(args)?).await?;
+    let plan = Plan::make(args, &api.config, files, current.as_ref())?;
     waiting.now(&format!("deploying {}", plan.name));
-    let action = apply(&api.client, &plan).await?;
+    let action = apply(&api.client, &plan, current.is_some()).await?;
     waiting.now(&format!("waiting until {} is active", plan.name));
     let configuration = settled(&api.client, &plan.name).await?;
     drop(waiting);
@@ -77,20 +78,24 @@ async fn deploy(
     Ok(())
 }
 
-/// Creates the function, or brings what exists to what is planned. Returns what was done.
-async fn apply(client: &Client, plan: &Plan) -> Result<&'static str, Failure> {
-    let failed = |error: CallError| error.while_doing(format!("could not deploy {:?}", plan.name));
-    match client.get_function_configuration(&plan.name).await {
-        Err(error) if error.is_not_found() => {
-            client
-                .create_function(&plan.creation())
-                .await
-                .map_err(failed)?;
-            Ok("created")
-        }
-        Err(error) => Err(failed(error)),
-        Ok(_) => update(client, plan).await,
+/// Returns the configuration of the function, if there is one.
+async fn current(client: &Client, name: &str) -> Result<Option<Value>, Failure> {
+    match client.get_function_configuration(name).await {
+        Err(error) if error.is_not_found() => Ok(None),
+        answer => answer
+            .map(Some)
+            .map_err(|error| error.while_doing(format!("could not deploy {name:?}"))),
     }
+}
+
+/// Creates the function, or brings what exists to what is planned. Returns what was done.
+async fn apply(client: &Client, plan: &Plan, exists: bool) -> Result<&'static str, Failure> {
+    if exists {
+        return update(client, plan).await;
+    }
+    let created = client.create_function(&plan.creation()).await;
+    created.map_err(|error| error.while_doing(format!("could not create {:?}", plan.name)))?;
+    Ok("created")
 }
 
 async fn update(client: &Client, plan: &Plan) -> Result<&'static str, Failure> {

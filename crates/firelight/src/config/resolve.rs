@@ -55,6 +55,7 @@ impl ClientConfig {
             data_dir: data_dir(layers)?,
             account: account(layers)?,
             region: region(layers)?,
+            runtimes: runtimes(layers)?,
         })
     }
 }

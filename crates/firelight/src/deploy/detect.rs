@@ -6,18 +6,11 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use firelight_runtimes::Family;
 use regex::Regex;
 use serde_json::Value;
 
 use super::files::{EntryKind, PackageFiles};
-
-/// Runtimes that differ only in their version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    Python,
-    NodeJs,
-    Provided,
-}
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +117,7 @@ pub fn detect(files: &PackageFiles) -> Result<Detected, DetectError> {
     let mut without_handler = None;
     for (family, candidates) in [
         (Family::Python, owned(PYTHON_FILES)),
-        (Family::NodeJs, node_files(files)),
+        (Family::Node, node_files(files)),
     ] {
         for file in candidates.into_iter().filter(|file| files.has(file)) {
             match handler_in(&files.text(&file), family) {

@@ -73,8 +73,15 @@ mod tests {
             data_dir: directory.path().to_owned(),
             account: AccountId::DEFAULT,
             region: "us-east-1".parse().unwrap(),
+            runtimes: Default::default(),
         };
-        Plan::make(&args, &config, &super::super::plan::files(&args).unwrap()).unwrap()
+        Plan::make(
+            &args,
+            &config,
+            &super::super::plan::files(&args).unwrap(),
+            None,
+        )
+        .unwrap()
     }
 
     fn current(plan: &Plan) -> Value {

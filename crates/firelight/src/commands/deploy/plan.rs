@@ -45,9 +45,10 @@ impl Plan {
         args: &DeployArgs,
         config: &ClientConfig,
         files: &PackageFiles,
+        current: Option<&Value>,
     ) -> Result<Self, Failure> {
         let mut settings = given_settings(args);
-        let (runtime, handler) = entry(args, files)?;
+        let (runtime, handler) = entry(args, config, files, current)?;
         settings.insert("Runtime".to_owned(), json!(runtime));
         settings.insert("Handler".to_owned(), json!(handler));
         let role = format!("arn:aws:iam::{}:role/firelight-function", config.account);
@@ -107,15 +108,19 @@ fn given_settings(args: &DeployArgs) -> Map<String, Value> {
 }
 
 /// Finds what was not given; nothing is looked for when both were.
-fn entry(args: &DeployArgs, files: &PackageFiles) -> Result<(String, String), Failure> {
+fn entry(
+    args: &DeployArgs,
+    config: &ClientConfig,
+    files: &PackageFiles,
+    current: Option<&Value>,
+) -> Result<(String, String), Failure> {
     if let (Some(runtime), Some(handler)) = (&args.runtime, &args.handler) {
         return Ok((runtime.clone(), handler.clone()));
     }
     let Detected { family, handler } = detect(files).map_err(|error| undetected(&error))?;
-    let runtime = args
-        .runtime
-        .clone()
-        .map_or_else(|| runtime::choose(family), Ok)?;
+    let current = current.and_then(|current| current["Runtime"].as_str());
+    let choose = || runtime::choose(family, current, &config.runtimes);
+    let runtime = args.runtime.clone().map_or_else(choose, Ok)?;
     Ok((runtime, args.handler.clone().unwrap_or(handler)))
 }
 
@@ -123,7 +128,8 @@ fn undetected(error: &DetectError) -> Failure {
     Failure::because(Exit::Usage, "could not find what to run", error).with_remedy(error.remedy())
 }
 
-fn name(args: &DeployArgs) -> Result<String, Failure> {
+/// Returns the name of the function: the given one, else the directory's.
+pub fn name(args: &DeployArgs) -> Result<String, Failure> {
     if let Some(name) = &args.name {
         return Ok(name.clone());
     }
