@@ -3,7 +3,9 @@
 //! ```text
 //!  DATA/lock              held as long as the daemon lives; names its process
 //!  DATA/records.sqlite3   records and their feed
-//!  DATA/logs.sqlite3      log events and usage
+//!  DATA/queue.sqlite3     asynchronous events
+//!  DATA/logs.sqlite3      log events
+//!  DATA/usage.sqlite3     what functions used
 //!  DATA/blobs/            content by SHA-256
 //!  DATA/cache/            can be made again; may be deleted while no daemon runs
 //! ```
@@ -85,10 +87,22 @@ impl DataDir {
         self.root.join("records.sqlite3")
     }
 
-    /// The database of log events and usage.
+    /// The database of the queue.
+    #[must_use]
+    pub fn queue_file(&self) -> PathBuf {
+        self.root.join("queue.sqlite3")
+    }
+
+    /// The database of log events.
     #[must_use]
     pub fn logs_file(&self) -> PathBuf {
         self.root.join("logs.sqlite3")
+    }
+
+    /// The database of usage.
+    #[must_use]
+    pub fn usage_file(&self) -> PathBuf {
+        self.root.join("usage.sqlite3")
     }
 
     /// The directory of blobs.

@@ -174,15 +174,20 @@ impl Prefix {
 
     /// The first text behind the range; `None` if the range has no end.
     pub(crate) fn end(&self) -> Option<String> {
-        let mut end = self.text.clone();
-        while let Some(last) = end.pop() {
-            if let Some(next) = successor(last) {
-                end.push(next);
-                return Some(end);
-            }
-        }
-        None
+        text_behind(&self.text)
     }
+}
+
+/// The first text, in byte order, behind all that begin with `prefix`; `None` if there is none.
+pub(crate) fn text_behind(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        if let Some(next) = successor(last) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
 }
 
 /// The next character in UTF-8 byte order, which is code point order.

@@ -17,12 +17,14 @@
 mod blobs;
 mod data_dir;
 mod key;
+mod logs;
 mod memory;
 mod queue;
 mod record;
 mod sqlite;
 mod store;
 mod txn;
+mod usage;
 
 pub use blobs::{
     BlobDigest, Blobs, DirectoryBlobs, OpenBlob, OpenBlobError, ParseDigestError, PutBlobError,
@@ -30,6 +32,12 @@ pub use blobs::{
 };
 pub use data_dir::{DataDir, OpenDataDirError};
 pub use key::{Key, Kind, Prefix};
+pub use logs::{
+    ChangeLogsError, EventPage, EventPosition, EventQuery, FilterQuery, GroupPage, GroupQuery,
+    LogEvent, LogGroup, LogLine, LogStore, LogStream, NewLogEvent, ParsePositionError,
+    ReadLogsError, Start, StreamCursor, StreamName, StreamOrder, StreamPage, StreamQuery, Streams,
+    TailPage, WallClock,
+};
 pub use memory::MemoryStore;
 pub use queue::{
     Claim, ClaimError, Claimed, Claims, Depth, EnqueueError, Epoch, ItemId, Lane, MemoryQueue,
@@ -39,3 +47,4 @@ pub use record::{Change, ChangeKind, Feed, Page, Record, Rev, StoreClock, StoreT
 pub use sqlite::{OpenStoreError, SqliteStore};
 pub use store::{BackendError, CommitError, FeedError, ReadError, Store};
 pub use txn::{Check, Committed, Expect, Found, IdempotencyKey, Txn, TxnTooLarge, Write};
+pub use usage::{Usage, UsageCounts, UsageHour, UsageKey, UsageStore, WriteUsageError};

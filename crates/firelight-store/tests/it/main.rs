@@ -8,9 +8,11 @@
 mod blobs;
 mod crash;
 mod every_store;
+mod logs;
 mod queues;
 mod released;
 mod sqlite;
+mod usage;
 
 #[test]
 fn every_file_here_is_part_of_the_suite() {

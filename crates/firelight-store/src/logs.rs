@@ -1,0 +1,339 @@
+//! What functions said: log groups, streams and events.
+//!
+//! ```text
+//!  append(line) ──► bounded queue ──► writer task: one transaction for 200 ms or 1 MiB of lines
+//!  events(), filter(), tail() ──► pool of read-only connections
+//! ```
+//!
+//! Appending never waits and never fails: when the queue is full the line is dropped and counted.
+//! A line is durable at the latest a moment after the next write, and [`LogStore::flush`] waits
+//! for that. Groups and streams come into being with their first line.
+//!
+//! Logs have a database of their own, so that no line ever delays a record.
+//!
+//! Deliberately absent: filter patterns, and what a line means.
+
+mod apply;
+mod model;
+mod read;
+mod sweep;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use firelight_model::{AccountId, WallTime};
+use sqlx::SqlitePool;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use self::model::{
+    EventPage, EventPosition, EventQuery, FilterQuery, GroupPage, GroupQuery, LogEvent, LogGroup,
+    LogLine, LogStream, NewLogEvent, ParsePositionError, Start, StreamCursor, StreamName,
+    StreamOrder, StreamPage, StreamQuery, Streams, TailPage,
+};
+use self::writer::{Change, Request, Writer};
+use crate::sqlite::OpenStoreError;
+use crate::sqlite::database::{self, Step};
+use crate::store::BackendError;
+
+/// Lines that may wait for the writer.
+const WAITING_LINES: usize = 32 * 1024;
+/// Bytes of messages that may wait for the writer.
+const WAITING_BYTES: usize = 32 * 1024 * 1024;
+/// Other requests that may wait for the writer; more callers wait for a place.
+const WAITING_REQUESTS: usize = 64;
+
+const MIGRATIONS: &[Step] = &[Step {
+    version: 1,
+    name: "logs",
+    sql: include_str!("logs/migrations/0001_logs.sql"),
+}];
+
+/// Tells the time that people are shown.
+pub type WallClock = Arc<dyn Fn() -> WallTime + Send + Sync>;
+
+/// Why logs could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeLogsError {
+    /// There is no such group.
+    #[error("the log group does not exist")]
+    NoSuchGroup,
+    /// There is no such stream in the group.
+    #[error("the log stream does not exist")]
+    NoSuchStream,
+    /// The group is there already.
+    #[error("the log group already exists")]
+    GroupExists,
+    /// The stream is there already.
+    #[error("the log stream already exists")]
+    StreamExists,
+    /// The database failed. Lines that were to be written are kept and tried again.
+    #[error("could not write logs")]
+    Failed(#[source] BackendError),
+}
+
+/// Why logs could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadLogsError {
+    /// There is no such group.
+    #[error("the log group does not exist")]
+    NoSuchGroup,
+    /// There is no such stream in the group.
+    #[error("the log stream does not exist")]
+    NoSuchStream,
+    /// The database failed.
+    #[error("could not read logs")]
+    Failed(#[source] BackendError),
+}
+
+/// The log store; cheap to clone, all clones share the writer and the readers.
+#[derive(Clone, Debug)]
+pub struct LogStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    readers: SqlitePool,
+    lines: mpsc::Sender<LogLine>,
+    requests: mpsc::Sender<Request>,
+    appended: watch::Receiver<u64>,
+    load: Arc<Load>,
+}
+
+/// What waits in the queue, and what found no place in it.
+#[derive(Debug, Default)]
+struct Load {
+    waiting_bytes: AtomicUsize,
+    dropped_lines: AtomicU64,
+}
+
+impl LogStore {
+    /// Opens the database, creating it or bringing it to this version first.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or is from a newer version.
+    pub async fn open(file: &Path, clock: WallClock) -> Result<Self, OpenStoreError> {
+        let opened = database::open(file, MIGRATIONS).await?;
+        let newest = read::newest(&opened.readers)
+            .await
+            .map_err(|source| OpenStoreError::sqlite(file, source))?;
+        let (lines, incoming) = mpsc::channel(WAITING_LINES);
+        let (requests, inbox) = mpsc::channel(WAITING_REQUESTS);
+        let load = Arc::new(Load::default());
+        let (writer, appended) = Writer::new(opened.writer, clock, newest, Arc::clone(&load));
+        tokio::spawn(writer.run(incoming, inbox));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                readers: opened.readers,
+                lines,
+                requests,
+                appended,
+                load,
+            }),
+        })
+    }
+
+    /// Takes a line for the next write. Never waits; when too much waits already, the line is
+    /// dropped and counted.
+    pub fn append(&self, line: LogLine) {
+        let load = &self.shared.load;
+        let bytes = line.cost_bytes();
+        let before = load.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > WAITING_BYTES || self.shared.lines.try_send(line).is_err() {
+            load.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            load.dropped_lines.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many lines were dropped since the start.
+    #[must_use]
+    pub fn dropped_lines(&self) -> u64 {
+        self.shared.load.dropped_lines.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every line that was appended before is durable.
+    ///
+    /// # Errors
+    /// If the database failed; the lines are kept and tried again.
+    pub async fn flush(&self) -> Result<(), ChangeLogsError> {
+        self.change(Change::Flush).await
+    }
+
+    /// Writes events to a stream that exists; answers once they are durable.
+    ///
+    /// # Errors
+    /// If the group or the stream does not exist, or the database failed.
+    pub async fn put_events(
+        &self,
+        stream: StreamName,
+        events: Vec<NewLogEvent>,
+    ) -> Result<(), ChangeLogsError> {
+        self.change(Change::PutEvents { stream, events }).await
+    }
+
+    /// Creates an empty group.
+    ///
+    /// # Errors
+    /// If it exists, or the database failed.
+    pub async fn create_group(
+        &self,
+        account: AccountId,
+        group: &str,
+    ) -> Result<(), ChangeLogsError> {
+        let group = group.to_owned();
+        self.change(Change::CreateGroup { account, group }).await
+    }
+
+    /// Deletes a group with all that is in it.
+    ///
+    /// # Errors
+    /// If it does not exist, or the database failed.
+    pub async fn delete_group(
+        &self,
+        account: AccountId,
+        group: &str,
+    ) -> Result<(), ChangeLogsError> {
+        let group = group.to_owned();
+        self.change(Change::DeleteGroup { account, group }).await
+    }
+
+    /// Sets after how many days events of a group are removed; `None` keeps them for ever.
+    ///
+    /// # Errors
+    /// If the group does not exist, or the database failed.
+    pub async fn put_retention(
+        &self,
+        account: AccountId,
+        group: &str,
+        days: Option<u32>,
+    ) -> Result<(), ChangeLogsError> {
+        let group = group.to_owned();
+        self.change(Change::PutRetention {
+            account,
+            group,
+            days,
+        })
+        .await
+    }
+
+    /// Creates an empty stream.
+    ///
+    /// # Errors
+    /// If it exists, if its group does not, or the database failed.
+    pub async fn create_stream(&self, stream: StreamName) -> Result<(), ChangeLogsError> {
+        self.change(Change::CreateStream { stream }).await
+    }
+
+    /// Deletes a stream with its events.
+    ///
+    /// # Errors
+    /// If it does not exist, or the database failed.
+    pub async fn delete_stream(&self, stream: StreamName) -> Result<(), ChangeLogsError> {
+        self.change(Change::DeleteStream { stream }).await
+    }
+
+    /// Removes what retention no longer keeps and what was deleted.
+    ///
+    /// The writer does it by itself, bit by bit.
+    ///
+    /// # Errors
+    /// If the database failed.
+    pub async fn sweep(&self) -> Result<(), ChangeLogsError> {
+        self.change(Change::Sweep).await
+    }
+
+    /// Lists groups of an account by name.
+    ///
+    /// # Errors
+    /// If the database failed.
+    pub async fn groups(
+        &self,
+        account: AccountId,
+        query: &GroupQuery,
+    ) -> Result<GroupPage, ReadLogsError> {
+        read::groups(&self.shared.readers, account, query).await
+    }
+
+    /// Lists streams of a group.
+    ///
+    /// # Errors
+    /// If the group does not exist, or the database failed.
+    pub async fn streams(
+        &self,
+        account: AccountId,
+        group: &str,
+        query: &StreamQuery,
+    ) -> Result<StreamPage, ReadLogsError> {
+        read::streams(&self.shared.readers, account, group, query).await
+    }
+
+    /// Reads events of one stream, in the order of time.
+    ///
+    /// # Errors
+    /// If the group or the stream does not exist, or the database failed.
+    pub async fn events(
+        &self,
+        stream: &StreamName,
+        query: &EventQuery,
+    ) -> Result<EventPage, ReadLogsError> {
+        read::events(&self.shared.readers, stream, query).await
+    }
+
+    /// Reads events of several streams of a group, in the order of time, at most `limit`.
+    ///
+    /// An answer that is full may go on behind its last event.
+    ///
+    /// # Errors
+    /// If the group does not exist, or the database failed.
+    pub async fn filter(
+        &self,
+        account: AccountId,
+        group: &str,
+        query: &FilterQuery,
+    ) -> Result<Vec<LogEvent>, ReadLogsError> {
+        read::filter(&self.shared.readers, account, group, query).await
+    }
+
+    /// Reads events of a group in the order of their arrival, whatever time they carry.
+    ///
+    /// # Errors
+    /// If the group does not exist, or the database failed.
+    pub async fn tail(
+        &self,
+        account: AccountId,
+        group: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<TailPage, ReadLogsError> {
+        read::tail(&self.shared.readers, account, group, after, limit).await
+    }
+
+    /// Tells of new events: the number of the newest, where [`LogStore::tail`] may begin.
+    #[must_use]
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.shared.appended.clone()
+    }
+
+    /// Writes what waits, then closes the database. Later lines are dropped.
+    pub async fn close(&self) {
+        let closed = self.change(Change::Close).await;
+        if let Err(error) = closed {
+            tracing::error!(%error, "the last log lines could not be written");
+        }
+        self.shared.readers.close().await;
+    }
+
+    async fn change(&self, change: Change) -> Result<(), ChangeLogsError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { change, reply };
+        let closed = |_| ChangeLogsError::Failed(BackendError::new("the log store is closed"));
+        self.shared
+            .requests
+            .send(request)
+            .await
+            .map_err(|_| closed(()))?;
+        answer.await.map_err(|_| closed(()))?
+    }
+}

@@ -1,0 +1,155 @@
+//! Removes events that retention no longer keeps, or whose stream was deleted.
+//!
+//! It works in small bites, each a transaction, so that lines never wait long for the connection.
+
+use firelight_model::WallTime;
+use sqlx::sqlite::SqliteConnection;
+
+use super::apply::begin;
+use crate::sqlite::database::to_sql;
+
+/// Most events that one bite removes.
+const BITE_EVENTS: u32 = 2_000;
+/// Bites between two looks at the queue of lines.
+const BITES: usize = 8;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Removes everything there is to remove.
+pub(super) async fn all(db: &mut SqliteConnection, now: WallTime) -> sqlx::Result<()> {
+    while bite(db, now).await? {}
+    Ok(())
+}
+
+/// Removes a bounded part of what there is to remove.
+pub(super) async fn some(db: &mut SqliteConnection, now: WallTime) -> sqlx::Result<()> {
+    for _ in 0..BITES {
+        if !bite(db, now).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Takes one bite and tells whether there was anything.
+async fn bite(db: &mut SqliteConnection, now: WallTime) -> sqlx::Result<bool> {
+    if let Some(stream) = gone_stream(db).await? {
+        remove_stream_events(db, stream).await?;
+        return Ok(true);
+    }
+    if let Some((group, cutoff)) = overdue_group(db, now).await? {
+        remove_old_events(db, group, cutoff).await?;
+        return Ok(true);
+    }
+    remove_old_streams(db, now).await
+}
+
+async fn gone_stream(db: &mut SqliteConnection) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT stream_id FROM gone_stream LIMIT 1")
+        .fetch_optional(db)
+        .await
+}
+
+async fn remove_stream_events(db: &mut SqliteConnection, stream: i64) -> sqlx::Result<()> {
+    let mut db = begin(db).await?;
+    let events: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT seq, group_id, octet_length(message) + 26 FROM log_event
+         WHERE stream_id = ?1 LIMIT ?2",
+    )
+    .bind(stream)
+    .bind(BITE_EVENTS)
+    .fetch_all(&mut *db)
+    .await?;
+    remove(&mut db, &events).await?;
+    if events.is_empty() {
+        sqlx::query("DELETE FROM gone_stream WHERE stream_id = ?1")
+            .bind(stream)
+            .execute(&mut *db)
+            .await?;
+    }
+    db.commit().await
+}
+
+/// Finds a group with events that are too old, and since when they are.
+async fn overdue_group(
+    db: &mut SqliteConnection,
+    now: WallTime,
+) -> sqlx::Result<Option<(i64, i64)>> {
+    sqlx::query_as(
+        "SELECT g.id, ?1 - g.retention_days * ?2 FROM log_group g
+         WHERE g.retention_days IS NOT NULL AND EXISTS (
+             SELECT 1 FROM log_event e
+             WHERE e.group_id = g.id AND e.at_ms < ?1 - g.retention_days * ?2)
+         LIMIT 1",
+    )
+    .bind(to_sql(now.epoch_ms()))
+    .bind(to_sql(DAY_MS))
+    .fetch_optional(db)
+    .await
+}
+
+async fn remove_old_events(
+    db: &mut SqliteConnection,
+    group: i64,
+    cutoff_ms: i64,
+) -> sqlx::Result<()> {
+    let mut db = begin(db).await?;
+    let events: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT seq, group_id, octet_length(message) + 26 FROM log_event
+         WHERE group_id = ?1 AND at_ms < ?2 ORDER BY at_ms, seq LIMIT ?3",
+    )
+    .bind(group)
+    .bind(cutoff_ms)
+    .bind(BITE_EVENTS)
+    .fetch_all(&mut *db)
+    .await?;
+    remove(&mut db, &events).await?;
+    sqlx::query(
+        "UPDATE log_stream SET first_event_ms = coalesce(
+             (SELECT min(at_ms) FROM log_event e WHERE e.stream_id = log_stream.id), 0)
+         WHERE group_id = ?1 AND first_event_ms < ?2 AND first_event_ms > 0",
+    )
+    .bind(group)
+    .bind(cutoff_ms)
+    .execute(&mut *db)
+    .await?;
+    db.commit().await
+}
+
+/// Removes events, given with their groups and sizes.
+async fn remove(db: &mut SqliteConnection, events: &[(i64, i64, i64)]) -> sqlx::Result<()> {
+    for (seq, _, _) in events {
+        sqlx::query("DELETE FROM log_event WHERE seq = ?1")
+            .bind(seq)
+            .execute(&mut *db)
+            .await?;
+    }
+    // All events of a bite are of one group.
+    let Some((_, group, _)) = events.first() else {
+        return Ok(());
+    };
+    let bytes: i64 = events.iter().map(|(_, _, bytes)| bytes).sum();
+    sqlx::query("UPDATE log_group SET stored_bytes = max(0, stored_bytes - ?2) WHERE id = ?1")
+        .bind(group)
+        .bind(bytes)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes streams that lost their last event to retention: every environment makes one, so they
+/// would pile up for ever.
+async fn remove_old_streams(db: &mut SqliteConnection, now: WallTime) -> sqlx::Result<bool> {
+    let removed = sqlx::query(
+        "DELETE FROM log_stream WHERE id IN (
+             SELECT s.id FROM log_stream s JOIN log_group g ON g.id = s.group_id
+             WHERE g.retention_days IS NOT NULL AND s.first_event_ms = 0 AND s.last_event_ms > 0
+                 AND s.last_event_ms < ?1 - g.retention_days * ?2
+             LIMIT ?3)",
+    )
+    .bind(to_sql(now.epoch_ms()))
+    .bind(to_sql(DAY_MS))
+    .bind(BITE_EVENTS)
+    .execute(db)
+    .await?;
+    Ok(removed.rows_affected() > 0)
+}
