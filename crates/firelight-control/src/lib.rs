@@ -12,6 +12,7 @@ mod control;
 mod erased;
 mod functions;
 pub mod iam;
+pub mod logs;
 mod outside;
 pub mod records;
 mod scope;
@@ -24,8 +25,8 @@ pub use completion::{Completion, Preparer};
 pub use control::{Control, Origin, StartError, StoreTrouble};
 pub use functions::{
     CodeError, CreateFunction, CreateFunctionError, DeleteFunctionError, FindError,
-    FunctionDescription, NewCode, Page, PublishVersion, PublishVersionError, Settings,
-    SettingsError, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionError,
+    FunctionDescription, NewCode, OpenCodeError, Page, PublishVersion, PublishVersionError,
+    Settings, SettingsError, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionError,
     VpcSettings,
 };
 pub use outside::{Outside, RuntimeRefusal};

@@ -1,19 +1,77 @@
 //! The Lambda API: paths to operations, operations to answers.
+//!
+//! ```text
+//!  request ──route──► operation ──parse──► shape ──► domain call ──► shape ──► answer
+//!                                            └── errors ──────────────────────► AWS's text
+//! ```
+//!
+//! One file for each group of resources turns shapes into calls of the control plane and back; `refusals` is the one
+//! place that knows AWS's texts. An operation that is not built answers 501 with its name.
+//!
+//! Deliberately absent: any state, and any decision about a resource.
 
-use http::StatusCode;
+mod aliases;
+mod call;
+mod code_location;
+mod configuration_shape;
+mod dispatch;
+mod function_input;
+mod functions;
+mod invoke;
+mod paging;
+mod refusals;
+mod tags;
+mod versions;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use firelight_control::Control;
+use firelight_control::sts::SessionKey;
+use firelight_invoke::Invoker;
+use firelight_wire::{ErrorCode, ErrorReply, Operation, Reply, RouteError, route};
 use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::body::{RequestBody, Response};
+use self::call::Call;
+use self::invoke::Reach;
+use crate::body::{ReadBodyError, RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
-use crate::error::{ApiError, Fault};
+use crate::error::ApiError;
 use crate::front_door::FrontDoor;
+
+pub use self::function_input::{FetchObject, ObjectError, ObjectName};
 
 /// The longest request of the API: a function with its package inline.
 const MAX_BODY: usize = 70_167_211;
 
 /// What the operations of Lambda reach. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Lambda {}
+#[derive(Clone)]
+pub struct Lambda {
+    pub(crate) control: Control,
+    /// Seals the URLs under which packages are downloaded.
+    sessions: SessionKey,
+    invoker: Arc<dyn Invoker>,
+    objects: Option<Arc<dyn FetchObject>>,
+}
+
+impl Lambda {
+    pub fn new(control: Control, sessions: SessionKey, invoker: Arc<dyn Invoker>) -> Self {
+        Self {
+            control,
+            sessions,
+            invoker,
+            objects: None,
+        }
+    }
+
+    /// Lets packages come from buckets.
+    #[must_use]
+    pub fn with_objects(mut self, objects: Arc<dyn FetchObject>) -> Self {
+        self.objects = Some(objects);
+        self
+    }
+}
 
 /// Returns how long the body of a request may be.
 pub(crate) fn body_limit(_request: &Parts) -> usize {
@@ -22,12 +80,81 @@ pub(crate) fn body_limit(_request: &Parts) -> usize {
 
 /// Answers a request of the Lambda API.
 pub(crate) async fn handle(
-    _door: &FrontDoor,
-    _context: &RequestContext,
+    door: &FrontDoor,
+    context: &RequestContext,
     request: Parts,
-    _body: RequestBody,
+    body: RequestBody,
 ) -> Result<Response, ApiError> {
-    let text = format!("{} {} is not built yet", request.method, request.uri.path());
-    let error = ApiError::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", text);
-    Err(error.with_fault(Fault::Service))
+    let lambda = &door.lambda;
+    if let Some(digest) = code_location::digest_of(&request) {
+        return code_location::download(lambda, context, digest).await;
+    }
+    let routed = match route(
+        request.method.as_str(),
+        request.uri.path(),
+        request.uri.query(),
+    ) {
+        Ok(routed) => routed,
+        Err(error) => return Ok(unknown_route(error)),
+    };
+    if routed.operation == Operation::Invoke {
+        let reach = Reach {
+            view: lambda.control.view(),
+            invoker: &*lambda.invoker,
+        };
+        let answer = invoke::invoke(&reach, context, &request, &routed.labels, body).await;
+        return Ok(answer.unwrap_or_else(|error| response(error.reply())));
+    }
+    let body = match body.read(MAX_BODY).await {
+        Ok(body) => body,
+        Err(error) => return unread(&error, routed.operation),
+    };
+    let call = Call {
+        lambda,
+        context,
+        request: &request,
+        routed: &routed,
+        body,
+    };
+    let reply = dispatch::dispatch(&call)
+        .await
+        .unwrap_or_else(|error| error.reply());
+    Ok(response(reply))
+}
+
+/// Turns a rendered answer into one that can be sent.
+pub(crate) fn response(reply: Reply) -> Response {
+    let mut response = Response::new(ResponseBody::from(Bytes::from(reply.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+fn unknown_route(error: RouteError) -> Response {
+    response(ErrorReply::from(error).reply())
+}
+
+fn unread(error: &ReadBodyError, operation: Operation) -> Result<Response, ApiError> {
+    match error {
+        ReadBodyError::TooLarge { .. } => Ok(response(too_large(operation).reply())),
+        ReadBodyError::Idle | ReadBodyError::Broken(_) => {
+            let text = "The request body could not be read.";
+            Err(ApiError::bad_request(
+                "InvalidRequestContentException",
+                text,
+            ))
+        }
+    }
+}
+
+fn too_large(operation: Operation) -> ErrorReply {
+    let name = operation.name();
+    let text = format!("Request must be smaller than {MAX_BODY} bytes for the {name} operation");
+    ErrorReply::new(ErrorCode::RequestEntityTooLarge, text)
 }

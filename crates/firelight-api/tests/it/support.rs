@@ -51,6 +51,12 @@ fn sources() -> Sources {
 }
 
 pub(crate) async fn server(authentication: Authentication) -> Server {
+    let plane = crate::lambda::plane::Plane::start().await;
+    server_with(authentication, plane.lambda()).await
+}
+
+/// Starts a server in front of a control plane that the test holds.
+pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) -> Server {
     let account = "000000000000".parse().unwrap();
     let root = RootKey {
         account,
@@ -72,7 +78,7 @@ pub(crate) async fn server(authentication: Authentication) -> Server {
         credentials,
         iam,
         sts,
-        lambda: Lambda::default(),
+        lambda,
     };
     let region = "us-east-1".parse().unwrap();
     let config = FrontDoorConfig {

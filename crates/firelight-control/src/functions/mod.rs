@@ -22,6 +22,7 @@ pub use code::{CodeError, NewCode};
 pub use create::{CreateFunction, CreateFunctionError};
 pub use delete::DeleteFunctionError;
 pub use description::FunctionDescription;
+pub use package::OpenCodeError;
 pub use publish::{PublishVersion, PublishVersionError};
 pub(crate) use read::behind;
 pub use read::{FindError, Page};

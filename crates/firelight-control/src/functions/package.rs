@@ -1,10 +1,12 @@
 //! Deployment packages: the one place that knows how zips are inspected and stored.
 
+use std::fs::File;
 use std::io::Cursor;
 
 use bytes::Bytes;
 use firelight_model::CodeSha256;
 use firelight_package::{InvalidPackage, Limits, PackageInfo, inspect};
+use firelight_store::{BlobDigest, OpenBlobError};
 
 use super::code::CodeError;
 use crate::control::Control;
@@ -30,6 +32,31 @@ async fn inspected(zip: Bytes) -> Result<PackageInfo, CodeError> {
     match tokio::task::spawn_blocking(inspect).await {
         Ok(inspected) => inspected.map_err(CodeError::from),
         Err(panicked) => Err(CodeError::Inspection(panicked)),
+    }
+}
+
+/// A stored package cannot be handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenCodeError {
+    #[error("there is no package {sha256}")]
+    Missing { sha256: CodeSha256 },
+    #[error("could not open package {sha256}")]
+    Unreadable {
+        sha256: CodeSha256,
+        #[source]
+        source: OpenBlobError,
+    },
+}
+
+impl Control {
+    /// Opens a stored package, checked against its digest; returns it with its size.
+    pub async fn open_code(&self, sha256: CodeSha256) -> Result<(File, u64), OpenCodeError> {
+        let digest = BlobDigest::from_bytes(*sha256.as_bytes());
+        match self.contents().open(digest).await {
+            Ok(open) => Ok((open.file, open.size)),
+            Err(OpenBlobError::Missing { .. }) => Err(OpenCodeError::Missing { sha256 }),
+            Err(source) => Err(OpenCodeError::Unreadable { sha256, source }),
+        }
     }
 }
 

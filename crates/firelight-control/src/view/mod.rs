@@ -14,6 +14,7 @@ mod arrival;
 mod entry;
 mod executable;
 mod follower;
+mod referenced;
 mod resolve;
 mod tables;
 

@@ -24,6 +24,10 @@ pub(super) fn of(
     match outcome {
         Outcome::Completed(completed) => Ok(completed_answer(completed, executed_version, trace)),
         Outcome::NotStarted(reason) => Err(not_started(&reason)),
+        Outcome::Streaming(_) => {
+            tracing::error!("a buffered call was answered with a stream");
+            Err(service_error())
+        }
         Outcome::Unknown { reason } => {
             tracing::error!(reason, "nobody knows how an invocation ended");
             Err(service_error())
@@ -39,9 +43,15 @@ fn completed_answer(completed: Completed, version: Version, trace: Option<&str>)
     let mut response = Response::new(ResponseBody::from(payload));
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    headers.insert("x-amzn-remapped-content-length", HeaderValue::from_static("0"));
+    headers.insert(
+        "x-amzn-remapped-content-length",
+        HeaderValue::from_static("0"),
+    );
     if failed {
-        headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+        headers.insert(
+            "x-amz-function-error",
+            HeaderValue::from_static("Unhandled"),
+        );
     }
     let log_tail = completed.log_tail.map(|tail| BASE64_STANDARD.encode(tail));
     let texts = [
@@ -68,7 +78,10 @@ fn not_started(reason: &NotStarted) -> ErrorReply {
         // The version was changed or deleted after it was resolved.
         NotStarted::NoSuchVersion(key) => ErrorReply::new(
             ErrorCode::ResourceConflict,
-            format!("The function {} was changed while it was invoked. Try again.", key.function),
+            format!(
+                "The function {} was changed while it was invoked. Try again.",
+                key.function
+            ),
         ),
         NotStarted::LaunchFailed { reason } => {
             tracing::error!(reason, "no environment could be made");

@@ -12,8 +12,9 @@ mod trace;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use firelight_control::{Resolved, View};
-use firelight_invoke::{Call, Invoker, LogTail};
+use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
 use firelight_model::{Draw, FunctionReference, FunctionTarget};
 use firelight_wire::shapes::{InvocationRequest, InvocationType, LogType};
 use firelight_wire::{ErrorCode, ErrorReply, Labels, RequestParts, parse};
@@ -22,6 +23,9 @@ use http::request::Parts;
 use super::refusals;
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
+
+/// How often a version that changes under the call is resolved.
+const RESOLVE_ATTEMPTS: u32 = 5;
 
 /// What an invocation reaches.
 pub(super) struct Reach<'a> {
@@ -39,25 +43,65 @@ pub(super) async fn invoke(
 ) -> Result<Response, ErrorReply> {
     let members = members(request, labels)?;
     let target = target(context, &members)?;
-    let kind = members.invocation_type.unwrap_or(InvocationType::RequestResponse);
+    let kind = members
+        .invocation_type
+        .unwrap_or(InvocationType::RequestResponse);
     let payload = payload::read(body, kind).await?;
-    let resolved = resolve(reach.view, &target)?;
     match kind {
-        InvocationType::DryRun => Ok(answer::dry_run()),
+        InvocationType::DryRun => resolve(reach.view, &target).map(|_| answer::dry_run()),
         InvocationType::Event => Err(refusals::not_built("Invoke with InvocationType Event")),
         InvocationType::RequestResponse => {
-            let call = call(context, request, &members, &resolved, payload)?;
-            let executed_version = resolved.version.version;
-            let trace = call.trace.clone();
-            let outcome = reach.invoker.invoke(call).await;
-            answer::of(outcome, executed_version, trace.as_deref())
+            let caller = Caller {
+                context,
+                request,
+                members: &members,
+            };
+            run(reach, &caller, &target, payload).await
+        }
+    }
+}
+
+/// What a call takes over from its caller.
+struct Caller<'a> {
+    context: &'a RequestContext,
+    request: &'a Parts,
+    members: &'a InvocationRequest,
+}
+
+/// Runs the call. A version that is changed between being resolved and being run is resolved anew.
+async fn run(
+    reach: &Reach<'_>,
+    caller: &Caller<'_>,
+    target: &FunctionTarget,
+    payload: Bytes,
+) -> Result<Response, ErrorReply> {
+    let mut attempts_left = RESOLVE_ATTEMPTS;
+    loop {
+        let resolved = resolve(reach.view, target)?;
+        let call = call(caller, &resolved, payload.clone())?;
+        let trace = call.trace.clone();
+        let outcome = reach.invoker.invoke(call).await;
+        attempts_left -= 1;
+        let changed = matches!(outcome, Outcome::NotStarted(NotStarted::NoSuchVersion(_)));
+        if !changed || attempts_left == 0 {
+            return answer::of(outcome, resolved.version.version, trace.as_deref());
         }
     }
 }
 
 fn members(request: &Parts, labels: &Labels<'_>) -> Result<InvocationRequest, ErrorReply> {
-    let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
-    let parts = RequestParts { labels, query: request.uri.query(), header: &header, body: b"" };
+    let header = |name: &str| {
+        request
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let parts = RequestParts {
+        labels,
+        query: request.uri.query(),
+        header: &header,
+        body: b"",
+    };
     Ok(parse(&parts)?)
 }
 
@@ -69,45 +113,66 @@ fn target(
         members.function_name.parse().map_err(refusals::reference)?;
     let qualifier = members.qualifier.as_deref().map(str::parse).transpose();
     let qualifier = qualifier.map_err(refusals::qualifier)?;
-    let reference = reference.with_qualifier(qualifier).map_err(refusals::reference)?;
-    reference.locate(context.account, &context.region).map_err(refusals::other_region)
+    let reference = reference
+        .with_qualifier(qualifier)
+        .map_err(refusals::reference)?;
+    reference
+        .locate(context.account, &context.region)
+        .map_err(refusals::other_region)
 }
 
 fn resolve(view: &View, target: &FunctionTarget) -> Result<Resolved, ErrorReply> {
     let draw = Draw::from_random(rand::random());
-    view.resolve(&target.arn, target.qualifier.as_ref(), draw).map_err(refusals::resolve)
+    view.resolve(&target.arn, target.qualifier.as_ref(), draw)
+        .map_err(refusals::resolve)
 }
 
-fn call(
-    context: &RequestContext,
-    request: &Parts,
-    members: &InvocationRequest,
-    resolved: &Resolved,
-    payload: bytes::Bytes,
-) -> Result<Call, ErrorReply> {
+fn call(caller: &Caller<'_>, resolved: &Resolved, payload: Bytes) -> Result<Call, ErrorReply> {
+    let Caller {
+        context,
+        request,
+        members,
+    } = caller;
     let log_tail = match members.log_type {
         Some(LogType::Tail) => LogTail::Wanted,
         Some(LogType::None) | None => LogTail::None,
     };
-    let header = request.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers
+        .get("x-amzn-trace-id")
+        .and_then(|value| value.to_str().ok());
     Ok(Call {
         request_id: context.request_id,
         version: resolved.version.key(),
         invoked_arn: resolved.version.invoked_arn(resolved.alias.as_ref()),
         payload,
-        client_context: members.client_context.as_deref().map(client_context).transpose()?,
-        trace: Some(trace::header(header, context.received_at.as_second(), rand::random())),
+        client_context: members
+            .client_context
+            .as_deref()
+            .map(client_context)
+            .transpose()?,
+        trace: Some(trace::header(
+            header,
+            context.received_at.as_second(),
+            rand::random(),
+        )),
         tenant_id: members.tenant_id.clone(),
         log_tail,
+        response_mode: ResponseMode::Buffered,
         attempt: 1,
     })
 }
 
 /// Decodes the client context, which must be a JSON object in base64.
 fn client_context(encoded: &str) -> Result<String, ErrorReply> {
-    let decoded = BASE64_STANDARD.decode(encoded).ok().and_then(|json| String::from_utf8(json).ok());
+    let decoded = BASE64_STANDARD
+        .decode(encoded)
+        .ok()
+        .and_then(|json| String::from_utf8(json).ok());
     decoded
-        .filter(|json| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json).is_ok())
+        .filter(|json| {
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json).is_ok()
+        })
         .ok_or_else(|| {
             let text = "Client context must be a valid Base64-encoded JSON object.";
             ErrorReply::new(ErrorCode::InvalidRequestContent, text)

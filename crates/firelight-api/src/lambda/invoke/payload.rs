@@ -21,7 +21,10 @@ pub(super) async fn read(body: RequestBody, kind: InvocationType) -> Result<Byte
         InvocationType::Event => ASYNCHRONOUS_LIMIT,
         InvocationType::RequestResponse | InvocationType::DryRun => SYNCHRONOUS_LIMIT,
     };
-    let payload = body.read(limit).await.map_err(|error| refuse(&error, kind))?;
+    let payload = body
+        .read(limit)
+        .await
+        .map_err(|error| refuse(&error, kind))?;
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
@@ -46,9 +49,10 @@ fn refuse(error: &ReadBodyError, kind: InvocationType) -> ErrorReply {
             );
             ErrorReply::new(ErrorCode::RequestTooLarge, text)
         }
-        ReadBodyError::Idle | ReadBodyError::Broken(_) => {
-            ErrorReply::new(ErrorCode::InvalidRequestContent, "Could not read the request body.")
-        }
+        ReadBodyError::Idle | ReadBodyError::Broken(_) => ErrorReply::new(
+            ErrorCode::InvalidRequestContent,
+            "Could not read the request body.",
+        ),
     }
 }
 
@@ -71,7 +75,9 @@ fn complaint(payload: &[u8], error: &serde_json::Error) -> String {
 }
 
 fn byte_at(payload: &[u8], line: usize, column: usize) -> Option<u8> {
-    let line = payload.split(|&byte| byte == b'\n').nth(line.checked_sub(1)?)?;
+    let line = payload
+        .split(|&byte| byte == b'\n')
+        .nth(line.checked_sub(1)?)?;
     line.get(column - 1).or_else(|| line.last()).copied()
 }
 
@@ -99,7 +105,10 @@ mod tests {
 
     #[tokio::test]
     async fn payload_passes_as_it_is() {
-        assert_eq!(read_bytes(b" {\"a\" : 1}\n").await.unwrap(), " {\"a\" : 1}\n");
+        assert_eq!(
+            read_bytes(b" {\"a\" : 1}\n").await.unwrap(),
+            " {\"a\" : 1}\n"
+        );
     }
 
     #[tokio::test]
@@ -114,14 +123,20 @@ mod tests {
             "{}",
             error.message
         );
-        assert!(error.message.ends_with("line: 1, column: 1]"), "{}", error.message);
+        assert!(
+            error.message.ends_with("line: 1, column: 1]"),
+            "{}",
+            error.message
+        );
     }
 
     #[tokio::test]
     async fn oversized_payload_names_its_size_and_the_limit() {
         let body = RequestBody::Read(Bytes::from(vec![b'1'; 6_291_556]));
 
-        let error = read(body, InvocationType::RequestResponse).await.unwrap_err();
+        let error = read(body, InvocationType::RequestResponse)
+            .await
+            .unwrap_err();
 
         assert_eq!(error.code, ErrorCode::RequestTooLarge);
         assert_eq!(

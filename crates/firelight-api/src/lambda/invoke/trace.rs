@@ -2,15 +2,21 @@
 
 /// Returns the header that the function gets. A caller's header keeps its root, parent and sampling decision.
 pub(super) fn header(given: Option<&str>, now_seconds: i64, random: u128) -> String {
-    given.filter(|header| has_root(header)).map_or_else(|| new(now_seconds, random), str::to_owned)
+    given
+        .filter(|header| has_root(header))
+        .map_or_else(|| new(now_seconds, random), str::to_owned)
 }
 
 /// Whether the header has the form `Root=1-8hex-24hex…`, and no more than AWS takes.
 fn has_root(header: &str) -> bool {
     const LONGEST: usize = 8192;
-    let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="));
-    let Some(["1", time, id]) = root.map(|root| root.split('-').collect::<Vec<_>>()).as_deref()
-    else {
+    let root = header
+        .split(';')
+        .find_map(|part| part.trim().strip_prefix("Root="));
+    let parts = root
+        .and_then(|root| root.strip_prefix("1-"))
+        .and_then(|rest| rest.split_once('-'));
+    let Some((time, id)) = parts else {
         return false;
     };
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,0 +1,243 @@
+//! CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions, UpdateFunctionCode,
+//! UpdateFunctionConfiguration, DeleteFunction.
+
+use firelight_control::records::configuration::{ImageRecord, PackageRecord, ZipRecord};
+use firelight_control::{
+    CreateFunction, FunctionDescription, UpdateFunctionCode, UpdateFunctionConfiguration,
+};
+use firelight_model::{Architecture, FunctionName, Version};
+use firelight_wire::shapes;
+
+use super::call::{Answer, Call};
+use super::configuration_shape::{full, listed};
+use super::function_input::{GivenSettings, architecture, code, tenancy};
+use super::{code_location, paging, refusals};
+
+pub(super) async fn create(call: &Call<'_>) -> Answer {
+    let request: shapes::CreateFunctionRequest = call.parse()?;
+    let target = call.target(&request.function_name, None)?;
+    let role = request
+        .role
+        .parse()
+        .map_err(|_| refusals::bad_role(&request.role))?;
+    let given = GivenSettings {
+        description: request.description,
+        role: None,
+        runtime: request.runtime,
+        handler: request.handler,
+        memory_size: request.memory_size,
+        timeout: request.timeout,
+        ephemeral_storage: request.ephemeral_storage,
+        environment: request.environment,
+        layers: request.layers,
+        logging_config: request.logging_config,
+        tracing_config: request.tracing_config,
+        snap_start: request.snap_start,
+        dead_letter_config: request.dead_letter_config,
+        kms_key_arn: request.kms_key_arn,
+        vpc_config: request.vpc_config,
+        file_system_configs: request.file_system_configs,
+        image_config: request.image_config,
+        durable_config: request.durable_config,
+    };
+    let creation = CreateFunction {
+        arn: target.arn,
+        role,
+        settings: given.settings()?,
+        code: code(call, request.code).await?,
+        architecture: architecture(request.architectures.as_deref())
+            .unwrap_or(Architecture::DEFAULT),
+        tenancy: tenancy(request.tenancy_config.as_ref()),
+        tags: request.tags.unwrap_or_default(),
+        code_signing_config: request.code_signing_config_arn,
+        publish: request.publish.unwrap_or(false),
+    };
+    let created = call
+        .lambda
+        .control
+        .create_function(&call.origin(), creation)
+        .await;
+    Ok(call
+        .operation()
+        .reply(&full(&created.map_err(refusals::create_function)?)))
+}
+
+pub(super) fn get(call: &Call<'_>) -> Answer {
+    let request: shapes::GetFunctionRequest = call.parse()?;
+    let target = call.target(&request.function_name, request.qualifier.as_deref())?;
+    let control = &call.lambda.control;
+    let described = control.describe(&target).map_err(refusals::find)?;
+    let function = control
+        .function(&target.arn)
+        .map_err(refusals::find)?
+        .function
+        .record
+        .clone();
+    let reserved = function
+        .reserved_concurrency
+        .and_then(|reserved| i32::try_from(reserved).ok());
+    let tags = Some(function.tags.clone()).filter(|tags| !tags.is_empty());
+    Ok(call.operation().reply(&shapes::GetFunctionResponse {
+        configuration: Some(full(&described)),
+        code: Some(location(call, &described)),
+        tags,
+        tags_error: None,
+        concurrency: reserved.map(|reserved| shapes::Concurrency {
+            reserved_concurrent_executions: Some(reserved),
+        }),
+    }))
+}
+
+fn location(call: &Call<'_>, described: &FunctionDescription) -> shapes::FunctionCodeLocation {
+    match &described.configuration.package {
+        PackageRecord::Zip(zip) => zip_location(call, zip),
+        PackageRecord::Image(image) => image_location(image),
+    }
+}
+
+fn zip_location(call: &Call<'_>, zip: &ZipRecord) -> shapes::FunctionCodeLocation {
+    shapes::FunctionCodeLocation {
+        repository_type: Some("S3".to_owned()),
+        location: Some(code_location::url(call, zip.code.sha256)),
+        source_kms_key_arn: zip.code.source_kms_key.clone(),
+        ..shapes::FunctionCodeLocation::default()
+    }
+}
+
+fn image_location(image: &ImageRecord) -> shapes::FunctionCodeLocation {
+    let repository = image.uri.split(['@']).next().unwrap_or_default();
+    let untagged = match repository.rsplit_once(':') {
+        // A colon before the last slash belongs to a port.
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => repository,
+    };
+    shapes::FunctionCodeLocation {
+        repository_type: Some("ECR".to_owned()),
+        image_uri: Some(image.uri.clone()),
+        resolved_image_uri: Some(format!("{untagged}@sha256:{}", image.sha256.to_hex())),
+        ..shapes::FunctionCodeLocation::default()
+    }
+}
+
+pub(super) fn get_configuration(call: &Call<'_>) -> Answer {
+    let request: shapes::GetFunctionConfigurationRequest = call.parse()?;
+    let target = call.target(&request.function_name, request.qualifier.as_deref())?;
+    let described = call
+        .lambda
+        .control
+        .describe(&target)
+        .map_err(refusals::find)?;
+    Ok(call.operation().reply(&full(&described)))
+}
+
+pub(super) fn list(call: &Call<'_>) -> Answer {
+    let request: shapes::ListFunctionsRequest = call.parse()?;
+    let limit = paging::limit(request.max_items, paging::FUNCTIONS);
+    let marker = request.marker.as_deref();
+    let (control, scope) = (&call.lambda.control, call.scope());
+    let page = if request.function_version.is_some() {
+        let after = marker.and_then(function_and_version);
+        control.list_all_versions(&scope, after.as_ref(), limit)
+    } else {
+        let after = paging::marker(marker)?;
+        control.list_functions(&scope, after.as_ref(), limit)
+    };
+    Ok(call.operation().reply(&shapes::ListFunctionsResponse {
+        functions: Some(page.items.iter().map(listed).collect()),
+        next_marker: page.next,
+    }))
+}
+
+fn function_and_version(marker: &str) -> Option<(FunctionName, Version)> {
+    let (name, version) = marker.split_once(':')?;
+    Some((name.parse().ok()?, version.parse().ok()?))
+}
+
+pub(super) async fn update_code(call: &Call<'_>) -> Answer {
+    let request: shapes::UpdateFunctionCodeRequest = call.parse()?;
+    let target = call.target(&request.function_name, None)?;
+    // An unknown function is told before its code is looked at.
+    call.lambda
+        .control
+        .function(&target.arn)
+        .map_err(refusals::find)?;
+    let given = shapes::FunctionCode {
+        zip_file: request.zip_file,
+        s3_bucket: request.s3_bucket,
+        s3_key: request.s3_key,
+        s3_object_version: request.s3_object_version,
+        s3_object_storage_mode: request.s3_object_storage_mode,
+        image_uri: request.image_uri,
+        source_kms_key_arn: request.source_kms_key_arn,
+    };
+    let update = UpdateFunctionCode {
+        arn: target.arn,
+        code: code(call, given).await?,
+        architecture: architecture(request.architectures.as_deref()),
+        publish: request.publish.unwrap_or(false),
+        dry_run: request.dry_run.unwrap_or(false),
+        expected_revision: request.revision_id,
+    };
+    let updated = call
+        .lambda
+        .control
+        .update_function_code(&call.origin(), update)
+        .await;
+    Ok(call
+        .operation()
+        .reply(&full(&updated.map_err(refusals::update_function)?)))
+}
+
+pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
+    let request: shapes::UpdateFunctionConfigurationRequest = call.parse()?;
+    let target = call.target(&request.function_name, None)?;
+    call.lambda
+        .control
+        .function(&target.arn)
+        .map_err(refusals::find)?;
+    let given = GivenSettings {
+        description: request.description,
+        role: request.role,
+        runtime: request.runtime,
+        handler: request.handler,
+        memory_size: request.memory_size,
+        timeout: request.timeout,
+        ephemeral_storage: request.ephemeral_storage,
+        environment: request.environment,
+        layers: request.layers,
+        logging_config: request.logging_config,
+        tracing_config: request.tracing_config,
+        snap_start: request.snap_start,
+        dead_letter_config: request.dead_letter_config,
+        kms_key_arn: request.kms_key_arn,
+        vpc_config: request.vpc_config,
+        file_system_configs: request.file_system_configs,
+        image_config: request.image_config,
+        durable_config: request.durable_config,
+    };
+    let update = UpdateFunctionConfiguration {
+        arn: target.arn,
+        settings: given.settings()?,
+        expected_revision: request.revision_id,
+    };
+    let updated = call
+        .lambda
+        .control
+        .update_function_configuration(&call.origin(), update)
+        .await;
+    Ok(call
+        .operation()
+        .reply(&full(&updated.map_err(refusals::update_function)?)))
+}
+
+pub(super) async fn delete(call: &Call<'_>) -> Answer {
+    let request: shapes::DeleteFunctionRequest = call.parse()?;
+    let target = call.target(&request.function_name, request.qualifier.as_deref())?;
+    let deleted = call
+        .lambda
+        .control
+        .delete_function(&call.origin(), target)
+        .await;
+    deleted.map_err(refusals::delete_function)?;
+    Ok(call.operation().empty_reply())
+}

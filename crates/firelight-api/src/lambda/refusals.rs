@@ -1,0 +1,451 @@
+//! The one place where errors of the domain become AWS's answers.
+//!
+//! The texts are AWS's own, letter for letter, where they are known; the tests below pin each of them. What is our
+//! fault is logged with its causes and answered without any.
+
+use firelight_control::sts::Caller;
+use firelight_control::{
+    AliasError, CodeError, CreateFunctionError, DeleteFunctionError, FindError,
+    PublishVersionError, ResolveError, RuntimeRefusal, SettingsError, StoreTrouble,
+    TagFunctionError, UpdateFunctionError,
+};
+use firelight_model::{
+    AliasNameError, Busy, FunctionArn, FunctionReferenceError, LayerListError, NotInvocable,
+    OtherRegion, QualifierError, RECORDED_RUNTIMES, RouteError, RuntimeIdentifier, TagError,
+    VariablesError,
+};
+use firelight_wire::{ErrorCode, ErrorReply, Operation};
+
+use super::function_input::ObjectError;
+use crate::error::Chain;
+
+/// What is behind a stale revision id, as AWS's text names the call that tells the current one.
+const STALE_FUNCTION: &str = "The Revision Id provided does not match the latest Revision Id. \
+    Call the GetFunction/GetAlias API to retrieve the latest Revision Id";
+
+pub(super) fn invalid(text: impl Into<String>) -> ErrorReply {
+    ErrorReply::new(ErrorCode::InvalidParameterValue, text)
+}
+
+pub(super) fn missing(text: impl Into<String>) -> ErrorReply {
+    ErrorReply::new(ErrorCode::ResourceNotFound, text)
+}
+
+pub(super) fn conflict(text: impl Into<String>) -> ErrorReply {
+    ErrorReply::new(ErrorCode::ResourceConflict, text)
+}
+
+/// One violated constraint in the form of the generated checks.
+fn violated(code: ErrorCode, value: &str, field: &str, constraint: &str) -> ErrorReply {
+    let text = format!(
+        "1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: {constraint}"
+    );
+    ErrorReply::new(code, text)
+}
+
+/// A fault of ours: the log gets all of it, the client nothing.
+pub(super) fn trouble(error: &(dyn std::error::Error + 'static)) -> ErrorReply {
+    tracing::error!(error = %Chain(error), "request failed by a fault of ours");
+    ErrorReply::new(ErrorCode::Service, "An internal error occurred")
+}
+
+pub(super) fn store(error: &StoreTrouble) -> ErrorReply {
+    match error {
+        StoreTrouble::Contended => conflict(
+            "The function was changed by too many other requests at the same time. Try again.",
+        ),
+        other => trouble(other),
+    }
+}
+
+pub(super) fn not_built(what: &str) -> ErrorReply {
+    ErrorReply::new(
+        ErrorCode::NotImplemented,
+        format!("{what} is not built yet"),
+    )
+}
+
+// ---- names ------------------------------------------------------------------------------------
+
+pub(super) fn reference(error: FunctionReferenceError) -> ErrorReply {
+    match error {
+        FunctionReferenceError::NameTooLong(error) => {
+            let firelight_model::FunctionNameError::TooLong { name, .. } = error else {
+                return invalid(error.to_string());
+            };
+            let constraint = "Member must have length less than or equal to 64";
+            violated(
+                ErrorCode::InvalidParameterValue,
+                &name,
+                "functionName",
+                constraint,
+            )
+        }
+        FunctionReferenceError::Malformed { text } => {
+            let constraint = "Member must satisfy regular expression pattern: \
+                (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?\
+                (\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
+            violated(ErrorCode::Validation, &text, "functionName", constraint)
+        }
+        FunctionReferenceError::QualifiersDiffer { .. } => invalid(
+            "The derived qualifier from the function name does not match the specified qualifier.",
+        ),
+    }
+}
+
+pub(super) fn qualifier(error: QualifierError) -> ErrorReply {
+    let constraint = "Member must satisfy regular expression pattern: \
+        \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
+    violated(ErrorCode::Validation, &error.text, "qualifier", constraint)
+}
+
+pub(super) fn alias_name(error: AliasNameError) -> ErrorReply {
+    let constraint = "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)";
+    violated(ErrorCode::Validation, &error.text, "name", constraint)
+}
+
+pub(super) fn other_region(error: OtherRegion) -> ErrorReply {
+    let OtherRegion { region, here } = error;
+    missing(format!(
+        "Functions from '{region}' are not reachable in this region ('{here}')"
+    ))
+}
+
+pub(super) fn foreign_account(caller: &Caller, operation: Operation, resource: &str) -> ErrorReply {
+    let (caller, action) = (caller.arn(), format!("lambda:{}", operation.name()));
+    let text = format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {resource} \
+         because no resource-based policy allows the {action} action"
+    );
+    ErrorReply::new(ErrorCode::AccessDenied, text)
+}
+
+// ---- functions --------------------------------------------------------------------------------
+
+pub(super) fn find(error: FindError) -> ErrorReply {
+    match error {
+        FindError::NoSuchFunction { arn } => missing(format!("Function not found: {arn}")),
+        FindError::NoSuchQualifier { arn, qualifier } => {
+            unknown_qualifier(&arn, &qualifier.to_string())
+        }
+    }
+}
+
+pub(super) fn unknown_qualifier(arn: &FunctionArn, qualifier: &str) -> ErrorReply {
+    missing(format!("Function not found: {arn}:{qualifier}"))
+}
+
+pub(super) fn resolve(error: ResolveError) -> ErrorReply {
+    match error {
+        // Invoke names the version that would have run, unlike the calls that only look.
+        ResolveError::NoSuchFunction { arn } => {
+            missing(format!("Function not found: {arn}:$LATEST"))
+        }
+        ResolveError::NoSuchQualifier { arn, qualifier } => {
+            unknown_qualifier(&arn, &qualifier.to_string())
+        }
+        ResolveError::NotInvocable { source, .. } => not_invocable(&source),
+    }
+}
+
+fn not_invocable(reason: &NotInvocable) -> ErrorReply {
+    let state = match reason {
+        NotInvocable::Pending => "Pending",
+        NotInvocable::Inactive => "Inactive",
+        NotInvocable::Failed(_) => "Failed",
+    };
+    in_state(state)
+}
+
+fn in_state(state: &str) -> ErrorReply {
+    conflict(format!(
+        "The operation cannot be performed at this time. \
+         The function is currently in the following state: {state}"
+    ))
+}
+
+fn busy(arn: &FunctionArn, reason: Busy) -> ErrorReply {
+    match reason {
+        Busy::Pending => in_state("Pending"),
+        Busy::UpdateInProgress => conflict(format!(
+            "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+        )),
+    }
+}
+
+pub(super) fn stale_function() -> ErrorReply {
+    ErrorReply::new(ErrorCode::PreconditionFailed, STALE_FUNCTION)
+}
+
+pub(super) fn create_function(error: CreateFunctionError) -> ErrorReply {
+    match error {
+        CreateFunctionError::Exists { arn } => {
+            conflict(format!("Function already exist: {}", arn.name))
+        }
+        CreateFunctionError::Settings(error) => settings(error),
+        CreateFunctionError::Code(error) => code(error),
+        CreateFunctionError::Tags(error) => tags(error),
+        CreateFunctionError::NoSuchCodeSigningConfig { arn } => unknown_code_signing(&arn),
+        CreateFunctionError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn unknown_code_signing(arn: &str) -> ErrorReply {
+    let text = format!(
+        "The code signing configuration cannot be found. \
+         Check that the provided configuration is not deleted: {arn}."
+    );
+    ErrorReply::new(ErrorCode::CodeSigningConfigNotFound, text)
+}
+
+pub(super) fn update_function(error: UpdateFunctionError) -> ErrorReply {
+    match error {
+        UpdateFunctionError::Find(error) => find(error),
+        UpdateFunctionError::StaleRevision => stale_function(),
+        UpdateFunctionError::Busy { arn, source } => busy(&arn, source),
+        UpdateFunctionError::Settings(error) => settings(error),
+        UpdateFunctionError::Code(error) => code(error),
+        UpdateFunctionError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn publish_version(error: PublishVersionError) -> ErrorReply {
+    match error {
+        PublishVersionError::Find(error) => find(error),
+        PublishVersionError::StaleRevision => stale_function(),
+        PublishVersionError::CodeChanged { expected, found } => invalid(format!(
+            "CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST ({found}). \
+             Please try again with the CodeSHA256 in $LATEST."
+        )),
+        PublishVersionError::Busy { arn, source } => busy(&arn, source),
+        PublishVersionError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn delete_function(error: DeleteFunctionError) -> ErrorReply {
+    match error {
+        DeleteFunctionError::Find(error) => find(error),
+        DeleteFunctionError::LatestAlone => {
+            invalid("$LATEST version cannot be deleted without deleting the function.")
+        }
+        DeleteFunctionError::Alias => invalid("Deletion of aliases is not currently supported."),
+        DeleteFunctionError::UsedByAliases { aliases, .. } => {
+            let names: Vec<&str> = aliases.iter().map(|alias| alias.as_str()).collect();
+            let names = names.join(", ");
+            conflict(format!(
+                "Unable to delete version because the following aliases reference it: [{names}]"
+            ))
+        }
+        DeleteFunctionError::Store(error) => store(&error),
+    }
+}
+
+// ---- code and settings ------------------------------------------------------------------------
+
+fn code(error: CodeError) -> ErrorReply {
+    match &error {
+        CodeError::NotAZip(reason) => {
+            tracing::debug!(error = %Chain(reason), "a package was refused");
+            invalid(
+                "Could not unzip uploaded file. Please check your file, then try to upload again.",
+            )
+        }
+        CodeError::Empty => invalid("Uploaded file must be a non-empty zip"),
+        CodeError::TooLargeUnzipped { limit_bytes } => invalid(format!(
+            "Unzipped size must be smaller than {limit_bytes} bytes"
+        )),
+        CodeError::ImageForZip => {
+            invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+        }
+        CodeError::ZipForImage => {
+            invalid("Please provide ImageUri when updating a function with packageType Image.")
+        }
+        CodeError::Put(_) | CodeError::Inspection(_) => trouble(&error),
+    }
+}
+
+pub(super) fn zip_too_large(limit_bytes: usize) -> ErrorReply {
+    let text = format!("Zipped size must be smaller than {limit_bytes} bytes");
+    ErrorReply::new(ErrorCode::RequestEntityTooLarge, text)
+}
+
+pub(super) fn no_code() -> ErrorReply {
+    invalid("Please provide a source for function code.")
+}
+
+pub(super) fn object(error: ObjectError) -> ErrorReply {
+    let ObjectError { code, message } = error;
+    invalid(format!(
+        "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
+    ))
+}
+
+fn settings(error: SettingsError) -> ErrorReply {
+    match error {
+        SettingsError::RoleNotAssumable { .. } => {
+            invalid("The role defined for the function cannot be assumed by Lambda.")
+        }
+        SettingsError::Runtime { runtime, refusal } => refused_runtime(&runtime, refusal),
+        SettingsError::RuntimeRequired => invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ),
+        SettingsError::RuntimeWithImage => invalid(
+            "Please don't provide handler or runtime or layer when the intent is to create function via container image.",
+        ),
+        SettingsError::Layers(error) => layers(error),
+        SettingsError::NoSuchLayer { arn } => unknown_layer(&arn.to_string()),
+        SettingsError::TooLargeWithLayers { actual_bytes } => invalid(format!(
+            "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. \
+             The actual size is {actual_bytes} bytes."
+        )),
+        SettingsError::LogLevel(_) => invalid(
+            "LogLevel is not supported when LogFormat is set to \"Text\". \
+             Remove LogLevel from your request or change the LogFormat to \"JSON\" and try again.",
+        ),
+        SettingsError::NoSnapStart { runtime } => invalid(format!(
+            "{runtime} is not supported for SnapStart enabled functions."
+        )),
+    }
+}
+
+fn refused_runtime(runtime: &RuntimeIdentifier, refusal: RuntimeRefusal) -> ErrorReply {
+    match refusal {
+        RuntimeRefusal::Unknown => unknown_runtime(runtime.as_str()),
+        RuntimeRefusal::Deprecated => invalid(format!(
+            "The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. \
+             We recommend you use a supported runtime while creating or updating functions."
+        )),
+        RuntimeRefusal::NotHere { text } => invalid(text),
+    }
+}
+
+pub(super) fn unknown_runtime(text: &str) -> ErrorReply {
+    let known = RECORDED_RUNTIMES.join(", ");
+    invalid(format!(
+        "Value {text} at 'runtime' failed to satisfy constraint: \
+         Member must satisfy enum value set: [{known}] or be a valid ARN"
+    ))
+}
+
+pub(super) fn bad_role(text: &str) -> ErrorReply {
+    let constraint = "Member must satisfy regular expression pattern: \
+        arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
+    violated(ErrorCode::Validation, text, "role", constraint)
+}
+
+pub(super) fn bad_handler(text: &str) -> ErrorReply {
+    let constraint = "Member must satisfy regular expression pattern: [^\\s]+";
+    violated(ErrorCode::Validation, text, "handler", constraint)
+}
+
+pub(super) fn bad_log_group(text: &str) -> ErrorReply {
+    let constraint = "Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+";
+    violated(
+        ErrorCode::Validation,
+        text,
+        "loggingConfig.logGroup",
+        constraint,
+    )
+}
+
+pub(super) fn out_of_range(field: &str, value: i32, max: u32) -> ErrorReply {
+    let constraint = format!("Member must have value less than or equal to {max}");
+    violated(
+        ErrorCode::Validation,
+        &value.to_string(),
+        field,
+        &constraint,
+    )
+}
+
+pub(super) fn variables(error: VariablesError) -> ErrorReply {
+    const PREFIX: &str = "Lambda was unable to configure your environment variables because \
+        the environment variables you have provided";
+    match error {
+        VariablesError::TooLarge { measured } => invalid(format!(
+            "{PREFIX} exceeded the 4KB limit. String measured: {measured}"
+        )),
+        VariablesError::Reserved { names } => invalid(format!(
+            "{PREFIX} contains reserved keys that are currently not supported for modification. \
+             Reserved keys used in this request: {}",
+            names.join(", ")
+        )),
+    }
+}
+
+fn layers(error: LayerListError) -> ErrorReply {
+    match error {
+        LayerListError::TooMany => invalid("Cannot reference more than 5 layers."),
+        LayerListError::SameLayer { first, second } => invalid(format!(
+            "Two different versions of the same layer are not allowed to be referenced in the same function. \
+             {first} and {second} are versions of the same layer."
+        )),
+        LayerListError::OtherRegion { region } => invalid(format!(
+            "Layers are not in the same region as the function. \
+             Layers are expected to be in region {region}."
+        )),
+    }
+}
+
+pub(super) fn unknown_layer(arn: &str) -> ErrorReply {
+    invalid(format!("Layer version {arn} does not exist."))
+}
+
+// ---- aliases and tags -------------------------------------------------------------------------
+
+pub(super) fn alias(error: AliasError) -> ErrorReply {
+    match error {
+        AliasError::Find(error) => find(error),
+        AliasError::Exists { arn, name } => conflict(format!("Alias already exists: {arn}:{name}")),
+        AliasError::NoSuchAlias { arn, name } => missing(format!("Alias not found: {arn}:{name}")),
+        AliasError::TooManyVersions => {
+            invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+        }
+        AliasError::Route(RouteError::SameVersion { version }) => invalid(format!(
+            "Invalid function version {version}. \
+             Function version {version} is already included in routing configuration."
+        )),
+        AliasError::Route(RouteError::LatestWithAnother) => {
+            invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+        }
+        AliasError::StaleRevision => stale_function(),
+        AliasError::Store(error) => store(&error),
+    }
+}
+
+/// GetAlias, and whatever else only looks for an alias, has a text of its own.
+pub(super) fn get_alias(error: AliasError) -> ErrorReply {
+    match error {
+        AliasError::NoSuchAlias { arn, name } => unknown_alias(&arn, name.as_str()),
+        other => alias(other),
+    }
+}
+
+pub(super) fn unknown_alias(arn: &FunctionArn, name: &str) -> ErrorReply {
+    missing(format!("Cannot find alias arn: {arn}:{name}"))
+}
+
+pub(super) fn tag_function(error: TagFunctionError) -> ErrorReply {
+    match error {
+        TagFunctionError::Find(error) => find(error),
+        TagFunctionError::Tags(error) => tags(error),
+        TagFunctionError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn tags(error: TagError) -> ErrorReply {
+    match error {
+        TagError::TooMany => invalid("Number of tags exceeds resource tag limit."),
+        TagError::Nothing => invalid("An error occurred and the request cannot be processed."),
+    }
+}
+
+pub(super) fn tags_of_version() -> ErrorReply {
+    invalid(
+        "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+    )
+}
+
+pub(super) fn unknown_resource() -> ErrorReply {
+    missing("The resource you requested does not exist.")
+}

@@ -1,0 +1,53 @@
+//! Log groups as the API shows them: the log store, their tags, and searches with patterns.
+//!
+//! Deliberately absent: how lines come in. The data plane hands them to the log store itself.
+
+mod pattern;
+mod search;
+mod tags;
+
+use std::sync::Arc;
+
+use firelight_model::AccountId;
+use firelight_store::{LogStore, Store};
+
+pub use firelight_store::{
+    ChangeLogsError, EventPage, EventPosition, EventQuery, GroupPage, GroupQuery, LogEvent,
+    LogGroup, LogStream, NewLogEvent, ReadLogsError, Start, StreamCursor, StreamName, StreamOrder,
+    StreamPage, StreamQuery, Streams,
+};
+pub use pattern::{FilterPattern, InvalidPattern};
+pub use search::{Search, SearchPage};
+pub use tags::{LogTags, LogTagsError};
+
+use crate::erased::Records;
+
+/// The log groups of all accounts. Cheap to clone.
+#[derive(Clone)]
+pub struct Logs {
+    store: LogStore,
+    records: Arc<dyn Records>,
+}
+
+impl Logs {
+    /// Opens the logs in `store`; their tags are records.
+    pub fn new(store: LogStore, records: impl Store) -> Self {
+        Self { store, records: Arc::new(records) }
+    }
+
+    /// Returns the log store, which does whatever needs no tags and no patterns.
+    pub fn store(&self) -> &LogStore {
+        &self.store
+    }
+
+    /// Finds one group by its name.
+    pub async fn group(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Result<Option<LogGroup>, ReadLogsError> {
+        let query = GroupQuery { prefix: name.to_owned(), limit: 1, ..GroupQuery::default() };
+        let page = self.store.groups(account, &query).await?;
+        Ok(page.groups.into_iter().find(|group| group.name == name))
+    }
+}

@@ -1,0 +1,96 @@
+//! Tags of log groups, kept as records beside them.
+
+use std::collections::BTreeMap;
+
+use firelight_model::AccountId;
+use firelight_store::{CommitError, Expect, Key, Kind, ReadError, Txn};
+
+use super::Logs;
+use crate::records::encode;
+
+const LOG_GROUP_TAGS: Kind<'static> = Kind::new("log-group-tags");
+const MAX_TAGS: usize = 50;
+const ATTEMPTS: u32 = 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LogTagsError {
+    #[error("The maximum number of tags is {MAX_TAGS}.")]
+    TooMany,
+    #[error("too many changes of the tags at once")]
+    Concurrent,
+    #[error("could not read the tags")]
+    Read(#[from] ReadError),
+    #[error("could not store the tags")]
+    Commit(#[source] CommitError),
+    #[error("the stored tags are damaged")]
+    Damaged(#[from] serde_json::Error),
+}
+
+/// Tag keys and values.
+pub type LogTags = BTreeMap<String, String>;
+
+impl Logs {
+    pub async fn tags(&self, account: AccountId, group: &str) -> Result<LogTags, LogTagsError> {
+        Ok(self.read_tags(&key(account, group)).await?.1)
+    }
+
+    /// Adds tags; a key that is there gets the new value.
+    pub async fn tag(
+        &self,
+        account: AccountId,
+        group: &str,
+        new: &LogTags,
+    ) -> Result<(), LogTagsError> {
+        let add = |tags: &mut LogTags| tags.extend(new.clone());
+        self.change_tags(account, group, add).await
+    }
+
+    pub async fn untag(
+        &self,
+        account: AccountId,
+        group: &str,
+        keys: &[String],
+    ) -> Result<(), LogTagsError> {
+        let remove = |tags: &mut LogTags| tags.retain(|key, _| !keys.contains(key));
+        self.change_tags(account, group, remove).await
+    }
+
+    async fn change_tags(
+        &self,
+        account: AccountId,
+        group: &str,
+        change: impl Fn(&mut LogTags),
+    ) -> Result<(), LogTagsError> {
+        let key = key(account, group);
+        for _ in 0..ATTEMPTS {
+            let (expect, mut tags) = self.read_tags(&key).await?;
+            change(&mut tags);
+            if tags.len() > MAX_TAGS {
+                return Err(LogTagsError::TooMany);
+            }
+            let txn = if tags.is_empty() {
+                Txn::new().delete(key.clone(), expect)
+            } else {
+                Txn::new().put(key.clone(), expect, encode(&tags))
+            };
+            match self.records.commit(txn).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(LogTagsError::Commit(error)),
+            }
+        }
+        Err(LogTagsError::Concurrent)
+    }
+
+    async fn read_tags(&self, key: &Key) -> Result<(Expect, LogTags), LogTagsError> {
+        let found = self.records.read_many(std::slice::from_ref(key)).await?.pop().flatten();
+        match found {
+            None => Ok((Expect::Absent, LogTags::new())),
+            Some(found) => Ok((Expect::Rev(found.rev), serde_json::from_slice(&found.body)?)),
+        }
+    }
+}
+
+fn key(account: AccountId, group: &str) -> Key {
+    Key::new(account, LOG_GROUP_TAGS, group)
+}
