@@ -12,6 +12,9 @@ use crate::sqlite::database::to_sql;
 const BITE_EVENTS: u32 = 2_000;
 /// Bites between two looks at the queue of lines.
 const BITES: usize = 8;
+/// The group of a removed event, and what the event counted there.
+type Removed = (i64, i64);
+
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Removes everything there is to remove.
@@ -51,16 +54,17 @@ async fn gone_stream(db: &mut SqliteConnection) -> sqlx::Result<Option<i64>> {
 
 async fn remove_stream_events(db: &mut SqliteConnection, stream: i64) -> sqlx::Result<()> {
     let mut db = begin(db).await?;
-    let events: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT seq, group_id, octet_length(message) + 26 FROM log_event
-         WHERE stream_id = ?1 LIMIT ?2",
+    let removed: Vec<Removed> = sqlx::query_as(
+        "DELETE FROM log_event WHERE seq IN (
+             SELECT seq FROM log_event WHERE stream_id = ?1 LIMIT ?2)
+         RETURNING group_id, octet_length(message) + 26",
     )
     .bind(stream)
     .bind(BITE_EVENTS)
     .fetch_all(&mut *db)
     .await?;
-    remove(&mut db, &events).await?;
-    if events.is_empty() {
+    subtract(&mut db, &removed).await?;
+    if removed.is_empty() {
         sqlx::query("DELETE FROM gone_stream WHERE stream_id = ?1")
             .bind(stream)
             .execute(&mut *db)
@@ -93,16 +97,18 @@ async fn remove_old_events(
     cutoff_ms: i64,
 ) -> sqlx::Result<()> {
     let mut db = begin(db).await?;
-    let events: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT seq, group_id, octet_length(message) + 26 FROM log_event
-         WHERE group_id = ?1 AND at_ms < ?2 ORDER BY at_ms, seq LIMIT ?3",
+    let removed: Vec<Removed> = sqlx::query_as(
+        "DELETE FROM log_event WHERE seq IN (
+             SELECT seq FROM log_event WHERE group_id = ?1 AND at_ms < ?2
+             ORDER BY at_ms, seq LIMIT ?3)
+         RETURNING group_id, octet_length(message) + 26",
     )
     .bind(group)
     .bind(cutoff_ms)
     .bind(BITE_EVENTS)
     .fetch_all(&mut *db)
     .await?;
-    remove(&mut db, &events).await?;
+    subtract(&mut db, &removed).await?;
     sqlx::query(
         "UPDATE log_stream SET first_event_ms = coalesce(
              (SELECT min(at_ms) FROM log_event e WHERE e.stream_id = log_stream.id), 0)
@@ -115,19 +121,12 @@ async fn remove_old_events(
     db.commit().await
 }
 
-/// Removes events, given with their groups and sizes.
-async fn remove(db: &mut SqliteConnection, events: &[(i64, i64, i64)]) -> sqlx::Result<()> {
-    for (seq, _, _) in events {
-        sqlx::query("DELETE FROM log_event WHERE seq = ?1")
-            .bind(seq)
-            .execute(&mut *db)
-            .await?;
-    }
-    // All events of a bite are of one group.
-    let Some((_, group, _)) = events.first() else {
+/// Takes removed events out of the sum of their group; all events of a bite are of one.
+async fn subtract(db: &mut SqliteConnection, removed: &[Removed]) -> sqlx::Result<()> {
+    let Some((group, _)) = removed.first() else {
         return Ok(());
     };
-    let bytes: i64 = events.iter().map(|(_, _, bytes)| bytes).sum();
+    let bytes: i64 = removed.iter().map(|(_, bytes)| bytes).sum();
     sqlx::query("UPDATE log_group SET stored_bytes = max(0, stored_bytes - ?2) WHERE id = ?1")
         .bind(group)
         .bind(bytes)
