@@ -148,7 +148,7 @@ impl<D: SandboxDriver> Inner<D> {
         let permit = self
             .admission
             .acquire(call.account(), call.function(), ceiling)
-            .inspect_err(|_| (self.ports.throttles)(&call.version))
+            .inspect_err(|_| (self.ports.throttles)(&pool.version))
             .map_err(NotStarted::Throttled)?;
         let (reply, answer) = oneshot::channel();
         self.place(

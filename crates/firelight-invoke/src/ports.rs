@@ -32,7 +32,7 @@ pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
 /// Takes what an invocation used; it never blocks.
 pub type UsageSink = Arc<dyn Fn(InvocationMeter) + Send + Sync>;
 /// Counts a throttled invocation; it never blocks.
-pub type ThrottleSink = Arc<dyn Fn(&VersionKey) + Send + Sync>;
+pub type ThrottleSink = Arc<dyn Fn(&FunctionVersion) + Send + Sync>;
 /// Makes fresh credentials for a version's role.
 pub type CredentialSource = Arc<dyn Fn(&FunctionVersion) -> Credentials + Send + Sync>;
 /// Makes 128 random bits.

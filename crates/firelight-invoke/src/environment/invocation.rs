@@ -26,7 +26,7 @@ use crate::platform_event::{InitPhase, PlatformEvent, ReportMetrics, SampledTrac
 use crate::responder::Responder;
 
 /// How long an answer may lag behind the exit of the process that sent it.
-const ANSWER_GRACE: Duration = Duration::from_millis(50);
+const ANSWER_GRACE: Duration = Duration::from_millis(20);
 
 /// How an invocation ended, before anybody is told.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl<D: SandboxDriver> Environment<D> {
         });
 
         let ending = self.run(&call, &mut responder, &request_id, began).await;
-        let duration = began.elapsed();
+        let duration = self.reported(&ending, began.elapsed());
         if wants_tail {
             let meter = self.conclude(&call, &request_id, &ending, duration).await;
             let log_tail = self.journal.take_tail();
@@ -122,6 +122,14 @@ impl<D: SandboxDriver> Environment<D> {
             release(!self.lost);
             respond(responder, ending.result.clone(), None).await;
             self.conclude(&call, &request_id, &ending, duration).await
+        }
+    }
+
+    /// A function that was cut off took exactly its time, whatever the cutting took.
+    fn reported(&self, ending: &Ending, elapsed: Duration) -> Duration {
+        match ending.status {
+            Status::Timeout => self.version.timeout.duration(),
+            _ => elapsed,
         }
     }
 

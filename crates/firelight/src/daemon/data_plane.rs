@@ -1,0 +1,124 @@
+//! The data plane's view of everything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firelight_control::Control;
+use firelight_control::sts::Sts;
+use firelight_invoke::{
+    Budget, Ceiling, Clock, Credentials, DataPlane, Ports, Settings, StreamLimits, Versions,
+    ZipGround,
+};
+use firelight_model::{FunctionVersion, Version, VersionKey};
+use firelight_sandbox::Egress;
+use firelight_sandbox_linux::LinuxDriver;
+use firelight_store::{DirectoryBlobs, LogStore, UsageStore};
+
+use super::{outside, usage};
+use crate::config::{Mode, Network, ServerConfig};
+
+/// How long the credentials of an environment are good: longer than one lives.
+const CREDENTIAL_SECONDS: u32 = 12 * 3600;
+/// What an account may run at once.
+const ACCOUNT_CONCURRENCY: u32 = 1000;
+
+pub fn start(
+    config: &ServerConfig,
+    driver: LinuxDriver,
+    control: Control,
+    ground: ZipGround<DirectoryBlobs>,
+    logs: LogStore,
+    books: UsageStore,
+    sts: Sts,
+) -> DataPlane<LinuxDriver> {
+    let throttled = books.clone();
+    let ports = Ports {
+        driver,
+        versions: Arc::new(ControlVersions(control)),
+        prepare: Arc::new(ground),
+        logs: Arc::new(move |line| logs.append(line)),
+        usage: Arc::new(move |meter| usage::record_invocation(&books, &meter, outside::now())),
+        throttles: Arc::new(move |version| {
+            usage::record_throttle(&throttled, version, outside::now())
+        }),
+        credentials: Arc::new(move |version| credentials(&sts, version)),
+        random: Arc::new(|| u128::from_be_bytes(outside::random())),
+        clock: Clock::new(outside::now),
+    };
+    DataPlane::new(ports, settings(config))
+}
+
+fn settings(config: &ServerConfig) -> Settings {
+    let milli_cpus = host_milli_cpus();
+    Settings {
+        init_timeout: Duration::from_secs(10),
+        idle_limit: config.sandbox.idle,
+        freeze_after: Duration::from_millis(100),
+        longest_line: 1000,
+        capacity_wait: Duration::from_secs(10),
+        budget: Budget {
+            memory_mb: memory_budget_mb(),
+            environments: config.sandbox.max_environments,
+        },
+        stream_limits: match config.mode {
+            Mode::Dev => StreamLimits {
+                rate: None,
+                ..StreamLimits::AWS
+            },
+            Mode::Serve => StreamLimits::AWS,
+        },
+        egress: match config.sandbox.network {
+            Network::None => Egress::None,
+            Network::Internet => Egress::Nat,
+            Network::Host => Egress::Host,
+        },
+        init_milli_cpus: milli_cpus.min(2000),
+        unlimited_cpu: config.mode == Mode::Dev,
+    }
+}
+
+fn host_milli_cpus() -> u32 {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cpus).unwrap_or(1).saturating_mul(1000)
+}
+
+/// Nine tenths of the machine's memory: what environments are promised they rarely use at once.
+fn memory_budget_mb() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map_or(4096, |kib| kib / 1024 * 9 / 10)
+}
+
+fn credentials(sts: &Sts, version: &FunctionVersion) -> Credentials {
+    let minted =
+        sts.mint_role_credentials(&version.role, version.arn.name.as_str(), CREDENTIAL_SECONDS);
+    Credentials {
+        access_key_id: minted.access_key_id,
+        secret_access_key: minted.secret_access_key,
+        session_token: minted.session_token,
+    }
+}
+
+/// The control plane's view, as the data plane asks it.
+struct ControlVersions(Control);
+
+impl Versions for ControlVersions {
+    fn find(&self, key: &VersionKey) -> Option<Arc<FunctionVersion>> {
+        let function = self.0.view().function(&key.arn())?;
+        let version = match key.version {
+            Version::Latest => &function.latest,
+            Version::Number(number) => &function.versions.get(&number)?.executable,
+        };
+        (version.revision == key.revision).then(|| Arc::clone(version))
+    }
+
+    fn ceiling(&self, key: &VersionKey) -> Ceiling {
+        let function = self.0.view().function(&key.arn());
+        let reserved = function.and_then(|entry| entry.function.record.reserved_concurrency);
+        match reserved {
+            Some(reserved) => Ceiling::Reserved(reserved),
+            None => Ceiling::Unreserved(ACCOUNT_CONCURRENCY),
+        }
+    }
+}

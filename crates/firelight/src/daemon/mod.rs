@@ -1,0 +1,222 @@
+//! The daemon behind `firelight dev` and `firelight serve`: wires the crates together and runs until told to stop.
+//!
+//! ```text
+//!  start:  data directory ─► launcher ─► store, logs, usage ─► control, IAM ─► data plane ─► front door ─► announced
+//!  stop:   front door drains ─► data plane drains ─► control ─► launcher ─► logs and usage written ─► gone
+//! ```
+//!
+//! The launcher is started right after the data directory is taken: it holds the privileges, and nothing of the outside
+//! has been heard yet. A second signal while draining ends the process at once; whatever was acknowledged is durable.
+//!
+//! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
+
+mod data_plane;
+mod log;
+mod outside;
+mod sandboxes;
+mod secret;
+mod stop;
+mod sweep;
+mod usage;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firelight_api::lambda::Lambda;
+use firelight_api::{FrontDoor, FrontDoorConfig, ServerLimits, Services};
+use firelight_control::Control;
+use firelight_control::iam::Iam;
+use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
+use firelight_invoke::DataPlane;
+use firelight_sandbox_linux::LinuxDriver;
+use firelight_store::{DataDir, DirectoryBlobs, LogStore, SqliteStore, StoreClock, UsageStore};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::announce;
+use crate::config::{Authentication, Mode, ServerConfig};
+use crate::failure::{Exit, Failure};
+
+/// How long invocations may run on after the daemon was told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Runs the daemon until a signal ends it.
+pub fn run(config: ServerConfig) -> Result<(), Failure> {
+    log::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because(Exit::Failure, "could not start", &error))?;
+    runtime.block_on(async {
+        let daemon = Daemon::start(&config).await?;
+        daemon.run().await;
+        Ok(())
+    })
+}
+
+/// Everything that runs, in the order it was started.
+struct Daemon {
+    driver: LinuxDriver,
+    logs: LogStore,
+    usage: UsageStore,
+    completion: firelight_control::Completion,
+    data_plane: DataPlane<LinuxDriver>,
+    background: CancellationToken,
+    door: FrontDoor,
+    listener: TcpListener,
+    // Given back last: no other daemon may take the directory before.
+    _data: DataDir,
+}
+
+impl Daemon {
+    async fn start(config: &ServerConfig) -> Result<Self, Failure> {
+        let data =
+            DataDir::open(&config.data_dir).map_err(failed("could not take the data directory"))?;
+        let ground = sandboxes::HostGround::find(config, &data)?;
+        let driver = sandboxes::start_driver(config, &data, &ground)?;
+        let store = SqliteStore::open(&data.records_file(), StoreClock::system())
+            .await
+            .map_err(failed("could not open the store"))?;
+        let blobs =
+            DirectoryBlobs::open(data.blobs()).map_err(failed("could not open the blobs"))?;
+        let logs = LogStore::open(&data.logs_file(), outside::store_clock())
+            .await
+            .map_err(failed("could not open the logs"))?;
+        let usage = UsageStore::open(&data.usage_file())
+            .await
+            .map_err(failed("could not open the usage"))?;
+        let session_key = secret::session_key(&config.data_dir)
+            .map_err(failed("could not make the secret of sessions"))?;
+        let sources = Arc::new(outside::sources());
+        let iam = Iam::start(store.clone(), Arc::clone(&sources))
+            .await
+            .map_err(failed("could not start IAM"))?;
+        let enforcement = enforcement(config.mode);
+        let sts = Sts::new(
+            session_key.clone(),
+            iam.view().clone(),
+            sources,
+            enforcement,
+        );
+        let control_outside =
+            outside::ControlOutside::new(config.mode, ground.inventory(), sts.clone());
+        let control = Control::start(store.clone(), blobs.clone(), control_outside)
+            .await
+            .map_err(failed("could not start the control plane"))?;
+        let packages = sandboxes::packages(&data, blobs.clone())?;
+        let background = CancellationToken::new();
+        let completion = control.start_completion(&background, sandboxes::Warmup(packages.clone()));
+        let data_plane = data_plane::start(
+            config,
+            driver.clone(),
+            control.clone(),
+            ground.zip_ground(packages),
+            logs.clone(),
+            usage.clone(),
+            sts.clone(),
+        );
+        let tidying = data_plane.clone();
+        tokio::spawn(background.clone().run_until_cancelled_owned(async move {
+            tidying.keep_tidy().await;
+        }));
+        sweep::start(&background, control.clone(), blobs);
+        let credentials = CredentialBook::new(
+            root_keys(config)?,
+            session_key.clone(),
+            Arc::new(iam.view().clone()),
+        );
+        let lambda = Lambda::new(control, session_key, Arc::new(data_plane.clone()));
+        let services = Services {
+            credentials,
+            iam,
+            sts,
+            lambda,
+        };
+        let door = FrontDoor::new(front_door_config(config), services);
+        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+            Failure::because(
+                Exit::Failure,
+                format!("could not listen on {}", config.listen),
+                &error,
+            )
+        })?;
+        announce_ready(config, &listener)?;
+        Ok(Self {
+            driver,
+            logs,
+            usage,
+            completion,
+            data_plane,
+            background,
+            door,
+            listener,
+            _data: data,
+        })
+    }
+
+    /// Serves until a signal comes, then stops everything in order.
+    async fn run(self) {
+        let limits = ServerLimits {
+            drain_timeout: DRAIN,
+            ..ServerLimits::default()
+        };
+        firelight_api::serve(self.door, self.listener, limits, stop::asked()).await;
+        self.background.cancel();
+        self.data_plane.drain(DRAIN).await;
+        self.completion.stop().await;
+        self.driver.stop().await;
+        self.usage.close().await;
+        self.logs.close().await;
+    }
+}
+
+/// Turns an error of a step into a failure that names the step.
+fn failed<E: std::error::Error + 'static>(step: &'static str) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::because(Exit::Failure, step, &error)
+}
+
+fn enforcement(mode: Mode) -> Enforcement {
+    match mode {
+        Mode::Dev => Enforcement::Off,
+        Mode::Serve => Enforcement::On,
+    }
+}
+
+fn root_keys(config: &ServerConfig) -> Result<Vec<RootKey>, Failure> {
+    if config.mode == Mode::Dev {
+        return Ok(Vec::new());
+    }
+    let key = crate::root_key::RootKey::load_or_create(&config.data_dir, config.account)
+        .map_err(failed("could not make the root key"))?;
+    Ok(vec![RootKey {
+        account: config.account,
+        access_key_id: key.access_key_id,
+        secret_access_key: key.secret_access_key,
+    }])
+}
+
+fn front_door_config(config: &ServerConfig) -> FrontDoorConfig {
+    FrontDoorConfig {
+        authentication: match config.authentication {
+            Authentication::Any => firelight_api::Authentication::AnyCredentials,
+            Authentication::Signature => firelight_api::Authentication::Required,
+        },
+        account: config.account,
+        region: config.region.clone(),
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the greeting is what people and scripts wait for"
+)]
+fn announce_ready(config: &ServerConfig, listener: &TcpListener) -> Result<(), Failure> {
+    let bound = listener
+        .local_addr()
+        .map_err(failed("could not tell the bound address"))?;
+    if let Some(path) = &config.port_file {
+        announce::write_port_file(path, bound).map_err(failed("could not write the port file"))?;
+    }
+    println!("{}", announce::greeting(config, bound));
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What the crates ask of the world: time, chance, and of each other.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use firelight_control::iam::Sources;
+use firelight_control::sts::Sts;
+use firelight_control::{Outside, RuntimeRefusal};
+use firelight_model::{Architecture, RoleArn, RuntimeIdentifier, WallTime};
+use firelight_runtimes::{Date, Inventory, Machine, catalogue};
+use firelight_store::WallClock;
+
+use crate::config::Mode;
+
+/// Reads the wall clock.
+pub fn now() -> WallTime {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    WallTime::from_epoch_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Makes 128 random bits.
+pub fn random() -> [u8; 16] {
+    rand::random()
+}
+
+pub fn store_clock() -> WallClock {
+    Arc::new(now)
+}
+
+pub fn sources() -> Sources {
+    Sources {
+        now: Box::new(now),
+        random: Box::new(random),
+    }
+}
+
+/// The world of the control plane.
+pub struct ControlOutside {
+    mode: Mode,
+    inventory: Arc<Inventory>,
+    sts: Sts,
+}
+
+impl ControlOutside {
+    pub fn new(mode: Mode, inventory: Arc<Inventory>, sts: Sts) -> Self {
+        Self {
+            mode,
+            inventory,
+            sts,
+        }
+    }
+}
+
+impl Outside for ControlOutside {
+    fn now(&self) -> WallTime {
+        now()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        random()
+    }
+
+    fn check_runtime(
+        &self,
+        runtime: &RuntimeIdentifier,
+        architecture: Architecture,
+    ) -> Result<(), RuntimeRefusal> {
+        let runtime = catalogue::find(runtime.as_str()).ok_or(RuntimeRefusal::Unknown)?;
+        if !runtime.allows_create(today()) {
+            return Err(RuntimeRefusal::Deprecated);
+        }
+        check_machine(architecture)?;
+        let interpreter = self.inventory.interpreter_for(runtime);
+        let interpreter = interpreter.map_err(|missing| RuntimeRefusal::NotHere {
+            text: missing.to_string(),
+        })?;
+        if interpreter.is_some() && !runtime.has_bootstrap() {
+            let text = format!("Firelight has no bootstrap for {} yet.", runtime.identifier);
+            return Err(RuntimeRefusal::NotHere { text });
+        }
+        Ok(())
+    }
+
+    /// A developer's roles need not exist; an operator's must, and must trust Lambda.
+    fn can_assume(&self, role: &RoleArn) -> bool {
+        self.mode == Mode::Dev || self.sts.service_can_assume(role, "lambda.amazonaws.com")
+    }
+}
+
+fn check_machine(architecture: Architecture) -> Result<(), RuntimeRefusal> {
+    let here = if cfg!(target_arch = "aarch64") {
+        Machine::Arm64
+    } else {
+        Machine::X86_64
+    };
+    let wanted = match architecture {
+        Architecture::X86_64 => Machine::X86_64,
+        Architecture::Arm64 => Machine::Arm64,
+    };
+    if here == wanted {
+        return Ok(());
+    }
+    let text = format!(
+        "This host runs {} functions only.",
+        if here == Machine::Arm64 {
+            "arm64"
+        } else {
+            "x86_64"
+        }
+    );
+    Err(RuntimeRefusal::NotHere { text })
+}
+
+fn today() -> Date {
+    let date = jiff::Zoned::now()
+        .with_time_zone(jiff::tz::TimeZone::UTC)
+        .date();
+    Date {
+        year: u16::try_from(date.year()).unwrap_or(u16::MAX),
+        month: u8::try_from(date.month()).unwrap_or(1),
+        day: u8::try_from(date.day()).unwrap_or(1),
+    }
+}

@@ -1,0 +1,188 @@
+//! Sandboxes of this host: what they stand on, and the driver that makes them.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use firelight_control::Preparer;
+use firelight_invoke::ZipGround;
+use firelight_model::{FunctionVersion, Reason};
+use firelight_package::{CacheOptions, ExtractedPackages, FileModes, Limits};
+use firelight_runtimes::{Ground, Inventory, Layout, SearchPaths};
+use firelight_sandbox::ListenAt;
+use firelight_sandbox_linux::{LinuxConfig, LinuxDriver};
+use firelight_store::{BlobDigest, DataDir, DirectoryBlobs};
+use sha2::{Digest, Sha256};
+
+use super::failed;
+use crate::config::{Mode, ServerConfig};
+use crate::failure::{Exit, Failure};
+
+/// Extracted packages that nobody uses are kept up to this size.
+const PACKAGE_CACHE_BYTES: u64 = 10 * 1024 * 1024 * 1024;
+/// Sandboxes kept ready ahead of demand.
+const BLANK_SANDBOXES: u32 = 4;
+
+/// What sandboxes stand on: the interpreters of this host and the bootstraps of ours.
+pub struct HostGround {
+    inventory: Arc<Inventory>,
+    ground: Ground,
+    layout: Layout,
+    runtimes_dir: PathBuf,
+}
+
+impl HostGround {
+    /// Looks at the host and writes the bootstraps.
+    pub fn find(config: &ServerConfig, data: &DataDir) -> Result<Self, Failure> {
+        let inventory = inventory(config)?;
+        let runtimes_dir = data.root().join("runtimes");
+        let layout =
+            Layout::install(&runtimes_dir).map_err(failed("could not write the bootstraps"))?;
+        for interpreter in inventory.found() {
+            layout.compile_for(interpreter);
+        }
+        // The launcher opens what it may show at its start, so it has to be there by then.
+        std::fs::create_dir_all(data.cache()).map_err(failed("could not make the cache"))?;
+        let ground = Ground::of_this_host();
+        Ok(Self {
+            inventory: Arc::new(inventory),
+            ground,
+            layout,
+            runtimes_dir,
+        })
+    }
+
+    pub fn inventory(&self) -> Arc<Inventory> {
+        Arc::clone(&self.inventory)
+    }
+
+    pub fn zip_ground(
+        &self,
+        packages: ExtractedPackages<DirectoryBlobs>,
+    ) -> ZipGround<DirectoryBlobs> {
+        ZipGround::new(
+            packages,
+            self.inventory(),
+            self.ground.clone(),
+            self.layout.clone(),
+        )
+    }
+
+    /// Everything of the host that a sandbox may ever be shown.
+    fn sources(&self, data: &DataDir) -> Vec<PathBuf> {
+        let mapped = self.inventory.mapped().values();
+        let interpreters = self.inventory.found().iter().chain(mapped);
+        let mut sources: Vec<PathBuf> = interpreters
+            .flat_map(|interpreter| interpreter.mounts())
+            .chain(self.ground.mounts().iter().cloned())
+            .map(|mount| mount.source)
+            .chain([self.runtimes_dir.clone(), data.cache()])
+            .collect();
+        sources.sort();
+        sources.dedup();
+        sources
+    }
+}
+
+/// The interpreters of this host, with what the configuration maps.
+pub fn inventory(config: &ServerConfig) -> Result<Inventory, Failure> {
+    let path = std::env::var_os("PATH");
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let mut inventory = Inventory::discover(&SearchPaths::usual(path.as_deref(), home));
+    for (runtime, path) in &config.runtimes {
+        inventory.map(runtime.as_str(), path).map_err(|error| {
+            Failure::because(Exit::Usage, format!("could not map {runtime}"), &error)
+        })?;
+    }
+    Ok(inventory)
+}
+
+/// Starts the launcher and judges the walls it found.
+pub fn start_driver(
+    config: &ServerConfig,
+    data: &DataDir,
+    ground: &HostGround,
+) -> Result<LinuxDriver, Failure> {
+    let address = firelight_invoke::RUNTIME_API
+        .parse()
+        .expect("the constant is an address");
+    let linux = LinuxConfig {
+        instance: instance(data),
+        state_dir: data.root().join("launcher"),
+        allowed_sources: ground.sources(data),
+        first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID,
+        blank_sandboxes: BLANK_SANDBOXES,
+        listen_at: ListenAt(address),
+        host_name: "localhost".into(),
+    };
+    let driver = LinuxDriver::start(&linux).map_err(failed("could not start the launcher"))?;
+    judge_walls(config, &driver)?;
+    Ok(driver)
+}
+
+/// Says which walls are missing; an operator must have accepted that.
+fn judge_walls(config: &ServerConfig, driver: &LinuxDriver) -> Result<(), Failure> {
+    let mut missing = Vec::new();
+    for wall in driver.report().missing() {
+        tracing::warn!(
+            wall = wall.name,
+            reason = wall.reason,
+            remedy = wall.remedy,
+            "a wall is missing"
+        );
+        missing.push(format!("{}: {} ({})", wall.name, wall.reason, wall.remedy));
+    }
+    if missing.is_empty() || config.mode == Mode::Dev || config.sandbox.accept_unenforced {
+        return Ok(());
+    }
+    let what = "this host cannot enforce every wall, and --accept-unenforced was not given";
+    Err(Failure::new(Exit::Failure, what).with_why(missing.join("\n")))
+}
+
+/// Names the data directory in cgroups: the same after each restart, and different for each directory.
+fn instance(data: &DataDir) -> String {
+    let path = data
+        .root()
+        .canonicalize()
+        .unwrap_or_else(|_| data.root().to_owned());
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+pub fn packages(
+    data: &DataDir,
+    blobs: DirectoryBlobs,
+) -> Result<ExtractedPackages<DirectoryBlobs>, Failure> {
+    let options = CacheOptions {
+        budget_bytes: PACKAGE_CACHE_BYTES,
+        limits: Limits::LAMBDA,
+        // Archives made by programs often let only their owner read, and whoever made one meant it to run.
+        modes: FileModes::Readable,
+    };
+    ExtractedPackages::open(data.cache().join("packages"), blobs, options)
+        .map_err(failed("could not open the package cache"))
+}
+
+/// Extracts a version's packages before it becomes active, so that its first start finds them.
+pub struct Warmup(pub ExtractedPackages<DirectoryBlobs>);
+
+impl Preparer for Warmup {
+    async fn prepare(&self, version: &FunctionVersion) -> Result<(), Reason> {
+        let Some(zip) = version.zip() else {
+            return Ok(());
+        };
+        let layers = zip.layers.iter().map(|layer| &layer.code);
+        for code in std::iter::once(&zip.code).chain(layers) {
+            let digest = BlobDigest::from_bytes(*code.sha256.as_bytes());
+            self.0.provide(digest).await.map_err(|error| {
+                tracing::error!(function = %version.arn, error = &error as &dyn std::error::Error, "package cannot be used");
+                Reason { code: "InvalidZipFileException".into(), text: error.to_string() }
+            })?;
+        }
+        Ok(())
+    }
+}
