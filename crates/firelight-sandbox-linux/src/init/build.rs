@@ -91,6 +91,7 @@ pub(crate) fn build(blueprint: &Blueprint<'_>, setup: &OwnedFd) -> Result<TcpLis
     let root = await_root(setup)?;
     become_owner(blueprint)?;
     sys::join_new_session_keyring().step("join a session keyring of its own")?;
+    forget_unused_shared_memory();
     rustix::system::sethostname(blueprint.host_name.as_bytes()).step("set the host name")?;
     let listener = open_network(blueprint)?;
     raise_root(blueprint, &root)?;
@@ -124,6 +125,13 @@ fn become_owner(blueprint: &Blueprint<'_>) -> Result<(), StepError> {
     rustix::thread::set_thread_res_gid(root_group, root_group, root_group)
         .step("become root inside")?;
     rustix::thread::set_thread_res_uid(root_user, root_user, root_user).step("become root inside")
+}
+
+/// Has the kernel free a System V segment with its last user: one that outlives all processes would survive a reset,
+/// and hold memory that no kill can free.
+fn forget_unused_shared_memory() {
+    // Not every kernel lets the owner of the namespace set this; what stays then goes with the sandbox.
+    let _ = std::fs::write("/proc/sys/kernel/shm_rmid_forced", "1");
 }
 
 fn open_network(blueprint: &Blueprint<'_>) -> Result<TcpListener, StepError> {

@@ -10,6 +10,7 @@
 )]
 
 mod facts;
+mod hostile;
 mod leaks;
 mod life;
 mod probe;
