@@ -85,7 +85,7 @@ impl Collected {
     }
 }
 
-/// Reads at most `limit` further bytes into nothing, so that a client that is still sending gets to read its refusal.
+/// Reads at most `limit` further bytes into nothing.
 pub(super) async fn drain(body: &mut Incoming, limit: u64) {
     let mut drained = 0;
     while drained <= limit {

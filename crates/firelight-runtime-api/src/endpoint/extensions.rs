@@ -26,7 +26,7 @@ const EVENT_IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-e
 /// Registers an extension under its name.
 pub(super) async fn register(
     shared: &Arc<Shared>,
-    mut request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let name = text_header(request.headers(), NAME)
         .unwrap_or_default()
@@ -235,7 +235,7 @@ fn event_reply(message: &ExtensionMessage) -> Reply {
 /// The extension could not start.
 pub(super) async fn init_error(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     report(
         shared,
@@ -253,7 +253,7 @@ pub(super) async fn init_error(
 /// The extension is about to exit because of an error.
 pub(super) async fn exit_error(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     report(
         shared,
@@ -270,7 +270,7 @@ pub(super) async fn exit_error(
 
 async fn report(
     shared: &Arc<Shared>,
-    mut request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     step: fn(&mut ExtensionMachine) -> Result<(), Forbidden<ExtensionState>>,
     event: fn(String, ErrorType, Bytes) -> SessionEvent,
 ) -> Result<Reply, Refusal> {

@@ -23,21 +23,23 @@ use route::Route;
 /// An answer is one piece, so that head and body leave in one write.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// Answers one request.
+/// Answers one request. A refused one is read to its end first, within bounds: its client may still be sending, and
+/// must find the connection open to read why it was refused.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Reply, std::convert::Infallible> {
-    match dispatch(&shared, request).await {
+    match dispatch(&shared, &mut request).await {
         Ok(answer) => Ok(answer),
         Err(refusal) => {
             AbuseCounters::count(&shared.counters.refused_requests);
+            body::drain(request.body_mut(), shared.config.limits.drain_bytes).await;
             Ok(refusal.into_reply())
         }
     }
 }
 
-async fn dispatch(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn dispatch(shared: &Arc<Shared>, request: &mut Request<Incoming>) -> Result<Reply, Refusal> {
     let route = Route::of(request.uri().path()).ok_or_else(Refusal::not_found)?;
     if *request.method() != route.method() {
         return Err(Refusal::wrong_method(&route.method()));
@@ -63,7 +65,7 @@ async fn dispatch(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Re
 async fn snap_start(
     shared: &Arc<Shared>,
     route: Route,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     if shared.config.initialization_type != InitializationType::SnapStart {
         return Err(Refusal::not_found());

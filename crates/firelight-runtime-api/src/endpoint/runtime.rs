@@ -51,7 +51,7 @@ fn note_release(shared: &Shared, headers: &HeaderMap) {
 /// The runtime could not start.
 pub(super) async fn init_error(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     note_release(shared, request.headers());
     let report = read_report(shared, request).await?;
@@ -86,7 +86,7 @@ pub(super) async fn restore_next(shared: &Arc<Shared>) -> Result<Reply, Refusal>
 /// An after-restore hook failed.
 pub(super) async fn restore_error(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let report = read_report(shared, request).await?;
     let mut state = shared.lock();
@@ -110,7 +110,7 @@ pub(super) fn credentials(shared: &Shared, headers: &HeaderMap) -> Result<Reply,
 /// Reads a report to `init/error` or `restore/error`. Its type is what its bytes are, whatever the client says.
 async fn read_report(
     shared: &Shared,
-    mut request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<ErrorReport, Refusal> {
     let error_type = ErrorType::from_header(text_header(request.headers(), ERROR_TYPE));
     let xray_cause = xray_cause(request.headers());
@@ -146,7 +146,6 @@ pub(super) async fn read_bounded(
         Read::Broken => Err(Refusal::truncated()),
         Read::TooLarge { .. } => {
             AbuseCounters::count(&shared.counters.oversized_bodies);
-            body::drain(body, shared.config.limits.drain_bytes).await;
             Err(Refusal::too_large(limit))
         }
     }

@@ -17,7 +17,7 @@ use crate::telemetry::{SubscriptionRequest, TelemetryApi};
 pub(super) async fn subscribe(
     shared: &Arc<Shared>,
     api: TelemetryApi,
-    mut request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let id = identifier(request.headers())?.to_owned();
     let limit = shared.config.limits.control_bytes;

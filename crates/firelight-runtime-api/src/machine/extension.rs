@@ -82,3 +82,42 @@ impl ExtensionMachine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extension_runs_between_its_event_and_its_next_request() {
+        let mut extension = ExtensionMachine::registered();
+
+        assert_eq!(extension.poll(), Ok(true));
+        extension.hand_out();
+        assert_eq!(extension.state(), ExtensionState::Running);
+        assert_eq!(extension.poll(), Ok(false));
+        assert_eq!(extension.state(), ExtensionState::Ready);
+    }
+
+    #[test]
+    fn init_error_is_taken_before_the_first_request_only() {
+        let mut extension = ExtensionMachine::registered();
+        extension.poll().unwrap();
+
+        let refused = extension.init_error().unwrap_err();
+
+        assert_eq!(
+            refused.to_string(),
+            "State transition from Ready to InitError failed"
+        );
+    }
+
+    #[test]
+    fn extension_that_reported_its_exit_gets_no_more_events() {
+        let mut extension = ExtensionMachine::registered();
+        extension.exit_error().unwrap();
+
+        assert!(extension.poll().is_err());
+        assert!(extension.exit_error().is_err());
+        assert!(extension.init_error().is_err());
+    }
+}

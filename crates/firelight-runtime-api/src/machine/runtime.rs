@@ -390,3 +390,6 @@ impl RuntimeMachine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ fn refusal(refused: AnswerRefused) -> Refusal {
 pub(in crate::endpoint) async fn response(
     shared: &Arc<Shared>,
     request_id: String,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let answering = Answering::begin(shared, request_id, AnswerKind::Response)?;
     match request
@@ -108,7 +108,7 @@ pub(in crate::endpoint) async fn response(
     }
 }
 
-async fn buffered(answering: Answering, mut request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn buffered(answering: Answering, request: &mut Request<Incoming>) -> Result<Reply, Refusal> {
     let content_type = content_type(request.headers());
     let (answering, payload) = read_answer(answering, request.body_mut()).await?;
     answering.finish(Answer::Response {
@@ -131,7 +131,6 @@ async fn read_answer(
         Read::TooLarge { bytes } => {
             answering.finish(Answer::TooLarge { bytes });
             AbuseCounters::count(&shared.counters.oversized_bodies);
-            body::drain(body, limits.drain_bytes).await;
             Err(Refusal::too_large(limits.answer_bytes))
         }
     }
@@ -139,7 +138,7 @@ async fn read_answer(
 
 async fn streamed(
     mut answering: Answering,
-    mut request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let content_type = content_type(request.headers());
     let (parts, body) = streamed_body(answering.shared.config.limits.stream_parts);
@@ -197,7 +196,7 @@ fn decoded(body: &[u8]) -> Bytes {
 pub(in crate::endpoint) async fn error(
     shared: &Arc<Shared>,
     request_id: String,
-    mut request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
     let answering = Answering::begin(shared, request_id, AnswerKind::Error)?;
     let head = Head {

@@ -1,0 +1,205 @@
+//! The Telemetry and Logs APIs, with a consumer on the loopback that stands for the sandbox's.
+
+use firelight_runtime_api::{Category, SessionEvent, TelemetryApi, TelemetryRecord};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::client::{Client, Got, Served, serve};
+
+async fn registered(served: &mut Served) -> (Client, String) {
+    let mut client = served.client().await;
+    let headers = "Lambda-Extension-Name: agent\r\n";
+    let got = client
+        .call("/2020-01-01/extension/register", headers, "")
+        .await;
+    served.events.next().await;
+    let id = got.headers["Lambda-Extension-Identifier"].clone();
+    (client, format!("Lambda-Extension-Identifier: {id}\r\n"))
+}
+
+async fn subscribe(client: &mut Client, path: &str, headers: &str, body: &Value) -> Got {
+    let body = body.to_string();
+    let length = body.len();
+    client
+        .send(format!(
+            "PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        ))
+        .await;
+    client.read().await.unwrap()
+}
+
+fn subscription(destination: &Value) -> Value {
+    json!({
+        "schemaVersion": "2022-12-13", "types": ["platform", "function"], "destination": destination,
+        "buffering": {"maxItems": 1000, "maxBytes": 262_144, "timeoutMs": 25},
+    })
+}
+
+fn record(category: Category, kind: &str, record: &Value) -> TelemetryRecord {
+    TelemetryRecord {
+        category,
+        time: "2022-10-12T00:00:15.064Z".to_owned(),
+        kind: kind.to_owned(),
+        record: record.clone(),
+    }
+}
+
+/// Reads one delivered batch and acknowledges it.
+async fn delivered(stream: &mut BufReader<TcpStream>) -> (String, Value) {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(stream.read_line(&mut head).await.unwrap(), 0, "{head}");
+    }
+    let lower = head.to_lowercase();
+    let length = lower
+        .split("content-length: ")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")
+        .await
+        .unwrap();
+    (lower, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn http_subscriber_gets_batches_of_what_it_asked_for() {
+    let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = consumer.local_addr().unwrap().port();
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let uri = format!("http://sandbox.localdomain:{port}/collect");
+
+    let body = subscription(&json!({"protocol": "HTTP", "URI": uri}));
+    let got = subscribe(&mut client, "/2022-07-01/telemetry", &headers, &body).await;
+
+    assert_eq!((got.status, got.text()), (200, "\"OK\""));
+    let Some(SessionEvent::TelemetrySubscribed {
+        name,
+        api,
+        categories,
+    }) = served.events.next().await
+    else {
+        panic!("the owner is told")
+    };
+    assert_eq!((name.as_str(), api), ("agent", TelemetryApi::Telemetry));
+    assert_eq!(categories, [Category::Platform, Category::Function]);
+
+    served.session.publish(&record(
+        Category::Platform,
+        "platform.start",
+        &json!({"requestId": "1"}),
+    ));
+    served.session.publish(&record(
+        Category::Extension,
+        "extension",
+        &json!("unwanted"),
+    ));
+    served
+        .session
+        .publish(&record(Category::Function, "function", &json!("a line\n")));
+
+    let mut stream = BufReader::new(consumer.accept().await.unwrap().0);
+    let mut events = Vec::new();
+    while events.len() < 2 {
+        let (head, batch) = delivered(&mut stream).await;
+        assert!(head.starts_with("post /collect http/1.1\r\n"), "{head}");
+        assert!(
+            head.contains(&format!("host: sandbox.localdomain:{port}\r\n")),
+            "{head}"
+        );
+        events.extend(batch.as_array().unwrap().clone());
+    }
+    let time = "2022-10-12T00:00:15.064Z";
+    assert_eq!(
+        events[0],
+        json!({"time": time, "type": "platform.start", "record": {"requestId": "1"}})
+    );
+    assert_eq!(
+        events[1],
+        json!({"time": time, "type": "function", "record": "a line\n"})
+    );
+}
+
+#[tokio::test]
+async fn tcp_subscriber_gets_one_record_a_line() {
+    let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = consumer.local_addr().unwrap().port();
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let body = json!({"types": ["function"], "destination": {"protocol": "TCP", "port": port}});
+    let got = subscribe(&mut client, "/2020-08-15/logs", &headers, &body).await;
+    assert_eq!(got.status, 200);
+
+    for number in 0..3 {
+        served
+            .session
+            .publish(&record(Category::Function, "function", &json!(number)));
+    }
+
+    let mut lines = BufReader::new(consumer.accept().await.unwrap().0).lines();
+    for number in 0..3 {
+        let line: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+        assert_eq!(line["record"], number);
+    }
+}
+
+#[tokio::test]
+async fn subscriber_that_falls_behind_learns_what_it_lost() {
+    let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = consumer.local_addr().unwrap().port();
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let uri = format!("http://sandbox.localdomain:{port}/");
+    let body = subscription(&json!({"protocol": "HTTP", "URI": uri}));
+    subscribe(&mut client, "/2022-07-01/telemetry", &headers, &body).await;
+
+    // Nothing is delivered while this task does not yield, and a thousand records are all that may wait.
+    for number in 0..1500 {
+        served
+            .session
+            .publish(&record(Category::Function, "function", &json!(number)));
+    }
+
+    let mut stream = BufReader::new(consumer.accept().await.unwrap().0);
+    let (_, batch) = delivered(&mut stream).await;
+    let last = batch.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["type"], "platform.logsDropped");
+    assert_eq!(last["record"]["droppedRecords"], 500);
+}
+
+#[tokio::test]
+async fn subscriptions_are_refused_when_invalid_unknown_or_late() {
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let good = subscription(&json!({"protocol": "TCP", "port": 9999}));
+    let path = "/2022-07-01/telemetry";
+
+    let got = subscribe(&mut client, path, &headers, &json!({"types": []})).await;
+    assert_eq!(
+        (got.status, got.refusal().1.as_str()),
+        (400, "ValidationError")
+    );
+    let got = subscribe(&mut client, path, "", &good).await;
+    assert_eq!(got.refusal().1, "Extension.MissingExtensionIdentifier");
+
+    let mut runtime = served.client().await;
+    runtime
+        .send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    assert!(matches!(
+        served.events.next().await,
+        Some(SessionEvent::RuntimeReady)
+    ));
+    let got = subscribe(&mut client, path, &headers, &good).await;
+    assert_eq!(
+        (got.status, got.refusal().1.as_str()),
+        (403, "Telemetry.SubscriptionClosed")
+    );
+}
