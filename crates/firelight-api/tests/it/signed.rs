@@ -74,13 +74,13 @@ async fn send(server: &Server, request: &http::Request<String>, body: &str) -> A
     server.send(text).await
 }
 
-/// Nothing is behind the door in these tests, so whoever is let in learns that.
+/// What the operations called here answer, because they are not built.
 const LET_IN: u16 = 501;
 
 #[tokio::test]
 async fn genuine_signature_opens_the_door() {
     let server = server(Authentication::Required).await;
-    let path = "/2015-03-31/functions/arn%3Aaws%3Alambda/invocations?Qualifier=%24LATEST&a=b+c";
+    let path = "/2025-12-01/durable-executions/arn%3Aaws%3Alambda/stop?Qualifier=%24LATEST&a=b+c";
     let draft = Draft {
         body: r#"{"x":1}"#,
         ..Draft::new(path)
@@ -94,7 +94,7 @@ async fn signed_body_digest_is_compared_with_the_body() {
     let server = server(Authentication::Required).await;
     let draft = Draft {
         body: "signed",
-        ..Draft::new("/2015-03-31/functions")
+        ..Draft::new("/2025-11-30/capacity-providers")
     };
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
@@ -107,7 +107,7 @@ async fn signed_body_digest_is_compared_with_the_body() {
 #[tokio::test]
 async fn presigned_url_opens_the_door() {
     let server = server(Authentication::Required).await;
-    let draft = Draft::new("/2015-03-31/functions/f/invocations");
+    let draft = Draft::new("/2025-12-01/durable-executions/f/stop");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(Duration::from_secs(60));
@@ -121,18 +121,18 @@ async fn forged_body_path_key_and_secret_are_refused() {
     let server = server(Authentication::Required).await;
     let draft = Draft {
         body: "signed",
-        ..Draft::new("/2015-03-31/functions")
+        ..Draft::new("/2025-11-30/capacity-providers")
     };
     let request = draft.signed(&server, SigningSettings::default());
 
     let forged = send(&server, &request, "forged").await;
     let secret = Draft {
         secret: "guess",
-        ..Draft::new("/2015-03-31/functions")
+        ..Draft::new("/2025-11-30/capacity-providers")
     };
     let key = Draft {
         key_id: "AKIAGUESS",
-        ..Draft::new("/2015-03-31/functions")
+        ..Draft::new("/2025-11-30/capacity-providers")
     };
 
     assert_eq!(forged.status, 403);
@@ -162,7 +162,7 @@ async fn old_and_future_signatures_are_refused() {
     let minutes = |count: u64| Duration::from_secs(count * 60);
     let at = |time| Draft {
         time,
-        ..Draft::new("/2015-03-31/functions")
+        ..Draft::new("/2025-11-30/capacity-providers")
     };
 
     let old = at(now - minutes(6)).send(&server).await;

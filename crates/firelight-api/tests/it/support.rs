@@ -8,7 +8,7 @@ use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, Se
 use firelight_control::iam::{Iam, Sources};
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, SessionKey, Sts};
 use firelight_model::WallTime;
-use firelight_store::MemoryStore;
+use firelight_store::{LogStore, MemoryStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
