@@ -182,6 +182,10 @@ impl<B: Blobs> ExtractedPackages<B> {
         digest: BlobDigest,
     ) -> Result<PackageDirectory, ProvidePackageError> {
         let slot = self.shared.slot(digest);
+        if let Some(ready) = slot.directory.get() {
+            let path = ready.path.clone();
+            return Ok(PackageDirectory { slot, path });
+        }
         let extracted = slot
             .directory
             .get_or_try_init(|| self.shared.extract(digest))
@@ -193,8 +197,7 @@ impl<B: Blobs> ExtractedPackages<B> {
                 return Err(error);
             }
         };
-        let evicted = self.shared.evict();
-        remove_in_background(evicted);
+        remove_in_background(self.shared.evict());
         Ok(PackageDirectory { slot, path })
     }
 }

@@ -94,11 +94,15 @@ async fn the_longest_unused_package_is_evicted_and_made_again_when_asked_for() {
 async fn a_package_in_use_is_not_evicted() {
     let f = Fixture::new();
     let cache = f.open(0);
-    let [used, other] = [f.package(b'u').await, f.package(b'o').await];
+    let [used, other, new] = [
+        f.package(b'u').await,
+        f.package(b'o').await,
+        f.package(b'n').await,
+    ];
 
     let pinned = cache.provide(used).await.unwrap();
     let other_path = cache.provide(other).await.unwrap().path().to_owned();
-    cache.provide(used).await.unwrap();
+    cache.provide(new).await.unwrap();
 
     assert!(pinned.path().join("index.py").exists());
     assert!(!other_path.exists());

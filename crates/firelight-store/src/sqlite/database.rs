@@ -74,6 +74,8 @@ pub(crate) async fn open(file: &Path, steps: &[Step]) -> Result<Opened, OpenStor
     migrate(&mut writer, file, steps).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
+        // The test is for servers that went away; a file does not.
+        .test_before_acquire(false)
         .connect_with(reader_options(file))
         .await
         .map_err(failed)?;

@@ -17,7 +17,7 @@ const ACCOUNT: &str = "000000000000";
 pub(crate) struct Fixture<S> {
     pub(crate) store: S,
     pub(crate) clock: StoreClock,
-    pub(crate) _directory: Option<tempfile::TempDir>,
+    pub(crate) directory: Option<tempfile::TempDir>,
 }
 
 pub(crate) fn clock() -> StoreClock {
@@ -348,7 +348,7 @@ async fn memory_fixture() -> Fixture<firelight_store::MemoryStore> {
     Fixture {
         store: firelight_store::MemoryStore::new(clock.clone()),
         clock,
-        _directory: None,
+        directory: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What only the embedded store promises: it outlives its process, and fails understandably.
 
 use firelight_store::{CommitError, Expect, Key, Kind, Rev, SqliteStore, Store, Txn};
+use sqlx::ConnectOptions;
 
 use crate::every_store::{Fixture, a_follower_behind_the_feed_is_told_so, clock};
 
@@ -13,7 +14,7 @@ pub(crate) async fn fixture() -> Fixture<SqliteStore> {
     Fixture {
         store: SqliteStore::open(&file, clock.clone()).await.unwrap(),
         clock,
-        _directory: Some(directory),
+        directory: Some(directory),
     }
 }
 
@@ -76,6 +77,30 @@ async fn commits_that_wait_share_a_sync_and_each_gets_its_own_answer() {
     assert_eq!(good.unwrap().rev, Rev::new(1));
     assert!(matches!(conflict, Err(CommitError::Conflict { .. })));
     assert!(matches!(rival, Err(CommitError::Conflict { .. })));
+}
+
+#[tokio::test]
+async fn a_commit_that_the_database_refuses_changed_nothing_and_may_be_repeated() {
+    let f = fixture().await;
+    let file = f.directory.as_ref().unwrap().path();
+    let mut db = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(file.join("store/records.sqlite3"))
+        .connect()
+        .await
+        .unwrap();
+    let mut run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+    let txn = Txn::new().create(key("a"), "");
+
+    // The feed is written last, so the record was written before and must be taken back.
+    run("ALTER TABLE feed RENAME TO hidden").await;
+    let failed = f.store.commit(txn.clone()).await.unwrap_err();
+    run("ALTER TABLE hidden RENAME TO feed").await;
+    let found = f.store.read(&key("a")).await.unwrap();
+    let repeated = f.store.commit(txn).await.unwrap();
+
+    assert!(matches!(failed, CommitError::Failed(_)), "{failed}");
+    assert_eq!(found, None);
+    assert_eq!(repeated.rev, Rev::new(1));
 }
 
 #[tokio::test]
