@@ -63,7 +63,7 @@ pub trait Queue: Clone + Send + Sync + 'static {
     /// How much lies in each lane that is not empty.
     fn depths(&self) -> impl Future<Output = Result<Vec<Depth>, ReadError>> + Send;
 
-    /// Counts additions, to wake whoever claims. Hints may be lost or late.
+    /// Tells of what may be claimed from this call on, to wake whoever claims. Hints may be lost or late.
     fn hints(&self) -> watch::Receiver<u64>;
 }
 

@@ -192,6 +192,8 @@ impl Queue for SqliteQueue {
     }
 
     fn hints(&self) -> watch::Receiver<u64> {
-        self.shared.hints.clone()
+        let mut hints = self.shared.hints.clone();
+        hints.mark_unchanged();
+        hints
     }
 }

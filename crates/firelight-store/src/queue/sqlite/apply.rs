@@ -30,6 +30,8 @@ pub(super) struct Session<'c> {
     lanes: HashMap<String, i64>,
     /// Lanes whose next due time or emptiness may have changed.
     touched: BTreeSet<i64>,
+    /// Whether anything was written.
+    changed: bool,
 }
 
 impl<'c> Session<'c> {
@@ -49,12 +51,16 @@ impl<'c> Session<'c> {
             turn: from_sql(turn),
             lanes: HashMap::new(),
             touched: BTreeSet::new(),
+            changed: false,
         })
     }
 
-    /// Writes the counters and puts the lanes in order.
+    /// Puts the lanes in order and writes the counters, unless nothing happened: then nothing has to be synced.
     pub(super) async fn end(mut self) -> sqlx::Result<()> {
         self.tidy_lanes().await?;
+        if !self.changed {
+            return Ok(());
+        }
         sqlx::query("UPDATE meta SET epoch = ?1, last_id = ?2, turn = ?3, now_ms = ?4")
             .bind(to_sql(self.epoch.get()))
             .bind(to_sql(self.last_id))
@@ -67,6 +73,7 @@ impl<'c> Session<'c> {
 
     async fn tidy_lanes(&mut self) -> sqlx::Result<()> {
         for lane in std::mem::take(&mut self.touched) {
+            self.changed = true;
             sqlx::query("DELETE FROM lane WHERE id = ?1 AND items = 0")
                 .bind(lane)
                 .execute(&mut *self.db)
@@ -94,6 +101,7 @@ pub(super) async fn begin_epoch(
     let mut db = db.begin_with("BEGIN IMMEDIATE").await?;
     let mut session = Session::begin(&mut db, clock).await?;
     session.epoch = session.epoch.next();
+    session.changed = true;
     let epoch = session.epoch;
     let freed: Vec<i64> = sqlx::query_scalar(
         "UPDATE item SET held = 0, due_ms = min(due_ms, ?1) WHERE held = 1 RETURNING lane",
@@ -116,6 +124,7 @@ pub(super) async fn enqueue(session: &mut Session<'_>, items: Vec<NewItem>) -> s
 
 async fn add(session: &mut Session<'_>, item: NewItem) -> sqlx::Result<()> {
     session.last_id += 1;
+    session.changed = true;
     let id = to_sql(session.last_id);
     let due = to_sql(session.now.plus(item.delay).unix_ms());
     let lane = lane_with_one_more(session, item.lane, due).await?;

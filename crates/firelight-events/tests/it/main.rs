@@ -1,0 +1,28 @@
+//! Asynchronous invocation from outside: a queue in memory, a scripted function, a clock that jumps.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test by panicking"
+)]
+
+mod crash;
+mod deliveries;
+mod dispatch;
+mod retries;
+mod world;
+
+#[test]
+fn every_file_here_is_part_of_the_suite() {
+    let main = include_str!("main.rs");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        let is_module = name.ends_with(".rs") && module != "main";
+        assert!(
+            !is_module || main.contains(&format!("mod {module};")),
+            "{name} is forgotten"
+        );
+    }
+}
