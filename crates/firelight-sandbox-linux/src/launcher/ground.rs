@@ -136,7 +136,8 @@ fn become_root_of_own_namespace() -> Result<(), StepError> {
 
 /// Mounts made from here on are invisible to the host and vanish with this process; the host's stay visible here.
 fn leave_host_mounts() -> Result<(), StepError> {
-    sys::unshare(UnshareFlags::NEWNS).step("unshare the mount namespace")?;
+    // The names too, so that without privileges there is a way back from a sandbox's.
+    sys::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUTS).step("unshare the mount namespace")?;
     let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", slave).step("stop mounts from reaching the host")
 }

@@ -15,3 +15,4 @@ mod leaks;
 mod life;
 mod probe;
 mod rig;
+mod rootless;
