@@ -43,8 +43,10 @@ impl Ground {
             become_root_of_own_namespace()?;
         }
         leave_host_mounts()?;
-        let staging = begin.state_dir.join("root");
-        fs::create_dir_all(&staging).step("create the state directory")?;
+        fs::create_dir_all(&begin.state_dir).step("create the state directory")?;
+        // Not below the state directory: a data directory is closed to others, and init, being another user, could
+        // not walk to it. Any directory that all can reach does, as the root covers it only inside.
+        let staging = PathBuf::from("/usr");
         let template = Template::build(&begin.state_dir, &begin.host_name)?;
         let layout = prepare_cgroups(&begin)?;
         let walls = report::walls(&layout, privileged);
