@@ -23,6 +23,8 @@ mod step;
 mod sys;
 mod wire;
 
-pub use driver::{LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox, StartError};
+pub use driver::{
+    HostNetwork, LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox, StartError, probe,
+};
 pub use report::{HostReport, Wall};
 pub use role::run_role_if_asked;

@@ -5,6 +5,7 @@
 
 mod link;
 mod meters;
+mod probe;
 mod process;
 mod reader;
 mod sandbox;
@@ -23,6 +24,7 @@ use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
 
 use link::Link;
 
+pub use probe::probe;
 pub use process::LinuxProcess;
 pub use sandbox::LinuxSandbox;
 
@@ -43,6 +45,15 @@ pub struct LinuxConfig {
     /// The listener address and the host name of those; a spec that asks for the same is served faster.
     pub listen_at: ListenAt,
     pub host_name: String,
+    pub host_network: HostNetwork,
+}
+
+/// Whether a spec may ask for the host's own network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostNetwork {
+    Refused,
+    /// For development: a sandbox that asks for it has no wall around its network.
+    Allowed,
 }
 
 impl LinuxConfig {
@@ -150,6 +161,7 @@ fn begin(config: &LinuxConfig) -> Begin {
         listen_at: config.listen_at,
         host_name: config.host_name.clone(),
         daemon_pid: std::process::id(),
+        host_network: config.host_network == HostNetwork::Allowed,
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use firelight_sandbox::SandboxSpec;
+use firelight_sandbox::{Egress, SandboxSpec};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::{WaitId, WaitIdOptions};
@@ -149,7 +149,8 @@ impl Launcher {
     }
 
     fn launch(&mut self, ticket: u64, spec: SandboxSpec) -> io::Result<()> {
-        if let Err(fault) = check::check(&spec) {
+        let checked = check::check(&spec).and_then(|()| self.check_egress(spec.egress));
+        if let Err(fault) = checked {
             return self.tell(&News::LaunchFailed { ticket, fault }, &[]);
         }
         let kind = Kind {
@@ -164,6 +165,20 @@ impl Launcher {
             Ok(()) => Ok(()),
             Err(fault) => self.tell(&News::LaunchFailed { ticket, fault }, &[]),
         }
+    }
+
+    /// A network that this launcher cannot or may not give is refused, never replaced by a lesser one.
+    fn check_egress(&self, egress: Egress) -> Result<(), Fault> {
+        let reason = match egress {
+            Egress::None => return Ok(()),
+            Egress::Host if self.ground.begin.host_network => return Ok(()),
+            Egress::Host => "the host's own network is not allowed by the configuration",
+            Egress::Nat => "address translation is not available",
+        };
+        Err(Fault::WallMissing {
+            wall: "egress".to_owned(),
+            reason: reason.to_owned(),
+        })
     }
 
     fn blank(&self, kind: Kind) -> Option<u64> {
@@ -369,7 +384,7 @@ impl Launcher {
         }
         let kind = Kind {
             listen_at: self.ground.begin.listen_at,
-            egress: firelight_sandbox::Egress::None,
+            egress: Egress::None,
         };
         if let Err(fault) = self.build(kind, None) {
             self.ground.begin.blank_sandboxes = 0;

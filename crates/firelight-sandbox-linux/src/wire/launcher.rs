@@ -18,6 +18,7 @@ pub(crate) struct Begin {
     pub(crate) listen_at: ListenAt,
     pub(crate) host_name: String,
     pub(crate) daemon_pid: u32,
+    pub(crate) host_network: bool,
 }
 
 /// An order to the launcher. A ticket is chosen by the daemon and names the answer; a number names a sandbox.
@@ -149,6 +150,7 @@ fn encode_begin(begin: &Begin) -> Vec<u8> {
     encoder
         .bytes(begin.host_name.as_bytes())
         .u32(begin.daemon_pid)
+        .u8(u8::from(begin.host_network))
         .finish()
 }
 
@@ -162,6 +164,7 @@ fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
         listen_at: decode_address(decoder)?,
         host_name: decoder.string()?,
         daemon_pid: decoder.u32()?,
+        host_network: decoder.u8()? != 0,
     })
 }
 

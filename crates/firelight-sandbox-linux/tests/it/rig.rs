@@ -10,7 +10,7 @@ use firelight_sandbox::{
     Egress, Exit, Limits, ListenAt, ProcessSpec, ReadOnlyMount, Sandbox, SandboxDriver, SandboxId,
     SandboxProcess, SandboxSpec,
 };
-use firelight_sandbox_linux::{LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox};
+use firelight_sandbox_linux::{HostNetwork, LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox};
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 /// Where this binary is inside.
@@ -104,6 +104,7 @@ pub(crate) fn config(dir: &Path, change: impl FnOnce(&mut LinuxConfig)) -> Linux
         blank_sandboxes: 0,
         listen_at: listen_at(),
         host_name: "sandbox".into(),
+        host_network: HostNetwork::Refused,
     };
     change(&mut config);
     config
@@ -217,4 +218,16 @@ pub(crate) fn children_of(pid: u32) -> Vec<u32> {
         .split_whitespace()
         .map(|child| child.parse().unwrap())
         .collect()
+}
+
+/// Whether the running kernel is this version or a later one.
+pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
 }
