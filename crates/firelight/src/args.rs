@@ -81,12 +81,22 @@ pub enum Command {
     /// Show what this host gives, and how to get the rest
     #[command(after_help = example("firelight doctor"))]
     Doctor,
+    /// Measure starts and invocations on this machine, beside floors of the same run
+    #[command(after_help = example("firelight bench warm\n  firelight bench --json bench.json"))]
+    Bench(BenchArgs),
     /// Show the effective configuration and where each value came from
     #[command(after_help = example("FIRELIGHT_REGION=eu-west-1 firelight config"))]
     Config,
     /// Print a completion script for a shell
     #[command(after_help = example("firelight completions bash > /etc/bash_completion.d/firelight"))]
     Completions { shell: Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Suites to run (warm, cold; all of them when none is named), and with --json the file to write
+    #[arg(value_name = "SUITE|FILE")]
+    pub words: Vec<String>,
 }
 
 /// Flags of both daemons.

@@ -1,5 +1,6 @@
 //! The commands: each reads its arguments and the resolved configuration, calls the API, and prints the answer.
 
+mod bench;
 mod completions;
 mod config;
 mod deploy;
@@ -28,6 +29,7 @@ pub fn run(cli: &Cli, terminal: &Terminal) -> Outcome {
         Command::Serve(args) => server::run(global, args, Mode::Serve),
         Command::Env(args) => env::run(&client_config(global)?, args, terminal),
         Command::Doctor => doctor::run(&client_config(global)?, terminal),
+        Command::Bench(args) => bench::run(args, terminal),
         Command::Config => config::run(&layers(global)?, terminal),
         Command::Completions { shell } => completions::run(*shell, terminal),
         Command::Deploy(args) => {

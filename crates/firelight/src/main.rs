@@ -12,6 +12,7 @@
 
 mod announce;
 mod args;
+mod bench;
 mod billing;
 mod client;
 mod commands;
@@ -34,6 +35,7 @@ use crate::terminal::Terminal;
 fn main() -> ExitCode {
     // A launcher may have no other thread, so this comes before everything.
     firelight_sandbox_linux::run_role_if_asked();
+    bench::run_role_if_asked();
     let cli = Cli::parse();
     let terminal = Terminal::new(cli.global.json);
     let exit = commands::run(&cli, &terminal).unwrap_or_else(|failure| {

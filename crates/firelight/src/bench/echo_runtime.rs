@@ -17,7 +17,9 @@ pub fn run(api: &str) -> io::Result<()> {
     loop {
         stream.write_all(NEXT)?;
         let event = read_message(&mut stream, &mut buffer)?;
-        let id = event.header("lambda-runtime-aws-request-id").unwrap_or_default();
+        let id = event
+            .header("lambda-runtime-aws-request-id")
+            .unwrap_or_default();
         request.clear();
         write!(
             request,
@@ -66,7 +68,11 @@ fn read_message<'a>(stream: &mut TcpStream, buffer: &'a mut Vec<u8>) -> io::Resu
         read_some(stream, buffer)?;
     }
     let head = str::from_utf8(&buffer[..head_len]).map_err(io::Error::other)?;
-    Ok(Message { head, body: &buffer[head_len..consumed], consumed })
+    Ok(Message {
+        head,
+        body: &buffer[head_len..consumed],
+        consumed,
+    })
 }
 
 fn read_some(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<()> {

@@ -39,15 +39,25 @@ impl Floor {
         use std::io::{BufRead, BufReader};
 
         let binary = std::env::current_exe()?;
-        let mut server = Command::new(&binary).arg(ROLE).stdout(Stdio::piped()).spawn()?;
+        let mut server = Command::new(&binary)
+            .arg(ROLE)
+            .stdout(Stdio::piped())
+            .spawn()?;
         let stdout = server.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let (address, api) = line.trim().split_once(' ').ok_or(io::ErrorKind::InvalidData)?;
+        let (address, api) = line
+            .trim()
+            .split_once(' ')
+            .ok_or(io::ErrorKind::InvalidData)?;
         let runtimes = (0..runtimes)
             .map(|_| super::spawn_echo_runtime(&binary, api))
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { server, runtimes, address: address.to_owned() })
+        Ok(Self {
+            server,
+            runtimes,
+            address: address.to_owned(),
+        })
     }
 }
 
@@ -81,7 +91,10 @@ impl Hop {
 }
 
 /// Serves until the process is killed; prints both addresses first.
-#[expect(clippy::print_stdout, reason = "the parent reads the addresses from the pipe")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the parent reads the addresses from the pipe"
+)]
 pub async fn serve() -> io::Result<()> {
     let front = TcpListener::bind("127.0.0.1:0").await?;
     let api = TcpListener::bind("127.0.0.1:0").await?;
@@ -93,12 +106,18 @@ pub async fn serve() -> io::Result<()> {
         parked: tokio::sync::Mutex::new(parked),
         replies: Mutex::default(),
     });
-    tokio::join!(accept(front, &hop, front_request), accept(api, &hop, runtime_request));
+    tokio::join!(
+        accept(front, &hop, front_request),
+        accept(api, &hop, runtime_request)
+    );
     Ok(())
 }
 
-async fn accept<F>(listener: TcpListener, hop: &Arc<Hop>, answer: fn(Arc<Hop>, Request<Incoming>) -> F)
-where
+async fn accept<F>(
+    listener: TcpListener,
+    hop: &Arc<Hop>,
+    answer: fn(Arc<Hop>, Request<Incoming>) -> F,
+) where
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     while let Ok((stream, _)) = listener.accept().await {
@@ -121,19 +140,32 @@ async fn front_request(hop: Arc<Hop>, request: Request<Incoming>) -> Response<Fu
     let (reply, answer) = oneshot::channel();
     hop.replies().insert(id, reply);
     let queued = hop.events.send(Event { id, payload }).await.is_ok();
-    let answer = if queued { answer.await.unwrap_or_default() } else { Bytes::new() };
+    let answer = if queued {
+        answer.await.unwrap_or_default()
+    } else {
+        Bytes::new()
+    };
     Response::new(Full::new(answer))
 }
 
 async fn runtime_request(hop: Arc<Hop>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     if request.method() == Method::GET {
         let event = hop.parked.lock().await.recv().await;
-        let Some(event) = event else { return Response::new(Full::default()) };
+        let Some(event) = event else {
+            return Response::new(Full::default());
+        };
         let mut response = Response::new(Full::new(event.payload));
-        response.headers_mut().insert("lambda-runtime-aws-request-id", event.id.into());
+        response
+            .headers_mut()
+            .insert("lambda-runtime-aws-request-id", event.id.into());
         return response;
     }
-    let id = request.uri().path().rsplit('/').nth(1).and_then(|id| id.parse().ok());
+    let id = request
+        .uri()
+        .path()
+        .rsplit('/')
+        .nth(1)
+        .and_then(|id| id.parse().ok());
     let payload = body(request).await;
     if let Some(reply) = id.and_then(|id: u64| hop.replies().remove(&id)) {
         // The client may have gone.
@@ -143,5 +175,10 @@ async fn runtime_request(hop: Arc<Hop>, request: Request<Incoming>) -> Response<
 }
 
 async fn body(request: Request<Incoming>) -> Bytes {
-    request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default()
+    request
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default()
 }

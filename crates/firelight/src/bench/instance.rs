@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -26,13 +26,15 @@ pub struct Deployment<'a> {
 pub struct Instance {
     daemon: Child,
     pub address: String,
+    // Held open, so that the daemon can go on writing.
+    _output: BufReader<ChildStdout>,
     _data: TemporaryDirectory,
 }
 
 impl Instance {
     /// Starts `firelight dev` on a free port and waits until it answers.
     pub fn start() -> anyhow::Result<Self> {
-        let data = TemporaryDirectory::new()?;
+        let data = TemporaryDirectory::new("data")?;
         let mut daemon = Command::new(std::env::current_exe()?)
             .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data.0)
@@ -41,15 +43,21 @@ impl Instance {
             .spawn()
             .context("could not start the daemon")?;
         let stdout = daemon.stdout.take().context("the daemon has no output")?;
+        let mut output = BufReader::new(stdout);
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
+        output.read_line(&mut line)?;
         let Some(address) = line.trim().strip_prefix("listening on http://") else {
             // It may have ended already.
             let _ = daemon.kill();
             bail!("the daemon did not come up: {line:?}");
         };
         let address = address.to_owned();
-        Ok(Self { daemon, address, _data: data })
+        Ok(Self {
+            daemon,
+            address,
+            _output: output,
+            _data: data,
+        })
     }
 
     /// The daemon's process, to read its memory.
@@ -69,17 +77,32 @@ impl Instance {
             "Code": {"ZipFile": BASE64_STANDARD.encode(archive(deployment.files)?)},
         });
         let mut client = LoadClient::connect(&self.address).await?;
-        let answer = client.send("POST", "/2015-03-31/functions", body.to_string()).await?;
-        ensure!(answer.status.is_success(), "CreateFunction: {:?}", answer.body);
+        let answer = client
+            .send("POST", "/2015-03-31/functions", body.to_string())
+            .await?;
+        ensure!(
+            answer.status.is_success(),
+            "CreateFunction: {:?}",
+            answer.body
+        );
         self.wait_until_active(&mut client, deployment.name).await
     }
 
     /// Changes the configuration, so that the next invocation cannot find a started environment.
-    pub async fn renew(&self, client: &mut LoadClient, name: &str, round: usize) -> anyhow::Result<()> {
+    pub async fn renew(
+        &self,
+        client: &mut LoadClient,
+        name: &str,
+        round: usize,
+    ) -> anyhow::Result<()> {
         let path = format!("/2015-03-31/functions/{name}/configuration");
         let body = json!({"Environment": {"Variables": {"ROUND": round.to_string()}}});
         let answer = client.send("PUT", &path, body.to_string()).await?;
-        ensure!(answer.status.is_success(), "UpdateFunctionConfiguration: {:?}", answer.body);
+        ensure!(
+            answer.status.is_success(),
+            "UpdateFunctionConfiguration: {:?}",
+            answer.body
+        );
         self.wait_until_active(client, name).await
     }
 
@@ -120,11 +143,16 @@ fn archive(files: &[(&str, &[u8])]) -> anyhow::Result<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
-struct TemporaryDirectory(std::path::PathBuf);
+/// A directory that goes with the value.
+pub struct TemporaryDirectory(std::path::PathBuf);
 
 impl TemporaryDirectory {
-    fn new() -> std::io::Result<Self> {
-        let name = format!("firelight-bench-{}", std::process::id());
+    pub fn new(purpose: &str) -> std::io::Result<Self> {
+        let name = format!(
+            "firelight-bench-{purpose}-{}-{:08x}",
+            std::process::id(),
+            rand::random::<u32>()
+        );
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))

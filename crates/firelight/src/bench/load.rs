@@ -29,10 +29,14 @@ impl LoadClient {
     pub async fn connect(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
         tokio::spawn(connection);
-        Ok(Self { sender, host: address.to_owned() })
+        Ok(Self {
+            sender,
+            host: address.to_owned(),
+        })
     }
 
     /// Sends one request and reads its answer.
@@ -52,14 +56,27 @@ impl LoadClient {
         let status = response.status();
         let function_error = response.headers().contains_key("x-amz-function-error");
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer { status, function_error, body })
+        Ok(Answer {
+            status,
+            function_error,
+            body,
+        })
     }
 
     /// Invokes and checks that the payload came back.
     async fn echo(&mut self, path: &str, payload: &Bytes) -> anyhow::Result<()> {
         let answer = self.send("POST", path, payload.clone()).await?;
-        ensure!(answer.status == StatusCode::OK, "status {}: {:?}", answer.status, answer.body);
-        ensure!(answer.body == payload, "the payload did not come back: {:?}", answer.body);
+        ensure!(
+            answer.status == StatusCode::OK,
+            "status {}: {:?}",
+            answer.status,
+            answer.body
+        );
+        ensure!(
+            answer.body == payload,
+            "the payload did not come back: {:?}",
+            answer.body
+        );
         Ok(())
     }
 }
@@ -90,12 +107,23 @@ pub async fn throughput(
 ) -> anyhow::Result<f64> {
     let mut connections = Vec::with_capacity(clients);
     for _ in 0..clients {
-        connections.push(LoadClient::connect(address).await.context("could not connect")?);
+        connections.push(
+            LoadClient::connect(address)
+                .await
+                .context("could not connect")?,
+        );
     }
     let began = Instant::now();
     let tasks: Vec<_> = connections
         .into_iter()
-        .map(|client| tokio::spawn(count(client, path.to_owned(), payload.clone(), began + length)))
+        .map(|client| {
+            tokio::spawn(count(
+                client,
+                path.to_owned(),
+                payload.clone(),
+                began + length,
+            ))
+        })
         .collect();
     let mut total = 0;
     for task in tasks {

@@ -3,11 +3,13 @@
 //! The figures go through the Lambda API over loopback, as a client sees them. Absolute figures belong to the machine;
 //! the ratios tell whether it is fit, and whether a change made anything slower.
 
+mod cold;
 mod echo_runtime;
 mod floor;
 mod instance;
 mod load;
 mod report;
+mod starts;
 mod stats;
 mod warm;
 
@@ -19,20 +21,46 @@ use anyhow::Context;
 
 pub use report::Report;
 
-/// Which suites run.
+/// One group of measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suite {
+    /// Invocations that find an idle environment.
     Warm,
-    All,
+    /// Invocations that wait for a start.
+    Cold,
 }
 
-/// Runs a suite and returns what it found.
-pub fn run(suite: Suite) -> anyhow::Result<Report> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+impl Suite {
+    pub const ALL: [Self; 2] = [Self::Warm, Self::Cold];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.name() == name)
+    }
+}
+
+/// Runs suites one after the other and returns what they found.
+pub fn run(suites: &[Suite]) -> anyhow::Result<Report> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut report = Report::default();
-        if matches!(suite, Suite::Warm | Suite::All) {
-            warm::run(&mut report).await.context("the warm suite failed")?;
+        for suite in suites {
+            match suite {
+                Suite::Warm => warm::run(&mut report)
+                    .await
+                    .context("the warm suite failed")?,
+                Suite::Cold => cold::run(&mut report)
+                    .await
+                    .context("the cold suite failed")?,
+            }
         }
         Ok(report)
     })
@@ -42,7 +70,10 @@ pub fn run(suite: Suite) -> anyhow::Result<Report> {
 pub fn run_role_if_asked() {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
-    if Path::new(&program).file_name().is_some_and(|name| name == "bootstrap") {
+    if Path::new(&program)
+        .file_name()
+        .is_some_and(|name| name == "bootstrap")
+    {
         exit(echo_role());
     }
     if arguments.next().is_some_and(|word| word == floor::ROLE) {
@@ -56,7 +87,10 @@ fn echo_role() -> io::Result<()> {
 }
 
 fn floor_role() -> io::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(floor::serve())
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(floor::serve())
 }
 
 fn exit(result: io::Result<()>) -> ! {

@@ -30,7 +30,15 @@ impl Report {
     /// The table for people.
     pub fn table(&self) -> String {
         let mut table = String::new();
-        for Metric { name, unit, min, p50, p99, n } in &self.metrics {
+        for Metric {
+            name,
+            unit,
+            min,
+            p50,
+            p99,
+            n,
+        } in &self.metrics
+        {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 table,

@@ -18,7 +18,10 @@ pub struct Metric {
 impl Metric {
     /// Summarises durations in microseconds.
     pub fn of_durations(name: &str, samples: &[Duration]) -> Self {
-        let values = samples.iter().map(|sample| sample.as_secs_f64() * 1e6).collect();
+        let values = samples
+            .iter()
+            .map(|sample| sample.as_secs_f64() * 1e6)
+            .collect();
         Self::of(name, "us", values)
     }
 
@@ -50,6 +53,9 @@ mod tests {
     fn percentiles_are_values_that_were_measured() {
         let metric = Metric::of("m", "us", (1..=100).rev().map(f64::from).collect());
 
-        assert_eq!((metric.min, metric.p50, metric.p99, metric.n), (1.0, 50.0, 99.0, 100));
+        assert_eq!(
+            (metric.min, metric.p50, metric.p99, metric.n),
+            (1.0, 50.0, 99.0, 100)
+        );
     }
 }

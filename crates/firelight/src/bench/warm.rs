@@ -30,7 +30,11 @@ pub async fn run(report: &mut Report) -> anyhow::Result<()> {
         memory_mb: 1769,
     };
     instance.deploy(&deployment).await?;
-    report.note("resident_mib_at_rest", "MiB", super::resident_mib(instance.pid())?);
+    report.note(
+        "resident_mib_at_rest",
+        "MiB",
+        super::resident_mib(instance.pid())?,
+    );
     latency(report, &instance, &floor).await?;
     rate(report, &instance, &floor).await
 }

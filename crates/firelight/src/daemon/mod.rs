@@ -19,6 +19,7 @@ mod stop;
 mod sweep;
 mod usage;
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use firelight_api::lambda::Lambda;
 use firelight_api::{FrontDoor, FrontDoorConfig, ServerLimits, Services};
 use firelight_control::Control;
 use firelight_control::iam::Iam;
+use firelight_control::logs::Logs;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
 use firelight_invoke::DataPlane;
 use firelight_sandbox_linux::LinuxDriver;
@@ -130,6 +132,7 @@ impl Daemon {
             credentials,
             iam,
             sts,
+            logs: Logs::new(logs.clone(), store),
             lambda,
         };
         let door = FrontDoor::new(front_door_config(config), services);
@@ -206,10 +209,6 @@ fn front_door_config(config: &ServerConfig) -> FrontDoorConfig {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the greeting is what people and scripts wait for"
-)]
 fn announce_ready(config: &ServerConfig, listener: &TcpListener) -> Result<(), Failure> {
     let bound = listener
         .local_addr()
@@ -217,6 +216,7 @@ fn announce_ready(config: &ServerConfig, listener: &TcpListener) -> Result<(), F
     if let Some(path) = &config.port_file {
         announce::write_port_file(path, bound).map_err(failed("could not write the port file"))?;
     }
-    println!("{}", announce::greeting(config, bound));
+    // Whoever started the daemon may have stopped reading; it serves all the same.
+    let _ = writeln!(std::io::stdout(), "{}", announce::greeting(config, bound));
     Ok(())
 }

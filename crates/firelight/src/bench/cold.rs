@@ -1,0 +1,88 @@
+//! The cold suite: an invocation that has to wait for a start, beside the bare start of the same program.
+//!
+//! Each round changes the function's configuration, so that no started environment fits, and then invokes it. The bare
+//! start runs the same interpreter and bootstrap without any sandbox, from its spawn to its first request.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use firelight_runtimes::Family;
+use tokio::time::Instant;
+
+use super::instance::{Deployment, Instance, invoke_path};
+use super::load::{LoadClient, latencies};
+use super::report::Report;
+use super::starts::{BareStarts, Language};
+use super::stats::Metric;
+
+const ROUNDS: usize = 40;
+const PYTHON: &[u8] = b"def handler(event, context):\n    return event\n";
+const NODE: &[u8] = b"exports.handler = async (event) => event;\n";
+
+pub async fn run(report: &mut Report) -> anyhow::Result<()> {
+    let instance = Instance::start()?;
+    let starts = BareStarts::prepare(&[("index.py", PYTHON), ("index.js", NODE)])?;
+    let binary = std::fs::read(std::env::current_exe()?)?;
+    measure(
+        report,
+        &instance,
+        "custom",
+        "exec",
+        "provided.al2023",
+        &[("bootstrap", &binary)],
+        || starts.echo(),
+    )
+    .await?;
+    for (family, name, files) in [
+        (Family::Python, "python", [("index.py", PYTHON)]),
+        (Family::Node, "node", [("index.js", NODE)]),
+    ] {
+        // A host without the interpreter has nothing to compare.
+        if let Some(language) = Language::of_this_host(&starts, family) {
+            let runtime = language.runtime;
+            measure(report, &instance, name, "start", runtime, &files, || {
+                starts.start(&language)
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Measures both sides in turn, so that whatever else the machine does hits both.
+async fn measure(
+    report: &mut Report,
+    instance: &Instance,
+    name: &str,
+    floor: &str,
+    runtime: &str,
+    files: &[(&str, &[u8])],
+    bare: impl Fn() -> std::io::Result<Duration>,
+) -> anyhow::Result<()> {
+    let function = format!("bench-cold-{name}");
+    let deployment = Deployment {
+        name: &function,
+        runtime,
+        handler: "index.handler",
+        files,
+        memory_mb: 1769,
+    };
+    instance.deploy(&deployment).await?;
+    let mut client = LoadClient::connect(&instance.address).await?;
+    let (path, payload) = (invoke_path(&function), Bytes::from_static(b"{\"n\":1}"));
+    latencies(&mut client, &path, &payload, 1).await?;
+    let (mut cold, mut least) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        least.push(tokio::task::block_in_place(&bare)?);
+        instance.renew(&mut client, &function, round).await?;
+        let began = Instant::now();
+        latencies(&mut client, &path, &payload, 1).await?;
+        cold.push(began.elapsed());
+    }
+    let cold = Metric::of_durations(&format!("cold_{name}"), &cold);
+    let least = Metric::of_durations(&format!("{name}_{floor}"), &least);
+    report.ratio(&format!("cold_{name}_vs_{floor}"), cold.p50 / least.p50);
+    report.metric(least);
+    report.metric(cold);
+    Ok(())
+}
