@@ -107,17 +107,29 @@ fn plain_tree<'a>(
         FileType::from_raw_mode(kind.st_mode),
         earlier,
     )?;
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    let mount = rustix::mount::open_tree(source, "", flags).step(format_args!("copy {shown}"))?;
-    set_attributes(mount.as_fd(), RDONLY | NOSUID | NODEV, Reach::This)
+    let (mount, reach) = copy_mount(source).step(format_args!("copy {shown}"))?;
+    set_attributes(mount.as_fd(), RDONLY | NOSUID | NODEV, reach)
         .step(format_args!("make {shown} read-only"))?;
     if matches!(ground.ids, HostIds::Range { .. }) {
         // Looks only, and not every file system can: then the owner shows as nobody.
-        let _ = map_owners(mount.as_fd(), doors.users.as_fd(), Reach::This);
+        let _ = map_owners(mount.as_fd(), doors.users.as_fd(), reach);
     }
     Ok(Tree { mount, target })
+}
+
+/// Copies one mount, without what is mounted below it. Without privileges the kernel does not let that be uncovered:
+/// then the copy is of the whole tree.
+fn copy_mount(source: &OwnedFd) -> rustix::io::Result<(OwnedFd, Reach)> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    match rustix::mount::open_tree(source, "", flags) {
+        Err(rustix::io::Errno::INVAL) => {
+            let tree = rustix::mount::open_tree(source, "", flags | OpenTreeFlags::AT_RECURSIVE)?;
+            Ok((tree, Reach::WholeTree))
+        }
+        copy => Ok((copy?, Reach::This)),
+    }
 }
 
 /// Several directories as one, the last one winning.
