@@ -19,10 +19,17 @@ import time
 import _socket
 
 _BEFORE_REQUEST_ID = sys.version_info < (3, 9)
-_ENSURE_ASCII = sys.version_info < (3, 12)
 _NO_BREAK_SPACE = "\u00a0"
 _USER_AGENT = "firelight-python/%d.%d.%d" % sys.version_info[:3]
 _JSON_LOGS = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+
+
+def _minor_version():
+    """The version the function asked for, which a mapped interpreter need not have."""
+    family, _, minor = os.environ.get("AWS_EXECUTION_ENV", "").rpartition(".")
+    if family == "AWS_Lambda_python3" and minor.isdigit():
+        return int(minor)
+    return sys.version_info[1]
 
 
 class Invocation:
@@ -200,7 +207,7 @@ def _make_encoder():
         from _json import encode_basestring, encode_basestring_ascii, make_encoder
     except ImportError:
         return _encode_slowly
-    quote = encode_basestring_ascii if _ENSURE_ASCII else encode_basestring
+    quote = encode_basestring_ascii if _minor_version() < 12 else encode_basestring
 
     def encode(value):
         decimals = _Decimals()
@@ -214,7 +221,8 @@ def _encode_slowly(value):
     import json
 
     decimals = _Decimals()
-    return decimals.put_back(json.dumps(value, default=decimals.default, ensure_ascii=_ENSURE_ASCII))
+    encoded = json.dumps(value, default=decimals.default, ensure_ascii=_minor_version() < 12)
+    return decimals.put_back(encoded)
 
 
 class _Decimals:
@@ -317,15 +325,19 @@ class LambdaContext:
         self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
-        self.client_context = _client_context(headers)
+        self.client_context, self._w3c = _client_context(headers)
         self.identity = _identity(headers)
         self._deadline_ms = int(headers.get("lambda-runtime-deadline-ms", 0))
 
     def get_remaining_time_in_millis(self):
         return max(self._deadline_ms - int(time.time() * 1000), 0)
 
+    def w3c(self):
+        """The trace context that the caller sent along."""
+        return dict(self._w3c)
+
     def log(self, message):
-        sys.stdout.write(message if isinstance(message, str) else str(message))
+        sys.stdout.write(str(message))
 
     def __repr__(self):
         names = (
@@ -346,10 +358,14 @@ def _json_header(headers, name):
 
 
 def _client_context(headers):
-    context = _filled(ClientContext, _json_header(headers, "lambda-runtime-client-context"))
-    if context is not None:
-        context.client = _filled(Client, context.client)
-    return context
+    values = _json_header(headers, "lambda-runtime-client-context")
+    if values is None:
+        return None, {}
+    context = _filled(ClientContext, values)
+    context.client = _filled(Client, context.client)
+    sent = values.get("w3c")
+    names = ("traceparent", "tracestate", "baggage") if isinstance(sent, dict) else ()
+    return context, {name: sent[name] for name in names if isinstance(sent.get(name), str)}
 
 
 def _identity(headers):
@@ -461,10 +477,11 @@ def _log_error(payload):
     if _JSON_LOGS:
         record = {"timestamp": _timestamp(time.time()), "level": "ERROR"}
         record.update(payload)
-        record["requestId"] = Invocation.request_id or ""
+        record.setdefault("requestId", Invocation.request_id or "")
         _write_record(_encode(record))
         return
-    lines = ["[ERROR] %s: %s" % (payload["errorType"], payload["errorMessage"])]
+    message = payload["errorMessage"]
+    lines = ["[ERROR] %s" % payload["errorType"] + (": %s" % message if message else "")]
     lines.append("Traceback (most recent call last):")
     for entry in payload["stackTrace"]:
         lines.extend(_with_fixed_indent(line) for line in entry.splitlines())
@@ -484,8 +501,7 @@ def _write_record(text):
 
 
 def _timestamp(seconds):
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return "%s.%03dZ" % (whole, int(seconds * 1000) % 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class _LoggingHook:
@@ -524,8 +540,7 @@ def _set_up_logging(logging):
     class RequestIdFilter(logging.Filter):
         def filter(self, record):
             record.aws_request_id = Invocation.request_id or ""
-            if Invocation.tenant_id is not None:
-                record.tenant_id = Invocation.tenant_id
+            record.tenant_id = Invocation.tenant_id
             return True
 
     handler = Handler()
@@ -533,9 +548,10 @@ def _set_up_logging(logging):
     handler.setFormatter(_json_formatter(logging) if _JSON_LOGS else _text_formatter(logging))
     logging.root.addHandler(handler)
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
-    if _JSON_LOGS and level:
-        names = {"TRACE": "DEBUG", "FATAL": "CRITICAL"}
-        logging.root.setLevel(names.get(level, level))
+    known = {"TRACE": "DEBUG", "DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARNING", "WARNING": "WARNING"}
+    known.update({"ERROR": "ERROR", "FATAL": "CRITICAL", "CRITICAL": "CRITICAL"})
+    if level in known:
+        logging.root.setLevel(known[level])
 
 
 def _text_formatter(logging):
@@ -547,54 +563,44 @@ def _text_formatter(logging):
 
 
 def _json_formatter(logging):
-    usual = set(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
-    usual |= {"message", "asctime", "aws_request_id", "tenant_id", "taskName"}
+    import json
+
+    usual = set(vars(logging.LogRecord("", 0, "", 0, "", (), None))) - {"taskName"}
+    usual |= {"aws_request_id", "tenant_id"}
+    # What is not JSON is shown as text: a log record is never lost for that.
+    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
     class JsonFormatter(logging.Formatter):
         def format(self, record):
+            is_object = isinstance(record.msg, dict) and not record.args
             fields = {
                 "timestamp": _timestamp(record.created),
-                "level": record.levelname,
-                "message": record.getMessage(),
+                "level": logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10),
+                "message": record.msg if is_object else record.getMessage(),
                 "logger": record.name,
             }
-            fields.update(self._error_fields(record))
+            fields.update(_record_error(record))
             fields["requestId"] = record.aws_request_id
-            if hasattr(record, "tenant_id"):
-                fields["tenantId"] = record.tenant_id
-            for name, value in vars(record).items():
-                if name not in usual and name not in fields:
-                    fields[name] = value
-            return self._encoded(fields)
-
-        def _error_fields(self, record):
-            if not record.exc_info or record.exc_info[0] is None:
-                return {}
-            error_type, error, trace = record.exc_info
-            import traceback
-
-            return {
-                "stackTrace": traceback.format_tb(trace),
-                "errorType": error_type.__name__,
-                "errorMessage": str(error),
-                "location": "%s:%s:%d" % (record.pathname, record.funcName, record.lineno),
-            }
-
-        def _encoded(self, fields):
-            try:
-                return _encode(fields)
-            except Exception:
-                return _encode({name: _plain(value) for name, value in fields.items()})
+            fields["tenantId"] = record.tenant_id
+            own = vars(record).items()
+            fields.update((name, value) for name, value in own if name not in usual and name not in fields)
+            return encode({name: value for name, value in fields.items() if value is not None})
 
     return JsonFormatter()
 
 
-def _plain(value):
-    try:
-        _encode(value)
-        return value
-    except Exception:
-        return str(value)
+def _record_error(record):
+    if not record.exc_info or record.exc_info[0] is None:
+        return {}
+    import traceback
+
+    error_type, error, trace = record.exc_info
+    return {
+        "stackTrace": traceback.format_tb(trace),
+        "errorType": error_type.__name__,
+        "errorMessage": str(error),
+        "location": "%s:%s:%d" % (record.pathname, record.funcName, record.lineno),
+    }
 
 
 # The life of the process.

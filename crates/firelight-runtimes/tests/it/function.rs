@@ -76,23 +76,24 @@ impl<'a> Code<'a> {
 }
 
 impl Function {
+    /// Starts our bootstrap on an interpreter.
     pub(crate) fn start(interpreter: &Interpreter, code: &Code<'_>) -> Self {
+        Self::start_command(code, |layout| bootstrap_command(interpreter, layout))
+    }
+
+    /// Starts any runtime.
+    pub(crate) fn start_command(code: &Code<'_>, command: impl FnOnce(&Layout) -> Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let task = folder.path().join("task");
-        std::fs::create_dir(&task).unwrap();
-        for (path, text) in code.files {
-            let path = task.join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
+        write_files(&task, code.files);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (session, events) =
             Session::serve(listener, configuration(), Arc::new(no_telemetry)).unwrap();
         let layout = Layout::install(folder.path()).unwrap();
-        let child = command(interpreter, &layout, &task, &address, code)
-            .spawn()
-            .unwrap();
+        let mut command = command(&layout);
+        set_environment(&mut command, &task, &address, code);
+        let child = command.spawn().unwrap();
         Self {
             session,
             events,
@@ -209,16 +210,29 @@ fn configuration() -> SessionConfig {
     }
 }
 
+fn write_files(task: &Path, files: &[(&str, &str)]) {
+    std::fs::create_dir(task).unwrap();
+    for (path, text) in files {
+        let path = task.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
 /// The command of the plan, with host paths in place of those inside a sandbox.
-fn command(
-    interpreter: &Interpreter,
-    layout: &Layout,
-    task: &Path,
-    address: &str,
-    code: &Code<'_>,
-) -> Command {
+fn bootstrap_command(interpreter: &Interpreter, layout: &Layout) -> Command {
     let bootstrap = layout.directory(interpreter.family);
     let mut command = Command::new(&interpreter.program);
+    match interpreter.family {
+        Family::Python => command
+            .args(["-S", "-s"])
+            .arg(bootstrap.join("bootstrap.py")),
+        _ => command.arg(bootstrap.join("index.js")),
+    };
+    command
+}
+
+fn set_environment(command: &mut Command, task: &Path, address: &str, code: &Code<'_>) {
     command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
@@ -236,12 +250,4 @@ fn command(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
-    match interpreter.family {
-        Family::Python => command
-            .args(["-S", "-s"])
-            .arg(bootstrap.join("bootstrap.py"))
-            .env("PYTHONPATH", &bootstrap),
-        _ => command.arg(bootstrap.join("index.js")),
-    };
-    command
 }

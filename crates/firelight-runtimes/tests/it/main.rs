@@ -6,6 +6,7 @@
 mod function;
 mod node;
 mod node_errors;
+mod official;
 mod plan;
 mod python;
 mod python_errors;
