@@ -127,7 +127,8 @@ impl StreamError {
 }
 
 impl Streaming {
-    pub(crate) fn new(content_type: Option<String>, parts: mpsc::Receiver<StreamItem>) -> Self {
+    /// Makes a response of the parts that somebody sends; the last one is an [`StreamItem::End`].
+    pub fn new(content_type: Option<String>, parts: mpsc::Receiver<StreamItem>) -> Self {
         Self {
             content_type,
             parts,

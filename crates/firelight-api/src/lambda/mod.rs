@@ -17,9 +17,9 @@ mod configuration_shape;
 mod dispatch;
 mod function_input;
 mod functions;
-mod invoke;
+pub(crate) mod invoke;
 mod paging;
-mod refusals;
+pub(crate) mod refusals;
 mod tags;
 mod versions;
 
@@ -29,7 +29,7 @@ use bytes::Bytes;
 use firelight_control::Control;
 use firelight_control::sts::SessionKey;
 use firelight_invoke::Invoker;
-use firelight_wire::{ErrorCode, ErrorReply, Operation, Reply, RouteError, route};
+use firelight_wire::{ErrorCode, ErrorReply, Operation, Reply, RouteError, Routed, route};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -97,14 +97,29 @@ pub(crate) async fn handle(
         Ok(routed) => routed,
         Err(error) => return Ok(unknown_route(error)),
     };
-    if routed.operation == Operation::Invoke {
-        let reach = Reach {
-            view: lambda.control.view(),
-            invoker: &*lambda.invoker,
-        };
-        let answer = invoke::invoke(&reach, context, &request, &routed.labels, body).await;
-        return Ok(answer.unwrap_or_else(|error| response(error.reply())));
-    }
+    let reach = Reach {
+        view: lambda.control.view(),
+        invoker: &*lambda.invoker,
+    };
+    let answer = match routed.operation {
+        Operation::Invoke => invoke::invoke(&reach, context, &request, &routed.labels, body).await,
+        Operation::InvokeWithResponseStream => {
+            let labels = &routed.labels;
+            invoke::invoke_with_response_stream(&reach, context, &request, labels, body).await
+        }
+        _ => return rest_call(lambda, context, &request, &routed, body).await,
+    };
+    Ok(answer.unwrap_or_else(|error| response(error.reply())))
+}
+
+/// Answers a call that takes and gives JSON.
+async fn rest_call(
+    lambda: &Lambda,
+    context: &RequestContext,
+    request: &Parts,
+    routed: &Routed<'_>,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
     let body = match body.read(MAX_BODY).await {
         Ok(body) => body,
         Err(error) => return unread(&error, routed.operation),
@@ -112,8 +127,8 @@ pub(crate) async fn handle(
     let call = Call {
         lambda,
         context,
-        request: &request,
-        routed: &routed,
+        request,
+        routed,
         body,
     };
     let reply = dispatch::dispatch(&call)

@@ -135,7 +135,7 @@ pub(super) fn unknown_qualifier(arn: &FunctionArn, qualifier: &str) -> ErrorRepl
     missing(format!("Function not found: {arn}:{qualifier}"))
 }
 
-pub(super) fn resolve(error: ResolveError) -> ErrorReply {
+pub(crate) fn resolve(error: ResolveError) -> ErrorReply {
     match error {
         // Invoke names the version that would have run, unlike the calls that only look.
         ResolveError::NoSuchFunction { arn } => {

@@ -68,7 +68,7 @@ fn completed_answer(completed: Completed, version: Version, trace: Option<&str>)
     response
 }
 
-fn not_started(reason: &NotStarted) -> ErrorReply {
+pub(crate) fn not_started(reason: &NotStarted) -> ErrorReply {
     match reason {
         NotStarted::Throttled(reason) => throttled(reason.name()),
         NotStarted::NoCapacity { reason } => {
@@ -97,6 +97,6 @@ fn throttled(reason: &'static str) -> ErrorReply {
         .with_header("Retry-After", "1")
 }
 
-fn service_error() -> ErrorReply {
+pub(super) fn service_error() -> ErrorReply {
     ErrorReply::new(ErrorCode::Service, "An internal error occurred")
 }

@@ -8,24 +8,29 @@
 
 mod answer;
 mod payload;
-mod trace;
+mod stream;
+mod stream_frames;
+pub(crate) mod trace;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use firelight_control::{Resolved, View};
 use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
-use firelight_model::{Draw, FunctionReference, FunctionTarget};
+use firelight_model::{Draw, FunctionReference, FunctionTarget, Version};
 use firelight_wire::shapes::{InvocationRequest, InvocationType, LogType};
-use firelight_wire::{ErrorCode, ErrorReply, Labels, RequestParts, parse};
+use firelight_wire::{ErrorCode, ErrorReply, Labels, Request, RequestParts, parse};
 use http::request::Parts;
 
 use super::refusals;
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 
+pub(crate) use self::answer::not_started;
+pub(super) use self::stream::invoke_with_response_stream;
+
 /// How often a version that changes under the call is resolved.
-const RESOLVE_ATTEMPTS: u32 = 5;
+pub(crate) const RESOLVE_ATTEMPTS: u32 = 5;
 
 /// What an invocation reaches.
 pub(super) struct Reach<'a> {
@@ -41,7 +46,7 @@ pub(super) async fn invoke(
     labels: &Labels<'_>,
     body: RequestBody,
 ) -> Result<Response, ErrorReply> {
-    let members = members(request, labels)?;
+    let members: InvocationRequest = members(request, labels)?;
     let target = target(context, &members)?;
     let kind = members
         .invocation_type
@@ -56,7 +61,8 @@ pub(super) async fn invoke(
                 request,
                 members: &members,
             };
-            run(reach, &caller, &target, payload).await
+            let ran = run(reach, &caller, &target, payload, ResponseMode::Buffered).await?;
+            answer::of(ran.outcome, ran.executed_version, ran.trace.as_deref())
         }
     }
 }
@@ -68,28 +74,40 @@ struct Caller<'a> {
     members: &'a InvocationRequest,
 }
 
+/// What became of a call, and what its answer tells beside that.
+struct Ran {
+    outcome: Outcome,
+    executed_version: Version,
+    trace: Option<String>,
+}
+
 /// Runs the call. A version that is changed between being resolved and being run is resolved anew.
 async fn run(
     reach: &Reach<'_>,
     caller: &Caller<'_>,
     target: &FunctionTarget,
     payload: Bytes,
-) -> Result<Response, ErrorReply> {
+    response_mode: ResponseMode,
+) -> Result<Ran, ErrorReply> {
     let mut attempts_left = RESOLVE_ATTEMPTS;
     loop {
         let resolved = resolve(reach.view, target)?;
-        let call = call(caller, &resolved, payload.clone())?;
+        let call = call(caller, &resolved, payload.clone(), response_mode)?;
         let trace = call.trace.clone();
         let outcome = reach.invoker.invoke(call).await;
         attempts_left -= 1;
         let changed = matches!(outcome, Outcome::NotStarted(NotStarted::NoSuchVersion(_)));
         if !changed || attempts_left == 0 {
-            return answer::of(outcome, resolved.version.version, trace.as_deref());
+            return Ok(Ran {
+                outcome,
+                executed_version: resolved.version.version,
+                trace,
+            });
         }
     }
 }
 
-fn members(request: &Parts, labels: &Labels<'_>) -> Result<InvocationRequest, ErrorReply> {
+fn members<T: Request>(request: &Parts, labels: &Labels<'_>) -> Result<T, ErrorReply> {
     let header = |name: &str| {
         request
             .headers
@@ -127,7 +145,12 @@ fn resolve(view: &View, target: &FunctionTarget) -> Result<Resolved, ErrorReply>
         .map_err(refusals::resolve)
 }
 
-fn call(caller: &Caller<'_>, resolved: &Resolved, payload: Bytes) -> Result<Call, ErrorReply> {
+fn call(
+    caller: &Caller<'_>,
+    resolved: &Resolved,
+    payload: Bytes,
+    response_mode: ResponseMode,
+) -> Result<Call, ErrorReply> {
     let Caller {
         context,
         request,
@@ -158,7 +181,7 @@ fn call(caller: &Caller<'_>, resolved: &Resolved, payload: Bytes) -> Result<Call
         )),
         tenant_id: members.tenant_id.clone(),
         log_tail,
-        response_mode: ResponseMode::Buffered,
+        response_mode,
         attempt: 1,
     })
 }

@@ -1,7 +1,7 @@
 //! The trace header of an invocation: the caller's, or a new one.
 
 /// Returns the header that the function gets. A caller's header keeps its root, parent and sampling decision.
-pub(super) fn header(given: Option<&str>, now_seconds: i64, random: u128) -> String {
+pub(crate) fn header(given: Option<&str>, now_seconds: i64, random: u128) -> String {
     given
         .filter(|header| has_root(header))
         .map_or_else(|| new(now_seconds, random), str::to_owned)
