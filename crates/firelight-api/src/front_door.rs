@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use firelight_control::iam::Iam;
+use firelight_control::logs::Logs;
 use firelight_control::sts::{CredentialBook, Sts};
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
@@ -27,9 +29,9 @@ use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
-use crate::service::Service;
+use crate::service::{Service, target};
 use crate::sigv4::Claim;
-use crate::{admin, iam, lambda, sts};
+use crate::{admin, iam, lambda, logs, sts};
 
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -52,6 +54,7 @@ pub struct Services {
     pub credentials: CredentialBook,
     pub iam: Iam,
     pub sts: Sts,
+    pub logs: Logs,
     pub lambda: lambda::Lambda,
 }
 
@@ -167,8 +170,26 @@ impl FrontDoor {
             Service::Iam | Service::Sts | Service::UnknownQuery => {
                 self.query_call(service, context, &request, body).await
             }
+            Service::Logs => {
+                let (target, body) = self.json_call(&service, &request, body).await?;
+                logs::handle(&self.services.logs, context, &target, &body).await
+            }
             other => Err(not_offered(&other)),
         }
+    }
+
+    /// Reads the operation and the body of a JSON call.
+    async fn json_call(
+        &self,
+        service: &Service,
+        request: &Parts,
+        body: RequestBody,
+    ) -> Result<(String, Bytes), ApiError> {
+        let target = target(request).and_then(|target| target.rsplit('.').next());
+        let operation = target.unwrap_or_default().to_owned();
+        let body = body.read(SMALL_BODY).await;
+        let body = body.map_err(|error| authentication::body_error(service.protocol(), &error))?;
+        Ok((operation, body))
     }
 
     /// Answers a call whose parameters stand in a form, or in the query of the URL.

@@ -12,7 +12,9 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use crate::body::Response;
 use crate::error::ApiError;
 
-pub(crate) use json::json_answer;
+pub(crate) use json::{
+    json_answer, json_empty, json_input, serialization_error, unknown_operation,
+};
 pub(crate) use rest_json::rest_json_answer;
 
 /// How a service speaks.

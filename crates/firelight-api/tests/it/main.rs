@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
+mod iam;
 mod lambda;
+mod logs;
 mod signed;
 mod support;
 mod wire;

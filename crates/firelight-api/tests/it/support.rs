@@ -6,9 +6,11 @@ use std::sync::Arc;
 use firelight_api::lambda::Lambda;
 use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, Services, serve};
 use firelight_control::iam::{Iam, Sources};
+use firelight_control::logs::Logs;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, SessionKey, Sts};
 use firelight_model::WallTime;
 use firelight_store::{LogStore, MemoryStore};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -22,6 +24,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: oneshot::Sender<()>,
     pub(crate) ended: JoinHandle<()>,
+    _logs: TempDir,
 }
 
 /// An answer as it came.
@@ -36,13 +39,14 @@ pub(crate) fn sessions() -> SessionKey {
     SessionKey::new([1; 32])
 }
 
+fn now() -> WallTime {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    WallTime::from_epoch_ms(u64::try_from(since.as_millis()).unwrap())
+}
+
 fn sources() -> Sources {
-    let now = || {
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        WallTime::from_epoch_ms(u64::try_from(since.as_millis()).unwrap())
-    };
     let random = || *uuid::Uuid::new_v4().as_bytes();
     Sources {
         now: Box::new(now),
@@ -64,7 +68,12 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
         secret_access_key: ROOT_SECRET.into(),
     };
     let sources = Arc::new(sources());
-    let iam = Iam::start(MemoryStore::default(), Arc::clone(&sources))
+    let store = MemoryStore::default();
+    let iam = Iam::start(store.clone(), Arc::clone(&sources))
+        .await
+        .unwrap();
+    let folder = TempDir::new().unwrap();
+    let log_store = LogStore::open(&folder.path().join("logs.db"), Arc::new(now))
         .await
         .unwrap();
     let view = iam.view().clone();
@@ -78,6 +87,7 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
         credentials,
         iam,
         sts,
+        logs: Logs::new(log_store, store),
         lambda,
     };
     let region = "us-east-1".parse().unwrap();
@@ -96,6 +106,7 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
         address,
         shutdown,
         ended,
+        _logs: folder,
     }
 }
 
@@ -118,7 +129,42 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Sends a form, as the query protocol does.
+    pub(crate) async fn form(&self, form: &str) -> Answer {
+        self.post("application/x-www-form-urlencoded", "", form)
+            .await
+    }
+
+    /// Sends a JSON 1.1 call.
+    pub(crate) async fn json(&self, target: &str, body: &str) -> Answer {
+        let target = format!("X-Amz-Target: {target}\r\n");
+        self.post("application/x-amz-json-1.1", &target, body).await
+    }
+
+    async fn post(&self, media_type: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.send(format!(
+            "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: {media_type}\r\n\
+             {headers}Content-Length: {length}\r\n\r\n{body}"
+        ))
+        .await
+    }
+}
+
 impl Answer {
+    /// Returns the text of the first element of that name.
+    pub(crate) fn element(&self, name: &str) -> &str {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let inside = self
+            .body
+            .split_once(&open)
+            .and_then(|(_, rest)| rest.split_once(&close));
+        inside
+            .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+            .0
+    }
+
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

@@ -32,7 +32,10 @@ pub struct Logs {
 impl Logs {
     /// Opens the logs in `store`; their tags are records.
     pub fn new(store: LogStore, records: impl Store) -> Self {
-        Self { store, records: Arc::new(records) }
+        Self {
+            store,
+            records: Arc::new(records),
+        }
     }
 
     /// Returns the log store, which does whatever needs no tags and no patterns.
@@ -46,8 +49,31 @@ impl Logs {
         account: AccountId,
         name: &str,
     ) -> Result<Option<LogGroup>, ReadLogsError> {
-        let query = GroupQuery { prefix: name.to_owned(), limit: 1, ..GroupQuery::default() };
+        let query = GroupQuery {
+            prefix: name.to_owned(),
+            limit: 1,
+            ..GroupQuery::default()
+        };
         let page = self.store.groups(account, &query).await?;
         Ok(page.groups.into_iter().find(|group| group.name == name))
     }
+
+    /// Deletes a group with all that is in it, and its tags.
+    pub async fn delete_group(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Result<(), DeleteLogGroupError> {
+        self.store.delete_group(account, name).await?;
+        Ok(self.remove_tags(account, name).await?)
+    }
+}
+
+/// Why a group could not be deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteLogGroupError {
+    #[error(transparent)]
+    Group(#[from] ChangeLogsError),
+    #[error(transparent)]
+    Tags(#[from] LogTagsError),
 }

@@ -59,15 +59,24 @@ impl Logs {
                 bytes += event.message.len();
                 found.push(event);
                 if found.len() >= search.limit as usize || bytes >= MAX_PAGE_BYTES {
-                    return Ok(SearchPage { events: found, next: Some(place) });
+                    return Ok(SearchPage {
+                        events: found,
+                        next: Some(place),
+                    });
                 }
             }
             examined += BATCH;
             if is_last {
-                return Ok(SearchPage { events: found, next: None });
+                return Ok(SearchPage {
+                    events: found,
+                    next: None,
+                });
             }
             if examined >= MAX_EXAMINED {
-                return Ok(SearchPage { events: found, next: Some(query.from) });
+                return Ok(SearchPage {
+                    events: found,
+                    next: Some(query.from),
+                });
             }
         }
     }

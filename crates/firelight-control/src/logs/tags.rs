@@ -55,6 +55,14 @@ impl Logs {
         self.change_tags(account, group, remove).await
     }
 
+    pub(super) async fn remove_tags(
+        &self,
+        account: AccountId,
+        group: &str,
+    ) -> Result<(), LogTagsError> {
+        self.change_tags(account, group, LogTags::clear).await
+    }
+
     async fn change_tags(
         &self,
         account: AccountId,
@@ -64,7 +72,11 @@ impl Logs {
         let key = key(account, group);
         for _ in 0..ATTEMPTS {
             let (expect, mut tags) = self.read_tags(&key).await?;
+            let before = tags.clone();
             change(&mut tags);
+            if tags == before {
+                return Ok(());
+            }
             if tags.len() > MAX_TAGS {
                 return Err(LogTagsError::TooMany);
             }
@@ -83,7 +95,12 @@ impl Logs {
     }
 
     async fn read_tags(&self, key: &Key) -> Result<(Expect, LogTags), LogTagsError> {
-        let found = self.records.read_many(std::slice::from_ref(key)).await?.pop().flatten();
+        let found = self
+            .records
+            .read_many(std::slice::from_ref(key))
+            .await?
+            .pop()
+            .flatten();
         match found {
             None => Ok((Expect::Absent, LogTags::new())),
             Some(found) => Ok((Expect::Rev(found.rev), serde_json::from_slice(&found.body)?)),

@@ -21,7 +21,10 @@ impl Columns {
     pub(super) fn match_message(&self, message: &str) -> bool {
         let values = split(message);
         let all_hold = |columns: &[Column], values: &[&str]| {
-            columns.iter().zip(values).all(|(column, value)| column.holds(value))
+            columns
+                .iter()
+                .zip(values)
+                .all(|(column, value)| column.holds(value))
         };
         match &self.behind {
             None => values.len() == self.before.len() && all_hold(&self.before, &values),
@@ -38,7 +41,9 @@ impl Columns {
 impl Column {
     fn holds(&self, value: &str) -> bool {
         let all = |comparisons: &Vec<Comparison>| {
-            comparisons.iter().all(|comparison| comparison.holds(Value::Column(value)))
+            comparisons
+                .iter()
+                .all(|comparison| comparison.holds(Value::Column(value)))
         };
         self.alternatives.is_empty() || self.alternatives.iter().any(all)
     }
@@ -93,7 +98,9 @@ fn column(cursor: &mut Cursor<'_>) -> Result<Column, InvalidPattern> {
         cursor.skip_blanks();
         match cursor.peek() {
             Some(',' | ']') if alternatives.len() == 1 && alternatives[0].is_empty() => {
-                return Ok(Column { alternatives: Vec::new() });
+                return Ok(Column {
+                    alternatives: Vec::new(),
+                });
             }
             _ if name.is_empty() => return Err(InvalidPattern),
             _ => {}

@@ -82,7 +82,10 @@ impl Comparison {
         fits == (self.relation == Relation::Equal)
     }
 
-    #[expect(clippy::float_cmp, reason = "numbers of a log are compared as they were written")]
+    #[expect(
+        clippy::float_cmp,
+        reason = "numbers of a log are compared as they were written"
+    )]
     fn orders(&self, number: f64, wanted: f64) -> bool {
         match self.relation {
             Relation::Equal => number == wanted,

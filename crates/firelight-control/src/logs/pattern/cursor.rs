@@ -46,7 +46,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn expect(&mut self, expected: &str) -> Result<(), InvalidPattern> {
-        if self.eat(expected) { Ok(()) } else { Err(InvalidPattern) }
+        if self.eat(expected) {
+            Ok(())
+        } else {
+            Err(InvalidPattern)
+        }
     }
 
     /// Takes everything up to the first character that ends it.

@@ -13,7 +13,10 @@ const MAX_DEPTH: usize = 16;
 pub(super) enum JsonTest {
     All(Vec<JsonTest>),
     Any(Vec<JsonTest>),
-    Member { selector: Vec<Step>, test: MemberTest },
+    Member {
+        selector: Vec<Step>,
+        test: MemberTest,
+    },
 }
 
 #[derive(Debug)]
@@ -66,12 +69,10 @@ impl MemberTest {
             | (Self::IsNull, Json::Null)
             | (Self::IsTrue, Json::Bool(true))
             | (Self::IsFalse, Json::Bool(false)) => true,
-            (Self::Compare(comparison), Json::String(text)) => {
-                comparison.holds(Value::Text(text))
-            }
-            (Self::Compare(comparison), Json::Number(number)) => {
-                number.as_f64().is_some_and(|number| comparison.holds(Value::Number(number)))
-            }
+            (Self::Compare(comparison), Json::String(text)) => comparison.holds(Value::Text(text)),
+            (Self::Compare(comparison), Json::Number(number)) => number
+                .as_f64()
+                .is_some_and(|number| comparison.holds(Value::Number(number))),
             _ => false,
         }
     }
@@ -143,7 +144,10 @@ fn one(cursor: &mut Cursor<'_>, depth: usize) -> Result<JsonTest, InvalidPattern
     }
     let selector = selector(cursor)?;
     cursor.skip_blanks();
-    Ok(JsonTest::Member { selector, test: member_test(cursor)? })
+    Ok(JsonTest::Member {
+        selector,
+        test: member_test(cursor)?,
+    })
 }
 
 fn selector(cursor: &mut Cursor<'_>) -> Result<Vec<Step>, InvalidPattern> {
@@ -203,5 +207,9 @@ fn keyword(
     word: &str,
     test: MemberTest,
 ) -> Result<MemberTest, InvalidPattern> {
-    if cursor.eat_keyword(word) { Ok(test) } else { Err(InvalidPattern) }
+    if cursor.eat_keyword(word) {
+        Ok(test)
+    } else {
+        Err(InvalidPattern)
+    }
 }

@@ -53,7 +53,11 @@ impl FilterPattern {
             Some(_) => Kind::Words(words::parse(&mut cursor)?),
         };
         cursor.skip_blanks();
-        if cursor.is_at_end() { Ok(Self(kind)) } else { Err(InvalidPattern) }
+        if cursor.is_at_end() {
+            Ok(Self(kind))
+        } else {
+            Err(InvalidPattern)
+        }
     }
 
     /// Tells whether a message fits.
@@ -87,7 +91,10 @@ mod tests {
         assert!(!fits("error", "[ERROR 400]"));
         assert!(fits("ERROR -400", "[ERROR 500] bad"));
         assert!(!fits("ERROR -400", "[ERROR 400] bad"));
-        assert!(fits(r#""Task timed out""#, "x Task timed out after 3.00 seconds"));
+        assert!(fits(
+            r#""Task timed out""#,
+            "x Task timed out after 3.00 seconds"
+        ));
         assert!(!fits(r#""Task timed out""#, "Task was timed out"));
         assert!(fits(r#""say \"hi\"""#, r#"they say "hi" to us"#));
     }
@@ -106,7 +113,8 @@ mod tests {
 
     #[test]
     fn json_members_are_compared_by_their_kind() {
-        let message = r#"{"level":"ERROR","n":5,"deep":{"list":[{"x":"abc"}]},"nil":null,"t":true}"#;
+        let message =
+            r#"{"level":"ERROR","n":5,"deep":{"list":[{"x":"abc"}]},"nil":null,"t":true}"#;
 
         for (pattern, expected) in [
             (r#"{ $.level = "ERROR" }"#, true),
@@ -151,7 +159,16 @@ mod tests {
 
     #[test]
     fn broken_patterns_are_refused() {
-        for text in ["{", "{ $.a = }", "{ a = 1 }", "[a", "[a = ]", "\"open", "%(%", "{ $.a = 1 } x"] {
+        for text in [
+            "{",
+            "{ $.a = }",
+            "{ a = 1 }",
+            "[a",
+            "[a = ]",
+            "\"open",
+            "%(%",
+            "{ $.a = 1 } x",
+        ] {
             assert!(FilterPattern::parse(text).is_err(), "{text}");
         }
     }

@@ -1,0 +1,89 @@
+//! The CloudWatch Logs API: groups, streams, events and searches.
+
+mod error;
+mod events;
+mod groups;
+mod names;
+mod search;
+mod streams;
+mod tags;
+
+use firelight_control::logs::Logs;
+use firelight_model::AccountId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::body::Response;
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::protocol::{JsonVersion, json_answer, json_empty, json_input, unknown_operation};
+
+const VERSION: JsonVersion = JsonVersion::V1_1;
+
+type Answer = Result<Response, ApiError>;
+
+/// One call of the Logs API.
+pub(crate) struct Call<'a> {
+    logs: &'a Logs,
+    context: &'a RequestContext,
+    body: &'a [u8],
+}
+
+/// Answers an operation of the Logs API.
+pub(crate) async fn handle(
+    logs: &Logs,
+    context: &RequestContext,
+    operation: &str,
+    body: &[u8],
+) -> Answer {
+    let call = Call {
+        logs,
+        context,
+        body,
+    };
+    match operation {
+        "CreateLogGroup" => call.create_log_group().await,
+        "DeleteLogGroup" => call.delete_log_group().await,
+        "DescribeLogGroups" => call.describe_log_groups().await,
+        "PutRetentionPolicy" => call.put_retention_policy().await,
+        "DeleteRetentionPolicy" => call.delete_retention_policy().await,
+        "CreateLogStream" => call.create_log_stream().await,
+        "DeleteLogStream" => call.delete_log_stream().await,
+        "DescribeLogStreams" => call.describe_log_streams().await,
+        "PutLogEvents" => call.put_log_events().await,
+        "GetLogEvents" => call.get_log_events().await,
+        "FilterLogEvents" => call.filter_log_events().await,
+        "TestMetricFilter" => call.test_metric_filter(),
+        "TagResource" => call.tag_resource().await,
+        "UntagResource" => call.untag_resource().await,
+        "ListTagsForResource" => call.list_tags_for_resource().await,
+        "TagLogGroup" => call.tag_log_group().await,
+        "UntagLogGroup" => call.untag_log_group().await,
+        "ListTagsLogGroup" => call.list_tags_log_group().await,
+        operation => Err(unknown_operation(operation)),
+    }
+}
+
+impl Call<'_> {
+    fn account(&self) -> AccountId {
+        self.context.account
+    }
+
+    fn input<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        json_input(self.body)
+    }
+
+    fn answer(&self, output: &impl Serialize) -> Answer {
+        json_answer(VERSION, output)
+    }
+
+    fn done(&self) -> Answer {
+        Ok(json_empty(VERSION))
+    }
+
+    /// Returns the ARN of a group, without the `:*` that stands for its streams.
+    fn group_arn(&self, group: &str) -> String {
+        let (region, account) = (&self.context.region, self.account());
+        format!("arn:aws:logs:{region}:{account}:log-group:{group}")
+    }
+}
