@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use firelight_control::iam::Iam;
 use firelight_control::logs::Logs;
+use firelight_control::usage::Books;
 use firelight_control::sts::{CredentialBook, Sts};
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
@@ -55,6 +56,7 @@ pub struct Services {
     pub iam: Iam,
     pub sts: Sts,
     pub logs: Logs,
+    pub books: Books,
     pub lambda: lambda::Lambda,
 }
 
@@ -122,8 +124,8 @@ impl FrontDoor {
         body: RequestBody,
         request_id: RequestId,
     ) -> Result<Response, HandleError> {
-        if service == Service::Admin {
-            return Ok(admin::handle(&request)?);
+        if let Some(answer) = admin::handle_public(&request) {
+            return Ok(answer);
         }
         let received_at = Timestamp::now();
         let region = self.region(claim.as_ref().ok().and_then(Option::as_ref));
@@ -165,7 +167,7 @@ impl FrontDoor {
         body: RequestBody,
     ) -> Result<Response, ApiError> {
         match service {
-            Service::Admin => admin::handle(&request),
+            Service::Admin => admin::handle(&self.services.books, context, &request).await,
             Service::Lambda => lambda::handle(self, context, request, body).await,
             Service::Iam | Service::Sts | Service::UnknownQuery => {
                 self.query_call(service, context, &request, body).await

@@ -12,12 +12,15 @@ mod control;
 mod erased;
 mod functions;
 pub mod iam;
+mod layers;
 pub mod logs;
 mod outside;
+mod permissions;
 pub mod records;
 mod scope;
 pub mod sts;
 mod tags;
+pub mod usage;
 mod view;
 
 pub use aliases::{AliasDescription, AliasError, CreateAlias, Routing, UpdateAlias};
@@ -29,7 +32,15 @@ pub use functions::{
     Settings, SettingsError, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionError,
     VpcSettings,
 };
+pub use layers::{
+    LayerFilter, LayerVersionDescription, PublishLayerVersion, PublishLayerVersionError,
+};
 pub use outside::{Outside, RuntimeRefusal};
+pub use permissions::{
+    AddLayerPermission, AddPermission, Conditions, InvalidPrincipal, LayerPolicyError,
+    PolicyDescription, PolicyError, Principal, PutResourcePolicy, RemoveLayerPermission,
+    RemovePermission, ResourcePolicyError,
+};
 pub use scope::Scope;
 pub use tags::TagFunctionError;
 pub use view::{

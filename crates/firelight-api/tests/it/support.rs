@@ -8,8 +8,9 @@ use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, Se
 use firelight_control::iam::{Iam, Sources};
 use firelight_control::logs::Logs;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, SessionKey, Sts};
+use firelight_control::usage::Books;
 use firelight_model::WallTime;
-use firelight_store::{LogStore, MemoryStore};
+use firelight_store::{LogStore, MemoryStore, UsageStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -76,6 +77,7 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
     let log_store = LogStore::open(&folder.path().join("logs.db"), Arc::new(now))
         .await
         .unwrap();
+    let usage_store = UsageStore::open(&folder.path().join("usage.db")).await.unwrap();
     let view = iam.view().clone();
     let credentials = CredentialBook::new(vec![root], sessions(), Arc::new(view.clone()));
     let enforcement = match authentication {
@@ -88,6 +90,7 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
         iam,
         sts,
         logs: Logs::new(log_store, store),
+        books: Books::new(usage_store),
         lambda,
     };
     let region = "us-east-1".parse().unwrap();

@@ -29,6 +29,7 @@ use firelight_control::Control;
 use firelight_control::iam::Iam;
 use firelight_control::logs::Logs;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
+use firelight_control::usage::Books;
 use firelight_invoke::DataPlane;
 use firelight_sandbox_linux::LinuxDriver;
 use firelight_store::{DataDir, DirectoryBlobs, LogStore, SqliteStore, StoreClock, UsageStore};
@@ -133,6 +134,7 @@ impl Daemon {
             iam,
             sts,
             logs: Logs::new(logs.clone(), store),
+            books: Books::new(usage.clone()),
             lambda,
         };
         let door = FrontDoor::new(front_door_config(config), services);
