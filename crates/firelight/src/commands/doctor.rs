@@ -137,6 +137,7 @@ async fn report(state_dir: &Path) -> Result<HostReport, StartError> {
         blank_sandboxes: 0,
         listen_at: ListenAt(std::net::SocketAddr::from(([127, 0, 0, 1], 9001))),
         host_name: "sandbox".to_owned(),
+        host_network: firelight_sandbox_linux::HostNetwork::Refused,
     };
     let driver = LinuxDriver::start(&config)?;
     let report = driver.report().clone();

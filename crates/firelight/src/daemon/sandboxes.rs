@@ -10,12 +10,12 @@ use firelight_model::{FunctionVersion, Reason};
 use firelight_package::{CacheOptions, ExtractedPackages, FileModes, Limits};
 use firelight_runtimes::{Ground, Inventory, Layout, SearchPaths};
 use firelight_sandbox::ListenAt;
-use firelight_sandbox_linux::{LinuxConfig, LinuxDriver};
+use firelight_sandbox_linux::{HostNetwork, LinuxConfig, LinuxDriver};
 use firelight_store::{BlobDigest, DataDir, DirectoryBlobs};
 use sha2::{Digest, Sha256};
 
 use super::failed;
-use crate::config::{Mode, ServerConfig};
+use crate::config::{Mode, Network, ServerConfig};
 use crate::failure::{Exit, Failure};
 
 /// Extracted packages that nobody uses are kept up to this size.
@@ -114,6 +114,10 @@ pub fn start_driver(
         blank_sandboxes: BLANK_SANDBOXES,
         listen_at: ListenAt(address),
         host_name: "localhost".into(),
+        host_network: match config.sandbox.network {
+            Network::Host => HostNetwork::Allowed,
+            Network::None | Network::Internet => HostNetwork::Refused,
+        },
     };
     let driver = LinuxDriver::start(&linux).map_err(failed("could not start the launcher"))?;
     judge_walls(config, &driver)?;
