@@ -13,8 +13,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use firelight_control::iam::Iam;
 use firelight_control::logs::Logs;
-use firelight_control::usage::Books;
 use firelight_control::sts::{CredentialBook, Sts};
+use firelight_control::usage::Books;
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
 use http::header::HOST;
@@ -28,6 +28,7 @@ use crate::authentication::{self, Authentication, AuthenticationError};
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 use crate::error::ApiError;
+use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, UrlRequest, UrlTable, Visit};
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
@@ -66,6 +67,7 @@ pub struct FrontDoor {
     config: Arc<FrontDoorConfig>,
     pub(crate) lambda: lambda::Lambda,
     services: Arc<Services>,
+    function_urls: Option<Arc<FunctionUrls>>,
 }
 
 impl FrontDoor {
@@ -75,7 +77,17 @@ impl FrontDoor {
             config: Arc::new(config),
             lambda,
             services: Arc::new(services),
+            function_urls: None,
         }
+    }
+
+    /// Opens the function URLs of a table, under a domain.
+    #[must_use]
+    pub fn with_function_urls(mut self, table: UrlTable, domain: UrlDomain) -> Self {
+        let iam = self.services.iam.view().clone();
+        let urls = FunctionUrls::new(table, domain, &self.lambda, iam);
+        self.function_urls = Some(Arc::new(urls));
+        self
     }
 
     /// Answers a request; whatever goes wrong, there is an answer.
@@ -90,17 +102,32 @@ impl FrontDoor {
             .ok()
             .and_then(Option::as_ref)
             .map(|claim| &claim.scope);
-        let service = Service::of(&parts, scope);
+        let url = self.function_url(&parts);
+        let service = match url {
+            Some(_) => Service::Lambda,
+            None => Service::of(&parts, scope),
+        };
         let protocol = service.protocol();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
 
-        let handled = self.handle(
-            service,
-            claim,
-            parts,
-            RequestBody::Incoming(body),
-            request_id,
-        );
+        let body = RequestBody::Incoming(body);
+        let handled = async {
+            match url {
+                Some((urls, url)) => {
+                    let visit = Visit {
+                        url,
+                        request: parts,
+                        body,
+                        claim,
+                        peer: peer.ip(),
+                        request_id,
+                        received_at: Timestamp::now(),
+                    };
+                    Ok(self.visit(urls, visit).await)
+                }
+                None => self.handle(service, claim, parts, body, request_id).await,
+            }
+        };
         let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => error.into_response(protocol, request_id),
@@ -114,6 +141,21 @@ impl FrontDoor {
         let elapsed_us = started.elapsed().as_micros();
         tracing::debug!(%request_id, %peer, %method, path, status, elapsed_us, "answered");
         response
+    }
+
+    /// Returns the function URL that a request is for, with what such URLs reach.
+    fn function_url(&self, request: &Parts) -> Option<(&FunctionUrls, UrlRequest)> {
+        let urls = self.function_urls.as_deref()?;
+        Some((urls, function_url::matches(request, &urls.domain)?))
+    }
+
+    async fn visit(&self, urls: &FunctionUrls, visit: Visit) -> Response {
+        let gate = Gate {
+            authentication: self.config.authentication,
+            book: &self.services.credentials,
+            account: self.config.account,
+        };
+        function_url::handle(urls, &gate, visit).await
     }
 
     async fn handle(

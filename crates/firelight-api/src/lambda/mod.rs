@@ -51,7 +51,7 @@ pub struct Lambda {
     pub(crate) control: Control,
     /// Seals the URLs under which packages are downloaded.
     sessions: SessionKey,
-    invoker: Arc<dyn Invoker>,
+    pub(crate) invoker: Arc<dyn Invoker>,
     objects: Option<Arc<dyn FetchObject>>,
 }
 

@@ -1,0 +1,181 @@
+//! Whether somebody may invoke a function through its URL.
+//!
+//! The resource policy that counts is that of the alias, or of the function where the URL names no alias. AWS asks new
+//! URLs for a second statement, `lambda:InvokeFunction` under `lambda:InvokedViaFunctionUrl`, since 2025-10; it is not
+//! asked for here, because older tools never add it and it protects nothing that the first one does not.
+
+use firelight_control::View;
+use firelight_control::iam::{CallerPolicies, IamView};
+use firelight_control::records::policy::PolicyRecord;
+use firelight_control::sts::Caller;
+use firelight_iam::{
+    Context, Decision, DocumentKind, Policy, PolicySet, Principal, Request, decide,
+};
+
+use super::target::UrlTarget;
+
+const ACTION: &str = "lambda:InvokeFunctionUrl";
+
+/// Decides whether the caller may invoke the target, by the resource policy or by policies of its own.
+pub(super) fn allows(view: &View, iam: &IamView, target: &UrlTarget, caller: &Caller) -> bool {
+    let Some(entry) = view.function(&target.function) else {
+        return false;
+    };
+    let record = match &target.alias {
+        None => Some(&entry.function.record.policy),
+        Some(name) => entry.aliases.get(name).map(|alias| &alias.record.policy),
+    };
+    let principal = iam.principal_of(caller);
+    record.is_some_and(|record| decides(record, target, &principal, &iam.policies_of(caller)))
+}
+
+fn decides(
+    record: &PolicyRecord,
+    target: &UrlTarget,
+    principal: &Principal,
+    own: &CallerPolicies,
+) -> bool {
+    let resource = Policy::parse(&record.document(), DocumentKind::Resource).ok();
+    let context = Context::new().with("lambda:FunctionUrlAuthType", target.auth_type.as_str());
+    let arn = target.function.with(target.qualifier().as_ref());
+    let request = Request {
+        principal,
+        action: ACTION,
+        resource: &arn,
+        context: &context,
+    };
+    let policies = PolicySet {
+        identity: &own.identity,
+        boundary: own.boundary.as_ref(),
+        session: own.session.as_deref(),
+        resource: resource.as_ref(),
+        resource_account: &target.function.account.to_string(),
+    };
+    decide(&request, &policies) == Decision::Allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use firelight_control::records::policy::StatementRecord;
+    use firelight_model::{InvokeMode, UrlAuthType};
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
+
+    fn target(auth_type: UrlAuthType, alias: Option<&str>) -> UrlTarget {
+        UrlTarget {
+            function: firelight_model::FunctionArn {
+                region: "us-east-1".parse().unwrap(),
+                account: "123456789012".parse().unwrap(),
+                name: "f".parse().unwrap(),
+            },
+            alias: alias.map(|name| name.parse().unwrap()),
+            auth_type,
+            invoke_mode: InvokeMode::Buffered,
+            cors: None,
+        }
+    }
+
+    /// The statement for public use, as AWS's console and SAM write it.
+    fn public(resource: &str) -> PolicyRecord {
+        let json = format!(
+            r#"{{"Sid":"public","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunctionUrl","Resource":"{resource}","Condition":{{"StringEquals":{{"lambda:FunctionUrlAuthType":"NONE"}}}}}}"#
+        );
+        let sid = "public".to_owned();
+        PolicyRecord {
+            statements: vec![StatementRecord { sid, json }],
+        }
+    }
+
+    fn user(account: &str) -> Principal {
+        Principal::User {
+            account: account.into(),
+            arn: format!("arn:aws:iam::{account}:user/ann"),
+        }
+    }
+
+    fn own(statement: &str) -> CallerPolicies {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+        CallerPolicies {
+            identity: vec![Policy::parse(&text, DocumentKind::Identity).unwrap()],
+            ..CallerPolicies::default()
+        }
+    }
+
+    #[test]
+    fn everybody_may_come_only_by_the_statement_for_public_use() {
+        let anybody = |record: &PolicyRecord, target: &UrlTarget| {
+            decides(
+                record,
+                target,
+                &Principal::Anonymous,
+                &CallerPolicies::default(),
+            )
+        };
+        let open = target(UrlAuthType::None, None);
+
+        assert!(anybody(&public(ARN), &open));
+        assert!(!anybody(&PolicyRecord::default(), &open));
+        assert!(!anybody(&public(ARN), &target(UrlAuthType::AwsIam, None)));
+    }
+
+    #[test]
+    fn url_of_an_alias_needs_a_statement_for_the_alias() {
+        let alias = target(UrlAuthType::None, Some("prod"));
+        let anybody = |resource: &str| {
+            decides(
+                &public(resource),
+                &alias,
+                &Principal::Anonymous,
+                &CallerPolicies::default(),
+            )
+        };
+
+        assert!(anybody(&format!("{ARN}:prod")));
+        assert!(!anybody(ARN));
+    }
+
+    #[test]
+    fn proven_caller_may_come_by_a_policy_of_its_own() {
+        let allow = own(
+            r#"{"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:*:123456789012:function:f"}"#,
+        );
+        let closed = target(UrlAuthType::AwsIam, None);
+        let none = PolicyRecord::default();
+
+        assert!(decides(&none, &closed, &user("123456789012"), &allow));
+        assert!(!decides(
+            &none,
+            &closed,
+            &user("123456789012"),
+            &CallerPolicies::default()
+        ));
+    }
+
+    #[test]
+    fn caller_of_another_account_needs_both_policies() {
+        let allow = own(r#"{"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"*"}"#);
+        let json = format!(
+            r#"{{"Sid":"friend","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::210987654321:root"}},"Action":"lambda:InvokeFunctionUrl","Resource":"{ARN}"}}"#
+        );
+        let record = PolicyRecord {
+            statements: vec![StatementRecord {
+                sid: "friend".into(),
+                json,
+            }],
+        };
+        let closed = target(UrlAuthType::AwsIam, None);
+        let stranger = user("210987654321");
+        let nothing = CallerPolicies::default();
+
+        assert!(decides(&record, &closed, &stranger, &allow));
+        assert!(!decides(&record, &closed, &stranger, &nothing));
+        assert!(!decides(
+            &PolicyRecord::default(),
+            &closed,
+            &stranger,
+            &allow
+        ));
+    }
+}
