@@ -8,6 +8,7 @@
 //! It runs ahead of the first invocation with a limit of 10 s, and again inside an invocation when that failed or the
 //! environment was reset (suppressed init); there the function's own timeout counts (lambda-facts §6.4).
 
+use std::io;
 use std::time::Duration;
 
 use firelight_runtime_api::{ErrorReport, ExtensionKind, SessionEvent, ShutdownReason};
@@ -22,6 +23,9 @@ use crate::platform_event::{InitPhase, PlatformEvent, Status};
 /// How long a report may lag behind the exit of the process that sent it: the kernel tells of both at once, on
 /// different descriptors.
 const REPORT_GRACE: Duration = Duration::from_millis(50);
+
+/// What is tried where a custom runtime brought no bootstrap.
+const LAST_BOOTSTRAP: &str = "/var/runtime/bootstrap";
 
 /// Why an init did not end with everyone ready.
 #[derive(Clone, Debug)]
@@ -76,6 +80,16 @@ impl InitFailure {
             }
         }
     }
+}
+
+/// Says why a program cannot be executed, in the words of AWS's supervisor.
+fn not_executable(program: &str, error: &io::Error) -> String {
+    if program == LAST_BOOTSTRAP && error.kind() == io::ErrorKind::NotFound {
+        return "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".into();
+    }
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    format!("fork/exec {program}: {}", text.to_lowercase())
 }
 
 fn extension_exit(exit: Exit) -> String {

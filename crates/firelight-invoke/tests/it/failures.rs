@@ -116,7 +116,7 @@ async fn bootstrap_that_cannot_be_executed_is_an_invalid_entrypoint() {
         "{answer}"
     );
     assert!(
-        answer.contains("fork/exec /var/task/bootstrap: "),
+        answer.contains("fork/exec /var/task/bootstrap: no such file or directory"),
         "{answer}"
     );
 }

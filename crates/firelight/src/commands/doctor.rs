@@ -138,6 +138,7 @@ async fn report(state_dir: &Path) -> Result<HostReport, StartError> {
         listen_at: ListenAt(std::net::SocketAddr::from(([127, 0, 0, 1], 9001))),
         host_name: "sandbox".to_owned(),
         host_network: firelight_sandbox_linux::HostNetwork::Refused,
+        egress_network: None,
     };
     let driver = LinuxDriver::start(&config)?;
     let report = driver.report().clone();

@@ -67,13 +67,23 @@ fn settings(config: &ServerConfig) -> Settings {
             },
             Mode::Serve => StreamLimits::AWS,
         },
-        egress: match config.sandbox.network {
-            Network::None => Egress::None,
-            Network::Internet => Egress::Nat,
-            Network::Host => Egress::Host,
-        },
+        egress: egress(config.sandbox.network),
         init_milli_cpus: milli_cpus.min(2000),
         unlimited_cpu: config.mode == Mode::Dev,
+    }
+}
+
+/// What functions reach. The process driver cannot translate addresses yet, and says so instead of pretending.
+fn egress(network: Network) -> Egress {
+    match network {
+        Network::None => Egress::None,
+        Network::Host => Egress::Host,
+        Network::Internet => {
+            tracing::warn!(
+                "functions have no network: address translation is not built yet; --network host shares the host's"
+            );
+            Egress::None
+        }
     }
 }
 

@@ -118,6 +118,7 @@ pub fn start_driver(
             Network::Host => HostNetwork::Allowed,
             Network::None | Network::Internet => HostNetwork::Refused,
         },
+        egress_network: None,
     };
     let driver = LinuxDriver::start(&linux).map_err(failed("could not start the launcher"))?;
     judge_walls(config, &driver)?;
