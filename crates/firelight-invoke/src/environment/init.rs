@@ -168,7 +168,7 @@ impl<D: SandboxDriver> Environment<D> {
             .await;
         started.map_err(|error| match error {
             StartError::Spawn(SpawnError::Exec { program, source }) => {
-                InitFailure::NotExecutable { role, cause: format!("fork/exec {program}: {source}") }
+                InitFailure::NotExecutable { role, cause: not_executable(&program, &source) }
             }
             error => {
                 tracing::error!(function = %self.version.arn, error = &error as &dyn std::error::Error, "could not start a process");
