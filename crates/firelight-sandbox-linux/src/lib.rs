@@ -16,6 +16,7 @@ mod driver;
 mod init;
 mod landlock;
 mod launcher;
+mod net;
 mod report;
 mod role;
 mod seccomp;

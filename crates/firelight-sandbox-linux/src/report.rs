@@ -117,6 +117,17 @@ pub(crate) fn walls(layout: &Layout, privileged: bool) -> Vec<Wall> {
     ]
 }
 
+/// Not a wall but a door: whether functions can have a way out that is safe.
+pub(crate) fn egress(missing: Option<&str>) -> Wall {
+    let remedy = "run as root and configure a network for egress; functions have none until then";
+    wall(
+        "egress-nat",
+        missing,
+        "the internet, and nothing nearer, through the host's address",
+        remedy,
+    )
+}
+
 pub(crate) fn encode(walls: &[Wall]) -> Vec<u8> {
     let mut encoder = Encoder::default();
     encoder.list(walls, |encoder, wall| {

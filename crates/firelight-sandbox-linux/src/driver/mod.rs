@@ -11,6 +11,7 @@ mod reader;
 mod sandbox;
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -46,6 +47,9 @@ pub struct LinuxConfig {
     pub listen_at: ListenAt,
     pub host_name: String,
     pub host_network: HostNetwork,
+    /// The network of 65,536 addresses that sandboxes with [`Egress::Nat`](firelight_sandbox::Egress::Nat) get theirs
+    /// from; without one there is no such egress. No other driver on this host may use it.
+    pub egress_network: Option<Ipv4Addr>,
 }
 
 /// Whether a spec may ask for the host's own network.
@@ -59,6 +63,9 @@ pub enum HostNetwork {
 impl LinuxConfig {
     /// First of the ids that no distribution gives out: above systemd's containers, below 2^31.
     pub const DEFAULT_FIRST_HOST_ID: u32 = 0x7000_0000;
+
+    /// A part of the addresses set aside for carriers' own translation, which no internet host has.
+    pub const DEFAULT_EGRESS_NETWORK: Ipv4Addr = Ipv4Addr::new(100, 96, 0, 0);
 }
 
 /// The driver could not start.
@@ -162,6 +169,7 @@ fn begin(config: &LinuxConfig) -> Begin {
         host_name: config.host_name.clone(),
         daemon_pid: std::process::id(),
         host_network: config.host_network == HostNetwork::Allowed,
+        egress_network: config.egress_network,
     }
 }
 

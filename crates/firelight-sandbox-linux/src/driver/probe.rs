@@ -70,6 +70,7 @@ fn config(state_dir: PathBuf) -> LinuxConfig {
         listen_at: ListenAt(([169, 254, 100, 1], 9001).into()),
         host_name: "sandbox".to_owned(),
         host_network: super::HostNetwork::Refused,
+        egress_network: None,
     }
 }
 

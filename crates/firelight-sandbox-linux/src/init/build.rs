@@ -1,7 +1,7 @@
 //! The building phase of init: the root, the network, the listener. Full rights over its own namespaces, none over
 //! the host's.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::UnshareFlags;
 
 use super::{GROUP_ID, USER_ID};
+use crate::net::{Lease, SANDBOX_INDEX};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
 use crate::sys::netlink::Netlink;
@@ -29,6 +30,8 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) staging: &'a Path,
     pub(crate) listen_at: SocketAddr,
     pub(crate) own_network: bool,
+    /// The address on the way out, if there is one.
+    pub(crate) lease: Option<Lease>,
     pub(crate) host_name: &'a str,
     /// False where only one user id is mapped: then it is the function's from the start.
     pub(crate) has_root_id: bool,
@@ -148,8 +151,27 @@ fn open_network(blueprint: &Blueprint<'_>) -> Result<TcpListener, StepError> {
                 .add_address(LOOPBACK, address.ip(), bits)
                 .step("add the listener's address")?;
         }
+        if let Some(lease) = blueprint.lease {
+            open_way_out(&netlink, lease)?;
+        }
     }
     TcpListener::bind(address).step(format_args!("listen at {address}"))
+}
+
+/// Configures the interface that the launcher put here before it sent the root.
+fn open_way_out(netlink: &Netlink, lease: Lease) -> Result<(), StepError> {
+    // Only on this interface: the loopback keeps its IPv6 address.
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "1");
+    let address = IpAddr::V4(lease.sandbox);
+    netlink
+        .add_address(SANDBOX_INDEX, address, 31)
+        .step("take the sandbox's address")?;
+    netlink
+        .set_up(SANDBOX_INDEX)
+        .step("bring up the sandbox's interface")?;
+    netlink
+        .add_default_route(SANDBOX_INDEX, lease.router)
+        .step("route to the router")
 }
 
 /// Puts up the root the launcher sent, with `/proc` and `/tmp`, and leaves the host's tree behind.

@@ -10,6 +10,7 @@ use super::ground::{Ground, HostIds};
 use super::resident::{Doors, Kind, Parcel, Resident, Stage, Wanted};
 use crate::cgroup::Group;
 use crate::init::{self, Blueprint, GROUP_ID, USER_ID};
+use crate::net::Lease;
 use crate::step::{Step, StepError};
 use crate::sys::clone::{Side, clone_process, flag};
 use crate::wire;
@@ -24,7 +25,7 @@ pub(super) fn begin(
 ) -> Result<Resident, StepError> {
     let mut group =
         Group::create(&ground.layout, &number.to_string()).step("create the cgroups")?;
-    match copy_into_group(ground, &group, kind) {
+    match copy_into_group(ground, &group, kind, slot) {
         Ok(newborn) => {
             let mut resident = Resident {
                 number,
@@ -65,7 +66,12 @@ struct Newborn {
     control: OwnedFd,
 }
 
-fn copy_into_group(ground: &Ground, group: &Group, kind: Kind) -> Result<Newborn, StepError> {
+fn copy_into_group(
+    ground: &Ground,
+    group: &Group,
+    kind: Kind,
+    slot: u32,
+) -> Result<Newborn, StepError> {
     let (setup, init_setup) = wire::pair().step("make a socket pair")?;
     let (control, init_control) = wire::pair().step("make a socket pair")?;
     let blueprint = Blueprint {
@@ -74,6 +80,7 @@ fn copy_into_group(ground: &Ground, group: &Group, kind: Kind) -> Result<Newborn
         staging: &ground.staging,
         listen_at: kind.listen_at.0,
         own_network: kind.egress != Egress::Host,
+        lease: lease(ground, kind.egress, slot),
         host_name: &ground.begin.host_name,
         has_root_id: matches!(ground.ids, HostIds::Range { .. }),
         masked: &ground.masked,
@@ -93,6 +100,12 @@ fn copy_into_group(ground: &Ground, group: &Group, kind: Kind) -> Result<Newborn
             control,
         }),
     }
+}
+
+/// The address to take, where there is a router to be reached by it.
+fn lease(ground: &Ground, egress: Egress, slot: u32) -> Option<Lease> {
+    let router = ground.router.as_ref().filter(|_| egress == Egress::Nat)?;
+    Some(router.lease(slot))
 }
 
 /// The cgroup namespace is missing here on purpose: init makes it after entering its version 1 cgroups.
@@ -124,6 +137,9 @@ fn equip(ground: &Ground, resident: &Resident, control: OwnedFd) -> Result<Parce
         mounts: open_door(&pid, "mnt")?,
         names: open_door(&pid, "uts")?,
     };
+    if let (Egress::Nat, Some(router)) = (resident.kind.egress, &ground.router) {
+        router.plug(resident.slot, &open_door(&pid, "net")?)?;
+    }
     let owners = matches!(ground.ids, HostIds::Range { .. }).then_some(&doors.users);
     let root = ground.template.copy(owners)?;
     if let Stage::Building { setup, .. } = &resident.stage {

@@ -11,6 +11,7 @@ use super::sources::Sources;
 use super::template::Template;
 use crate::cgroup::{self, Layout};
 use crate::init::MASKED;
+use crate::net::{Plan, Router};
 use crate::report::{self, Wall};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
@@ -31,6 +32,7 @@ pub(super) struct Ground {
     pub(super) walls: Vec<Wall>,
     /// Where new roots are put up, in each sandbox's own mount namespace.
     pub(super) staging: PathBuf,
+    pub(super) router: Option<Router>,
     pub(super) own_mounts: std::os::fd::OwnedFd,
     pub(super) own_names: std::os::fd::OwnedFd,
 }
@@ -49,7 +51,16 @@ impl Ground {
         let staging = PathBuf::from("/usr");
         let template = Template::build(&begin.state_dir, &begin.host_name)?;
         let layout = prepare_cgroups(&begin)?;
-        let walls = report::walls(&layout, privileged);
+        let router = build_router(&begin, privileged);
+        let mut walls = report::walls(&layout, privileged);
+        walls.push(report::egress(router.as_ref().err().map(String::as_str)));
+        let router = router.ok();
+        if let Some(router) = &router {
+            let configuration = &router.resolver().configuration;
+            template
+                .set_resolver(configuration)
+                .step("write the template's resolv.conf")?;
+        }
         Ok(Self {
             sources: Sources::open(&begin.allowed_sources),
             filters: Filters::compile().step("compile the seccomp lists")?,
@@ -64,6 +75,7 @@ impl Ground {
             ids,
             layout,
             template,
+            router,
             walls,
             staging,
         })
@@ -76,7 +88,22 @@ impl Ground {
             let _ = fs::remove_dir(&home.dir);
         }
         let _ = fs::remove_file(self.begin.state_dir.join(PARENTS_FILE));
+        if let Some(router) = &self.router {
+            router.clear();
+        }
     }
+}
+
+/// Builds the router if it is wanted; otherwise says why there is none.
+fn build_router(begin: &Begin, privileged: bool) -> Result<Router, String> {
+    let network = begin
+        .egress_network
+        .ok_or("no network for it is configured")?;
+    if !privileged {
+        return Err("without root there is no way to the host's network".to_owned());
+    }
+    Router::build(Plan::new(network), &begin.instance, &begin.state_dir)
+        .map_err(|error| format!("could not {}: {}", error.step, error.source))
 }
 
 /// The user and group ids on the host that sandboxes run as.

@@ -26,7 +26,7 @@ const MAX_REMOVAL_TRIES: u32 = 2_500;
 pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
     let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let mut launcher = Launcher {
-        free_slots: (0..MAX_RESIDENTS).rev().collect(),
+        free_slots: (0..MAX_RESIDENTS).collect(),
         residents: HashMap::new(),
         removals: VecDeque::new(),
         next_number: 1,
@@ -85,7 +85,8 @@ struct Launcher {
     events: OwnedFd,
     residents: HashMap<u64, Resident>,
     removals: VecDeque<Removal>,
-    free_slots: Vec<u32>,
+    /// The longest free one first, so that the kernel is done with it when it is used again.
+    free_slots: VecDeque<u32>,
     next_number: u64,
 }
 
@@ -173,6 +174,7 @@ impl Launcher {
             Egress::None => return Ok(()),
             Egress::Host if self.ground.begin.host_network => return Ok(()),
             Egress::Host => "the host's own network is not allowed by the configuration",
+            Egress::Nat if self.ground.router.is_some() => return Ok(()),
             Egress::Nat => "address translation is not available",
         };
         Err(Fault::WallMissing {
@@ -191,7 +193,7 @@ impl Launcher {
     }
 
     fn build(&mut self, kind: Kind, wanted: Option<Box<Wanted>>) -> Result<(), Fault> {
-        let Some(slot) = self.free_slots.pop() else {
+        let Some(slot) = self.free_slots.pop_front() else {
             return Err(Fault::Exhausted {
                 reason: format!("{MAX_RESIDENTS} sandboxes are alive"),
             });
@@ -201,7 +203,7 @@ impl Launcher {
         match self.begin_watched(number, slot, kind, wanted) {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.free_slots.push(slot);
+                self.free_slots.push_back(slot);
                 Err(error.into())
             }
         }
@@ -352,7 +354,7 @@ impl Launcher {
                 self.tell(&News::Notice { text }, &[])?;
             }
         }
-        self.free_slots.push(removal.slot);
+        self.free_slots.push_back(removal.slot);
         match removal.ticket {
             Some(ticket) => self.tell(&News::Destroyed { ticket }, &[]),
             None => Ok(()),

@@ -99,6 +99,11 @@ impl Template {
         fs::write(etc.join("localtime"), utc())
     }
 
+    /// Names the servers that sandboxes with a way out ask.
+    pub(super) fn set_resolver(&self, configuration: &str) -> io::Result<()> {
+        fs::write(self.root.join("etc/resolv.conf"), configuration)
+    }
+
     fn fill_dev(&self) -> Result<(), StepError> {
         let dev = self.root.join("dev");
         for (name, major, minor) in DEVICES {

@@ -1,8 +1,8 @@
-//! The few rtnetlink messages a sandbox's network needs, written by hand: link up, address, route.
+//! The few netlink messages that sandboxes' networks need, written by hand: links, addresses, routes, transactions.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -26,6 +26,13 @@ impl Message {
         Self { bytes }
     }
 
+    /// A message whose only answer is an error.
+    pub(crate) fn unacknowledged(kind: u16, flags: u16, fixed: &[u8]) -> Self {
+        let mut message = Self::new(kind, flags, fixed);
+        message.bytes[6..8].copy_from_slice(&(flags | NLM_F_REQUEST).to_ne_bytes());
+        message
+    }
+
     pub(crate) fn create(kind: u16, fixed: &[u8]) -> Self {
         Self::new(kind, NLM_F_CREATE | NLM_F_EXCL, fixed)
     }
@@ -42,11 +49,6 @@ impl Message {
         let start = self.open(kind);
         fill(self);
         self.close(start);
-        self
-    }
-
-    pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.bytes.extend_from_slice(bytes);
         self
     }
 
@@ -79,13 +81,46 @@ pub(crate) struct Netlink {
 
 impl Netlink {
     pub(crate) fn route() -> io::Result<Self> {
-        let socket = rustix::net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        Self::open(None)
+    }
+
+    pub(crate) fn netfilter() -> io::Result<Self> {
+        Self::open(Some(rustix::net::netlink::NETFILTER))
+    }
+
+    fn open(protocol: Option<rustix::net::Protocol>) -> io::Result<Self> {
+        let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
+        let socket = rustix::net::socket_with(family, SocketType::RAW, flags, protocol)?;
         Ok(Self { socket })
+    }
+
+    /// Sends messages between a first and a last one as one transaction. Each is acknowledged; the first error is the
+    /// transaction's.
+    pub(crate) fn transaction(
+        &self,
+        first: Message,
+        messages: Vec<Message>,
+        last: Message,
+    ) -> io::Result<()> {
+        let mut expected = messages.len();
+        let all = std::iter::once(first)
+            .chain(messages)
+            .chain(std::iter::once(last));
+        let bytes: Vec<u8> = all.flat_map(Message::finish).collect();
+        rustix::net::send(&self.socket, &bytes, SendFlags::empty())?;
+        let mut answer = vec![0_u8; 32 * 1024];
+        while expected > 0 {
+            let (length, _) = rustix::net::recv(&self.socket, &mut answer, RecvFlags::empty())?;
+            let mut rest = &answer[..length];
+            while rest.len() >= 20 {
+                verdict(rest)?;
+                expected = expected.saturating_sub(1);
+                let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]);
+                let length = usize::try_from(length).unwrap_or(usize::MAX).max(20);
+                rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+            }
+        }
+        Ok(())
     }
 
     /// Sends one message and waits for the kernel's verdict.
@@ -125,17 +160,93 @@ impl Netlink {
         self.request(message)
     }
 
+    /// Makes a pair of interfaces, one here, the other in the network namespace `there`.
+    pub(crate) fn add_veth(
+        &self,
+        here: End<'_>,
+        there: End<'_>,
+        namespace: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        const RTM_NEWLINK: u16 = 16;
+        const IFLA_LINKINFO: u16 = 18;
+        const IFLA_INFO_KIND: u16 = 1;
+        const IFLA_INFO_DATA: u16 = 2;
+        const VETH_INFO_PEER: u16 = 1;
+        const IFLA_NET_NS_FD: u16 = 28;
+        let mut message = Message::create(RTM_NEWLINK, &here.fixed());
+        message.attribute(IFLA_IFNAME, &here.name_bytes());
+        message.nest(IFLA_LINKINFO, |info| {
+            info.attribute(IFLA_INFO_KIND, b"veth");
+            info.nest(IFLA_INFO_DATA, |data| {
+                data.nest(VETH_INFO_PEER, |peer| {
+                    peer.bytes.extend_from_slice(&there.fixed());
+                    peer.attribute(IFLA_IFNAME, &there.name_bytes());
+                    peer.attribute(IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes());
+                });
+            });
+        });
+        self.request(message)
+    }
+
+    /// Deletes an interface. Slow: the kernel waits for everybody who may still use it.
+    pub(crate) fn delete_link(&self, name: &str) -> io::Result<()> {
+        const RTM_DELLINK: u16 = 17;
+        let end = End { name, index: 0 };
+        let mut message = Message::new(RTM_DELLINK, 0, &end.fixed());
+        message.attribute(IFLA_IFNAME, &end.name_bytes());
+        self.request(message)
+    }
+
+    pub(crate) fn index_of(&self, name: &str) -> io::Result<u32> {
+        Ok(rustix::net::netdevice::name_to_index(&self.socket, name)?)
+    }
+
     pub(crate) fn add_default_route(&self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
+        self.add_route(index, Ipv4Addr::UNSPECIFIED, 0, gateway)
+    }
+
+    pub(crate) fn add_route(
+        &self,
+        index: u32,
+        network: Ipv4Addr,
+        prefix: u8,
+        gateway: Ipv4Addr,
+    ) -> io::Result<()> {
         const RTM_NEWROUTE: u16 = 24;
+        const RTA_DST: u16 = 1;
         const RTA_OIF: u16 = 4;
         const RTA_GATEWAY: u16 = 5;
         // family inet, table main, protocol static, scope universe, type unicast
-        let fixed = [2_u8, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
+        let fixed = [2_u8, prefix, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
         let mut message = Message::create(RTM_NEWROUTE, &fixed);
+        if prefix > 0 {
+            message.attribute(RTA_DST, &network.octets());
+        }
         message
             .attribute(RTA_GATEWAY, &gateway.octets())
             .attribute(RTA_OIF, &index.to_ne_bytes());
         self.request(message)
+    }
+}
+
+const IFLA_IFNAME: u16 = 3;
+
+/// One end of a pair of interfaces. With index zero the kernel chooses one.
+#[derive(Clone, Copy)]
+pub(crate) struct End<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) index: u32,
+}
+
+impl End<'_> {
+    fn fixed(self) -> [u8; 16] {
+        let mut fixed = [0_u8; 16];
+        fixed[4..8].copy_from_slice(&self.index.to_ne_bytes());
+        fixed
+    }
+
+    fn name_bytes(self) -> Vec<u8> {
+        [self.name.as_bytes(), b"\0"].concat()
     }
 }
 

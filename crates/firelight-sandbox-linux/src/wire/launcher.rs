@@ -1,6 +1,6 @@
 //! What the daemon orders from the launcher, and the launcher's news.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use firelight_sandbox::{Egress, Limits, ListenAt, Overlay, ReadOnlyMount, SandboxId, SandboxSpec};
@@ -19,6 +19,8 @@ pub(crate) struct Begin {
     pub(crate) host_name: String,
     pub(crate) daemon_pid: u32,
     pub(crate) host_network: bool,
+    /// The network that sandboxes with egress get their addresses from.
+    pub(crate) egress_network: Option<Ipv4Addr>,
 }
 
 /// An order to the launcher. A ticket is chosen by the daemon and names the answer; a number names a sandbox.
@@ -151,6 +153,7 @@ fn encode_begin(begin: &Begin) -> Vec<u8> {
         .bytes(begin.host_name.as_bytes())
         .u32(begin.daemon_pid)
         .u8(u8::from(begin.host_network))
+        .u32(begin.egress_network.map_or(0, Ipv4Addr::to_bits))
         .finish()
 }
 
@@ -165,6 +168,10 @@ fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
         host_name: decoder.string()?,
         daemon_pid: decoder.u32()?,
         host_network: decoder.u8()? != 0,
+        egress_network: match decoder.u32()? {
+            0 => None,
+            bits => Some(Ipv4Addr::from_bits(bits)),
+        },
     })
 }
 

@@ -26,6 +26,12 @@ impl Snapshot {
     }
 }
 
+/// Whether a process has ended; as a zombie it waits only for somebody to notice.
+pub(crate) fn is_gone(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.is_empty() || status.lines().any(|line| line.starts_with("State:\tZ"))
+}
+
 fn mounts() -> BTreeSet<String> {
     let table = std::fs::read_to_string("/proc/self/mountinfo").expect("the mount table");
     table.lines().map(str::to_owned).collect()

@@ -9,7 +9,9 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod egress;
 mod facts;
+mod faults;
 mod hostile;
 mod leaks;
 mod life;

@@ -51,6 +51,8 @@ fn run(name: &str) -> ExitCode {
             Ok(())
         }
         _ => crate::hostile::probe(name)
+            .or_else(|| crate::egress::probe(name))
+            .or_else(|| crate::faults::probe(name))
             .unwrap_or_else(|| Err(io::Error::other(format!("no probe is called {name}")))),
     };
     match done {

@@ -105,6 +105,7 @@ pub(crate) fn config(dir: &Path, change: impl FnOnce(&mut LinuxConfig)) -> Linux
         listen_at: listen_at(),
         host_name: "sandbox".into(),
         host_network: HostNetwork::Refused,
+        egress_network: None,
     };
     change(&mut config);
     config
@@ -208,6 +209,30 @@ fn read_later(pipe: OwnedFd) -> tokio::task::JoinHandle<String> {
 pub(crate) fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// Stops a process until it is killed.
+pub(crate) fn stop(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+}
+
+pub(crate) fn descriptors_of(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("the descriptors")
+        .count()
+}
+
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the status");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("its size");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 /// The children of a process, oldest first.

@@ -28,7 +28,7 @@ pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
 }
 
 /// Prints how an attack ended.
-fn attempt<T>(name: &str, outcome: io::Result<T>) {
+pub(crate) fn attempt<T>(name: &str, outcome: io::Result<T>) {
     match outcome {
         Ok(_) => println!("{name} WORKED"),
         Err(error) => println!("{name} {}", error_name(&error)),
@@ -58,7 +58,7 @@ fn error_name(error: &io::Error) -> String {
 }
 
 /// Makes a system call with up to six arguments.
-fn call(number: libc::c_long, arguments: [usize; 6]) -> io::Result<i64> {
+pub(crate) fn call(number: libc::c_long, arguments: [usize; 6]) -> io::Result<i64> {
     let [a, b, c, d, e, f] = arguments;
     // SAFETY: the probes pass integers, null, or pointers to memory that outlives the call.
     let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };

@@ -1,0 +1,20 @@
+//! Egress by address translation: sandboxes reach the internet through the host's address, and nothing nearer.
+//!
+//! ```text
+//!  sandbox eth0 ──veth── s<slot> [ router namespace ] up0 ──veth── fl<hash> [ host ] ──► internet
+//!                                  filters, no NAT                          masquerades
+//! ```
+//!
+//! Sandboxes hang on a router of the launcher's own, a network namespace without a name. The host sees one interface
+//! whatever the number of sandboxes, and no other software's rules see them. Everything goes with its owner: the
+//! sandbox's pair with its namespace, the router with the launcher, and the host's table with the netlink socket that
+//! owns it. What a `kill -9` can leave is the host's forwarding switch, which the next clean end turns back.
+//!
+//! Deliberately absent: IPv6 (there is none inside but the loopback) and connections from outside to a sandbox.
+
+mod nft;
+mod plan;
+mod router;
+
+pub(crate) use plan::{Lease, Plan};
+pub(crate) use router::{Router, SANDBOX_INDEX};

@@ -1,0 +1,266 @@
+//! nftables by netlink: the few kinds of rules that the router and the host need.
+//!
+//! A [`Ruleset`] is collected and then applied as one transaction: all of it or nothing.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use crate::sys::netlink::{Message, Netlink};
+
+/// Hooks of the IPv4 path, by the kernel's numbers.
+#[derive(Clone, Copy)]
+pub(super) enum Hook {
+    Input = 1,
+    Forward = 2,
+    PostRouting = 4,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Policy {
+    Drop = 0,
+    Accept = 1,
+}
+
+/// One condition or action of a rule.
+#[derive(Clone, Copy)]
+pub(super) enum Term<'a> {
+    /// The interface it comes from, or does not come from.
+    From(&'a str),
+    NotFrom(&'a str),
+    To(&'a str),
+    NotTo(&'a str),
+    Source(Ipv4Addr, u8),
+    Destination(Ipv4Addr, u8),
+    /// UDP (17) or TCP (6).
+    Protocol(u8),
+    DestinationPort(u16),
+    /// A connection that was not opened from behind the interface.
+    NotEstablished,
+    Drop,
+    Accept,
+    Masquerade,
+}
+
+const SUBSYSTEM: u16 = 10;
+const NEW_TABLE: u16 = 0;
+const DELETE_TABLE: u16 = 2;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+const NLM_F_CREATE: u16 = 0x400;
+const NLM_F_APPEND: u16 = 0x800;
+/// The table goes when the socket that made it is closed. Since Linux 5.12.
+const TABLE_OWNED: u32 = 2;
+
+pub(super) struct Ruleset<'a> {
+    table: &'a str,
+    messages: Vec<Message>,
+}
+
+impl<'a> Ruleset<'a> {
+    pub(super) fn new(table: &'a str) -> Self {
+        Self {
+            table,
+            messages: Vec::new(),
+        }
+    }
+
+    /// Removes the table of that name, if an earlier life left one that nobody owns.
+    pub(super) fn delete_table(mut self, netlink: &Netlink) -> io::Result<()> {
+        let mut message = message(DELETE_TABLE, 0);
+        message.attribute(1, &string(self.table));
+        self.messages.push(message);
+        match self.apply(netlink) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn table(&mut self) {
+        let mut message = message(NEW_TABLE, NLM_F_CREATE);
+        message.attribute(1, &string(self.table));
+        self.messages.push(message);
+    }
+
+    pub(super) fn owned_table(&mut self) {
+        let mut message = message(NEW_TABLE, NLM_F_CREATE);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(2, &TABLE_OWNED.to_be_bytes());
+        self.messages.push(message);
+    }
+
+    pub(super) fn chain(
+        &mut self,
+        name: &str,
+        kind: &str,
+        hook: Hook,
+        priority: i32,
+        policy: Policy,
+    ) {
+        let mut message = message(NEW_CHAIN, NLM_F_CREATE);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(3, &string(name));
+        message.nest(4, |hooks| {
+            hooks.attribute(1, &(hook as u32).to_be_bytes());
+            hooks.attribute(2, &priority.to_be_bytes());
+        });
+        message
+            .attribute(5, &(policy as u32).to_be_bytes())
+            .attribute(7, &string(kind));
+        self.messages.push(message);
+    }
+
+    pub(super) fn rule(&mut self, chain: &str, terms: &[Term<'_>]) {
+        let mut message = message(NEW_RULE, NLM_F_CREATE | NLM_F_APPEND);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(2, &string(chain));
+        message.nest(4, |list| {
+            for term in terms {
+                add_term(list, *term);
+            }
+        });
+        self.messages.push(message);
+    }
+
+    /// Applies everything collected as one transaction.
+    pub(super) fn apply(self, netlink: &Netlink) -> io::Result<()> {
+        let edge = |kind| {
+            let [high, low] = SUBSYSTEM.to_be_bytes();
+            Message::unacknowledged(kind, 0, &[0, 0, high, low])
+        };
+        netlink.transaction(edge(0x10), self.messages, edge(0x11))
+    }
+}
+
+fn message(kind: u16, flags: u16) -> Message {
+    const IPV4: u8 = 2;
+    Message::new((SUBSYSTEM << 8) | kind, flags, &[IPV4, 0, 0, 0])
+}
+
+fn string(text: &str) -> Vec<u8> {
+    [text.as_bytes(), b"\0"].concat()
+}
+
+fn add_term(list: &mut Message, term: Term<'_>) {
+    const IN_INTERFACE: u32 = 6;
+    const OUT_INTERFACE: u32 = 7;
+    const LAYER_4_PROTOCOL: u32 = 16;
+    match term {
+        Term::From(name) => interface(list, IN_INTERFACE, Comparison::Equal, name),
+        Term::NotFrom(name) => interface(list, IN_INTERFACE, Comparison::NotEqual, name),
+        Term::To(name) => interface(list, OUT_INTERFACE, Comparison::Equal, name),
+        Term::NotTo(name) => interface(list, OUT_INTERFACE, Comparison::NotEqual, name),
+        Term::Source(network, prefix) => address(list, 12, network, prefix),
+        Term::Destination(network, prefix) => address(list, 16, network, prefix),
+        Term::Protocol(number) => {
+            load_meta(list, LAYER_4_PROTOCOL);
+            compare(list, Comparison::Equal, &[number]);
+        }
+        Term::DestinationPort(port) => {
+            load_payload(list, TRANSPORT_HEADER, 2, 2);
+            compare(list, Comparison::Equal, &port.to_be_bytes());
+        }
+        Term::NotEstablished => not_established(list),
+        Term::Drop => verdict(list, 0),
+        Term::Accept => verdict(list, 1),
+        Term::Masquerade => expression(list, "masq", |_| {}),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Comparison {
+    Equal = 0,
+    NotEqual = 1,
+}
+
+const NETWORK_HEADER: u32 = 1;
+const TRANSPORT_HEADER: u32 = 2;
+/// The one register that every comparison here uses.
+const REGISTER: [u8; 4] = 1_u32.to_be_bytes();
+
+fn expression(list: &mut Message, name: &str, data: impl FnOnce(&mut Message)) {
+    const LIST_ELEMENT: u16 = 1;
+    list.nest(LIST_ELEMENT, |element| {
+        element.attribute(1, &string(name));
+        element.nest(2, data);
+    });
+}
+
+fn load_meta(list: &mut Message, key: u32) {
+    expression(list, "meta", |data| {
+        data.attribute(1, &REGISTER)
+            .attribute(2, &key.to_be_bytes());
+    });
+}
+
+fn load_payload(list: &mut Message, base: u32, offset: u32, length: u32) {
+    expression(list, "payload", |data| {
+        data.attribute(1, &REGISTER)
+            .attribute(2, &base.to_be_bytes())
+            .attribute(3, &offset.to_be_bytes())
+            .attribute(4, &length.to_be_bytes());
+    });
+}
+
+fn compare(list: &mut Message, comparison: Comparison, value: &[u8]) {
+    expression(list, "cmp", |data| {
+        data.attribute(1, &REGISTER)
+            .attribute(2, &(comparison as u32).to_be_bytes());
+        data.nest(3, |inner| {
+            inner.attribute(1, value);
+        });
+    });
+}
+
+fn mask(list: &mut Message, mask: [u8; 4]) {
+    expression(list, "bitwise", |data| {
+        data.attribute(1, &REGISTER)
+            .attribute(2, &REGISTER)
+            .attribute(3, &4_u32.to_be_bytes());
+        data.nest(4, |inner| {
+            inner.attribute(1, &mask);
+        });
+        data.nest(5, |inner| {
+            inner.attribute(1, &[0; 4]);
+        });
+    });
+}
+
+fn interface(list: &mut Message, key: u32, comparison: Comparison, name: &str) {
+    let mut padded = [0; 16];
+    padded[..name.len()].copy_from_slice(name.as_bytes());
+    load_meta(list, key);
+    compare(list, comparison, &padded);
+}
+
+fn address(list: &mut Message, offset: u32, network: Ipv4Addr, prefix: u8) {
+    let bits = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+    load_payload(list, NETWORK_HEADER, offset, 4);
+    mask(list, bits.to_be_bytes());
+    compare(list, Comparison::Equal, &network.octets());
+}
+
+fn not_established(list: &mut Message) {
+    const STATE: u32 = 0;
+    /// The bits of "established" and "related", in the host's byte order as the kernel keeps them.
+    const OPEN: u32 = 2 | 4;
+    expression(list, "ct", |data| {
+        data.attribute(1, &REGISTER)
+            .attribute(2, &STATE.to_be_bytes());
+    });
+    mask(list, OPEN.to_ne_bytes());
+    compare(list, Comparison::Equal, &[0; 4]);
+}
+
+fn verdict(list: &mut Message, code: u32) {
+    expression(list, "immediate", |data| {
+        data.attribute(1, &0_u32.to_be_bytes());
+        data.nest(2, |inner| {
+            inner.nest(2, |verdict| {
+                verdict.attribute(1, &code.to_be_bytes());
+            });
+        });
+    });
+}

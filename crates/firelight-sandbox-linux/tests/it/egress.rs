@@ -1,0 +1,281 @@
+//! Egress by address translation, in a little internet of network namespaces around this test.
+//!
+//! ```text
+//!  sandbox ── router ── [ this thread's namespace: "the host" ] ── [ another: "the internet" ]
+//! ```
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::time::Duration;
+
+use firelight_sandbox::{Egress, Exit, Sandbox, SandboxDriver};
+use firelight_sandbox_linux::LinuxConfig;
+
+use crate::rig::{self, Outcome, Rig, probe as probe_program, run};
+
+const HOST: &str = "203.0.113.1";
+const SERVER: &str = "203.0.113.2:80";
+
+/// Runs a test on a thread whose network is a host of its own, with a server on the internet beside it.
+fn on_a_host_of_its_own(test: impl AsyncFnOnce() + Send + 'static) {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not tested here: egress (not root)");
+        return;
+    }
+    if Command::new("ip").arg("-V").output().is_err() {
+        eprintln!("not tested here: egress (no ip command to build the test's internet with)");
+        return;
+    }
+    let thread = std::thread::spawn(move || {
+        enter_new_network();
+        let internet = std::thread::spawn(serve_the_internet).join().unwrap();
+        connect_to(&internet);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(test());
+    });
+    thread.join().expect("the test passes");
+}
+
+fn enter_new_network() {
+    let flags = rustix::thread::UnshareFlags::NEWNET;
+    // SAFETY: a network namespace of its own shares nothing with other threads that they could miss.
+    unsafe { rustix::thread::unshare_unsafe(flags) }.unwrap();
+    ip("link set lo up");
+}
+
+/// Runs `ip` in this thread's network.
+fn ip(arguments: &str) {
+    let output = Command::new("ip")
+        .args(arguments.split(' '))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "ip {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A network with a server that tells each client its address. Its threads live as long as this program.
+fn serve_the_internet() -> std::fs::File {
+    enter_new_network();
+    for address in ["203.0.113.2", "10.1.2.3", "169.254.169.254", "100.70.0.1"] {
+        ip(&format!("addr add {address}/32 dev lo"));
+    }
+    for address in [SERVER, "10.1.2.3:80", "169.254.169.254:80", "100.70.0.1:80"] {
+        let listener = TcpListener::bind(address).unwrap();
+        std::thread::spawn(move || {
+            while let Ok((mut client, from)) = listener.accept() {
+                let _ = write!(client, "{}", from.ip());
+            }
+        });
+    }
+    std::fs::File::open("/proc/thread-self/ns/net").unwrap()
+}
+
+fn connect_to(internet: &std::fs::File) {
+    ip("link add out0 type veth peer name in0");
+    ip(&format!("addr add {HOST}/24 dev out0"));
+    ip("link set out0 up");
+    // The other end goes by descriptor: the namespace has no name.
+    let here = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+    let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+    let fd = std::os::fd::AsRawFd::as_raw_fd(internet);
+    ip(&format!(
+        "link set in0 netns /proc/{}/fd/{fd}",
+        std::process::id()
+    ));
+    rustix::thread::move_into_link_name_space(internet.as_fd(), kind).unwrap();
+    ip("link set in0 up");
+    ip("addr add 203.0.113.3/24 dev in0");
+    rustix::thread::move_into_link_name_space(here.as_fd(), kind).unwrap();
+    for network in ["10.0.0.0/8", "169.254.0.0/16", "100.70.0.0/16"] {
+        ip(&format!("route add {network} via 203.0.113.3"));
+    }
+}
+
+fn with_egress(config: &mut LinuxConfig) {
+    config.egress_network = Some(LinuxConfig::DEFAULT_EGRESS_NETWORK);
+}
+
+async fn reach(sandbox: &firelight_sandbox_linux::LinuxSandbox, addresses: &[&str]) -> Outcome {
+    let mut program = probe_program("egress-reach");
+    program.variables = vec![("ADDRESSES".into(), addresses.join(" ").into())];
+    run(sandbox, program).await
+}
+
+#[test]
+fn the_internet_is_reached_through_the_hosts_address_and_nothing_nearer() {
+    on_a_host_of_its_own(async || {
+        let rig = Rig::with(with_egress);
+        assert!(rig.stands("egress-nat"), "{:?}", rig.driver.report());
+        let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
+        let other = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
+        let _listening = other.spawn(probe_program("egress-listen")).await.unwrap();
+        let daemon = TcpListener::bind("0.0.0.0:4566").unwrap();
+
+        let reached = reach(&sandbox, &[SERVER]).await;
+        let blocked = reach(
+            &sandbox,
+            &[
+                "203.0.113.1:4566",   // the host by its outer address
+                "100.96.0.2:4566",    // the host by its end of the link to the router
+                "100.96.0.3:80",      // the router
+                "100.96.1.0:80",      // the router by the sandbox's own link
+                "100.96.1.3:8080",    // the other sandbox
+                "10.1.2.3:80",        // the host's neighbours
+                "169.254.169.254:80", // the metadata service
+                "100.70.0.1:80",
+            ],
+        )
+        .await;
+
+        assert_eq!(reached.stdout, format!("{SERVER} {HOST}\n"), "{reached:?}");
+        assert_eq!(blocked.exit, Exit::Code(0), "{blocked:?}");
+        assert_eq!(blocked.stdout.lines().count(), 8);
+        for line in blocked.stdout.lines() {
+            assert!(line.ends_with("blocked"), "{line}");
+        }
+        daemon.set_nonblocking(true).unwrap();
+        assert_eq!(
+            daemon.accept().unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        other.destroy().await.unwrap();
+        rig.end(sandbox).await;
+    });
+}
+
+#[test]
+fn a_sandbox_cannot_lie_about_its_address() {
+    on_a_host_of_its_own(async || {
+        let rig = Rig::with(with_egress);
+        let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
+
+        let outcome = run(&sandbox, probe_program("egress-spoof")).await;
+
+        // Without rights over its network it cannot even take another address.
+        assert_eq!(
+            outcome.stdout,
+            "take-address EPERM\nfrom-other-address EADDRNOTAVAIL\n"
+        );
+        rig.end(sandbox).await;
+    });
+}
+
+#[test]
+fn nothing_of_the_network_is_left_when_the_launcher_is_killed() {
+    on_a_host_of_its_own(async || {
+        let rig = Rig::with(with_egress);
+        let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
+        assert_eq!(interfaces().len(), 3, "{:?}", interfaces());
+
+        rig::kill(rig.driver.launcher_pid());
+        rig.driver.stop().await;
+        drop(sandbox);
+
+        // The kernel takes down the router's namespace when it comes to it.
+        while interfaces().len() > 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let again = rig.start_again();
+        let sandbox = again.sandbox_with(|spec| spec.egress = Egress::Nat).await;
+        assert_eq!(
+            reach(&sandbox, &[SERVER]).await.stdout,
+            format!("{SERVER} {HOST}\n")
+        );
+        again.end(sandbox).await;
+        while interfaces().len() > 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(
+            std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap(),
+            "0\n"
+        );
+    });
+}
+
+#[tokio::test]
+async fn an_egress_that_is_not_there_or_not_allowed_is_refused() {
+    let rig = Rig::new();
+    for egress in [Egress::Nat, Egress::Host] {
+        let mut spec = rig::spec();
+        spec.egress = egress;
+
+        let launched = rig.driver.launch(spec).await;
+
+        let refused = matches!(
+            launched,
+            Err(firelight_sandbox::LaunchError::WallMissing { .. })
+        );
+        assert!(refused, "{launched:?}");
+    }
+    rig.driver.stop().await;
+}
+
+/// The interfaces of this thread's network.
+fn interfaces() -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    table
+        .lines()
+        .skip(2)
+        .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
+        .collect()
+}
+
+pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
+    match name {
+        "egress-reach" => Some(try_addresses()),
+        "egress-listen" => Some(listen()),
+        "egress-spoof" => Some(spoof()),
+        _ => None,
+    }
+}
+
+fn try_addresses() -> io::Result<()> {
+    for address in std::env::var("ADDRESSES").unwrap_or_default().split(' ') {
+        let target: SocketAddr = address.parse().map_err(io::Error::other)?;
+        let mut answer = String::new();
+        match TcpStream::connect_timeout(&target, Duration::from_millis(300)) {
+            Ok(mut connection) => connection.read_to_string(&mut answer).map(drop)?,
+            Err(_) => answer.push_str("blocked"),
+        }
+        println!("{address} {answer}");
+    }
+    Ok(())
+}
+
+fn listen() -> io::Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:8080")?;
+    listener.accept().map(drop)
+}
+
+fn spoof() -> io::Result<()> {
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::DGRAM,
+        None,
+    )?;
+    let mut request = [0_u8; 40];
+    request[..4].copy_from_slice(b"eth0");
+    // A sockaddr_in at offset 16: the family, no port, another sandbox's address.
+    request[16] = 2;
+    request[20..24].copy_from_slice(&[100, 96, 1, 9]);
+    let fd = usize::try_from(std::os::fd::AsRawFd::as_raw_fd(&socket)).map_err(io::Error::other)?;
+    const SIOCSIFADDR: usize = 0x8916;
+    let arguments = [fd, SIOCSIFADDR, request.as_ptr().addr(), 0, 0, 0];
+    crate::hostile::attempt(
+        "take-address",
+        crate::hostile::call(libc::SYS_ioctl, arguments),
+    );
+    crate::hostile::attempt(
+        "from-other-address",
+        std::net::UdpSocket::bind("100.96.1.9:0"),
+    );
+    Ok(())
+}
