@@ -14,6 +14,7 @@ use firelight_sandbox::Egress;
 use firelight_sandbox_linux::LinuxDriver;
 use firelight_store::{DirectoryBlobs, LogStore, UsageStore};
 
+use super::live_log::LiveLog;
 use super::{outside, usage};
 use crate::config::{Mode, Network, ServerConfig};
 
@@ -32,11 +33,15 @@ pub fn start(
     sts: Sts,
 ) -> DataPlane<LinuxDriver> {
     let throttled = books.clone();
+    let live = LiveLog::start(config.mode);
     let ports = Ports {
         driver,
         versions: Arc::new(ControlVersions(control)),
         prepare: Arc::new(ground),
-        logs: Arc::new(move |line| logs.append(line)),
+        logs: Arc::new(move |line| {
+            live.line(&line);
+            logs.append(line);
+        }),
         usage: Arc::new(move |meter| usage::record_invocation(&books, &meter, outside::now())),
         throttles: Arc::new(move |version| {
             usage::record_throttle(&throttled, version, outside::now())

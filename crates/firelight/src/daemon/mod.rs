@@ -11,6 +11,7 @@
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
 mod data_plane;
+mod live_log;
 mod log;
 mod outside;
 mod sandboxes;
