@@ -15,7 +15,7 @@ use std::time::Duration;
 use firelight_store::{Claim, ClaimError, Claimed, Claims, Epoch, Settlement, Shards, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -128,6 +128,7 @@ impl Claimer {
         while !stop.is_cancelled() {
             let mut hints = self.bench.queue.hints();
             let permits = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 permits = self.take_room() => permits,
             };
@@ -154,6 +155,7 @@ impl Claimer {
             };
             drop(permits);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 _ = hints.changed() => {}
                 () = sleep(wait.clamp(Duration::from_millis(1), LONGEST_SLEEP)) => {}
@@ -183,17 +185,25 @@ impl Claimer {
             per_lane: settings.in_flight_per_function,
             hold: settings.hold,
         };
-        self.bench.queue.claim(claim).await
+        let sent = Instant::now();
+        let mut claims = self.bench.queue.claim(claim).await?;
+        if sent.elapsed() >= settings.hold {
+            // The answer came so late that others may hold the items by now.
+            claims.items.clear();
+        }
+        Ok(claims)
     }
 
     fn begin_all(&self, items: Vec<Claimed>, permits: Vec<OwnedSemaphorePermit>) {
+        let per_lane = self.bench.workshop.settings.in_flight_per_function;
         for (claimed, permit) in items.into_iter().zip(permits) {
-            let Some(item) = self.in_flight.enter(&claimed) else {
+            let Some(item) = self.in_flight.enter(&claimed, per_lane) else {
                 continue;
             };
             let bench = Arc::clone(&self.bench);
             self.working.spawn(async move {
                 tokio::select! {
+                    biased;
                     () = bench.abort.cancelled() => {}
                     () = bench.work(&claimed, &item) => {}
                 }
@@ -209,6 +219,7 @@ impl Bench {
     /// Cancelling it loses nothing: the item is due again when its hold runs out.
     async fn work(&self, claimed: &Claimed, item: &Working) {
         let verdict = tokio::select! {
+            biased;
             verdict = self.workshop.attempt(claimed) => verdict,
             () = self.hold_on(item) => return,
         };

@@ -25,7 +25,7 @@ pub struct Events {
 /// An event was not acknowledged. The caller may send it again; it may then run twice.
 #[derive(Debug, thiserror::Error)]
 #[error("could not accept the event")]
-pub struct AcceptError(#[from] EnqueueError);
+pub struct AcceptError(#[from] pub EnqueueError);
 
 /// The events of one function that wait or run.
 #[derive(Clone, Debug, PartialEq, Eq)]
