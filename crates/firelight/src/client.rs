@@ -5,6 +5,7 @@
 //! Deliberately absent: TLS. The commands talk to a daemon on this machine or through a tunnel.
 
 mod credentials;
+mod iam;
 mod lambda;
 mod logs;
 
@@ -225,12 +226,13 @@ impl Client {
     }
 }
 
-/// Reads an error answer of any AWS service: the code from the header or the body, the message from the body.
+/// Reads an error answer of any AWS service: JSON with the code in a header or the body, or XML.
 fn refusal(answer: &Response<Bytes>) -> CallError {
-    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let text = |keys: &[&str]| {
+    let plain = String::from_utf8_lossy(answer.body());
+    let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let member = |keys: &[&str]| {
         keys.iter()
-            .find_map(|key| body[key].as_str())
+            .find_map(|key| json[key].as_str())
             .map(str::to_owned)
     };
     let header = answer
@@ -239,14 +241,22 @@ fn refusal(answer: &Response<Bytes>) -> CallError {
         .and_then(|value| value.to_str().ok());
     let code = header
         .map(str::to_owned)
-        .or_else(|| text(&["__type", "code"]));
-    let code = code.unwrap_or_else(|| answer.status().to_string());
-    let plain = || String::from_utf8_lossy(answer.body()).into_owned();
+        .or_else(|| member(&["__type", "code"]))
+        .or_else(|| element(&plain, "Code"))
+        .unwrap_or_else(|| answer.status().to_string());
+    let message = member(&["message", "Message"]).or_else(|| element(&plain, "Message"));
     CallError::Refused {
         status: answer.status(),
         code: bare_code(&code).to_owned(),
-        message: text(&["message", "Message"]).unwrap_or_else(plain),
+        message: message.unwrap_or_else(|| plain.into_owned()),
     }
+}
+
+/// Reads the text of an XML element that holds nothing but text.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, after) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = after.split_once(&format!("</{name}>"))?;
+    Some(text.to_owned())
 }
 
 /// Takes the name out of `namespace#Name` and `Name:http://...`.

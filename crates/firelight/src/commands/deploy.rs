@@ -93,8 +93,14 @@ async fn apply(client: &Client, plan: &Plan, exists: bool) -> Result<&'static st
     if exists {
         return update(client, plan).await;
     }
-    let created = client.create_function(&plan.creation()).await;
-    created.map_err(|error| error.while_doing(format!("could not create {:?}", plan.name)))?;
+    let failed = |error: CallError| error.while_doing(format!("could not create {:?}", plan.name));
+    if let Some(role) = plan.own_role() {
+        client.ensure_function_role(role).await.map_err(failed)?;
+    }
+    client
+        .create_function(&plan.creation())
+        .await
+        .map_err(failed)?;
     Ok("created")
 }
 

@@ -14,6 +14,8 @@ use crate::failure::{Exit, Failure};
 /// The largest package that the API takes inside a request.
 const LARGEST_ZIP: usize = 50 * 1024 * 1024;
 const LONGEST_NAME: usize = 64;
+/// The role of functions that were deployed without one.
+const OWN_ROLE: &str = "firelight-function";
 
 /// A deployment, complete.
 #[derive(Debug)]
@@ -21,7 +23,8 @@ pub struct Plan {
     pub name: String,
     /// Where the API takes them: `Runtime`, `Handler`, and every setting that was given.
     pub settings: Map<String, Value>,
-    role: Value,
+    /// The role for a new function, unless one was given.
+    role: String,
     pub zip: Vec<u8>,
 }
 
@@ -51,20 +54,24 @@ impl Plan {
         let (runtime, handler) = entry(args, config, files, current)?;
         settings.insert("Runtime".to_owned(), json!(runtime));
         settings.insert("Handler".to_owned(), json!(handler));
-        let role = format!("arn:aws:iam::{}:role/firelight-function", config.account);
         Ok(Self {
             name: name(args)?,
             settings,
-            role: json!(args.role.as_ref().unwrap_or(&role)),
+            role: format!("arn:aws:iam::{}:role/{OWN_ROLE}", config.account),
             zip: package(files)?,
         })
+    }
+
+    /// Returns the name of the role that has to be made for a new function, unless a role was given.
+    pub fn own_role(&self) -> Option<&'static str> {
+        (!self.settings.contains_key("Role")).then_some(OWN_ROLE)
     }
 
     /// The body of `CreateFunction`.
     pub fn creation(&self) -> Value {
         let mut body = self.settings.clone();
         body.insert("FunctionName".to_owned(), json!(self.name));
-        body.entry("Role").or_insert_with(|| self.role.clone());
+        body.entry("Role").or_insert_with(|| json!(self.role));
         body.insert(
             "Code".to_owned(),
             json!({ "ZipFile": STANDARD.encode(&self.zip) }),

@@ -1,0 +1,27 @@
+//! The end-to-end tests: one program, so that the harness is linked once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod aws_cli;
+mod crash;
+mod examples;
+mod firelight_cli;
+mod scenarios;
+mod sdk;
+mod serve;
+
+/// A file that is not a module here would silently not be tested.
+#[test]
+fn every_file_beside_this_one_is_a_module() {
+    let directory = firelight_e2e::package::repository().join("tests/e2e/tests/it");
+    let main = std::fs::read_to_string(directory.join("main.rs")).unwrap();
+
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(
+            name == "main" || main.contains(&format!("mod {name};")),
+            "{name} is forgotten"
+        );
+    }
+}

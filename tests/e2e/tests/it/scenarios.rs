@@ -1,0 +1,139 @@
+//! The boto3 scenarios of `tests/e2e/clients`, each against a daemon of its own.
+
+use firelight_e2e::{TestEnvironment, clients};
+
+fn run(script: &str, scenario: &str) {
+    let Some(environment) = TestEnvironment::start() else {
+        return;
+    };
+
+    environment.scenario(script, scenario).succeeded();
+
+    let left = environment.stop();
+    assert!(left.is_none(), "the daemon left {left:#?}");
+}
+
+/// Python knows which scenarios there are; one that is not listed here would silently not run.
+fn assert_all_listed(script: &str, listed: &[&str]) {
+    let Some(venv) = clients::venv() else {
+        return firelight_e2e::lacking::lacking("boto3").unwrap_or_default();
+    };
+    let access = clients::Access {
+        endpoint: String::new(),
+        region: "us-east-1".to_owned(),
+        access_key_id: "unused".to_owned(),
+        secret_access_key: "unused".to_owned(),
+    };
+
+    let found = access
+        .scenario(&venv, script, "--list")
+        .succeeded()
+        .stdout();
+
+    assert_eq!(found.lines().collect::<Vec<_>>(), listed);
+}
+
+macro_rules! scenarios {
+    ($($script:ident { $($scenario:ident)+ })+) => {
+        $(mod $script {
+            $(#[test]
+            fn $scenario() {
+                super::run(stringify!($script), stringify!($scenario));
+            })+
+
+            #[test]
+            fn every_scenario_is_listed() {
+                super::assert_all_listed(stringify!($script), &[$(stringify!($scenario)),+]);
+            }
+        })+
+    };
+}
+
+scenarios! {
+    lifecycle {
+        a_function_is_pending_then_active
+        a_configuration_has_every_default
+        lists_leave_out_the_state
+        the_code_location_downloads
+        a_version_keeps_its_own_code_location
+        updated_code_is_what_runs
+        a_dry_run_of_an_update_changes_nothing
+        settings_are_replaced_and_the_rest_is_kept
+        published_versions_never_change
+        deleted_functions_are_gone
+        every_form_of_the_name_is_understood
+        tags_are_kept_with_the_function
+        the_caller_has_an_identity_and_roles
+        an_operation_that_is_not_built_says_so
+    }
+    errors {
+        unknown_functions
+        a_name_that_is_taken
+        names_that_are_too_long_or_malformed
+        bad_runtimes
+        a_zip_function_without_runtime_or_handler
+        settings_out_of_range
+        a_role_that_is_none
+        packages_that_are_none
+        packages_that_are_too_large
+        variables_that_are_too_many_or_reserved
+        stale_revisions
+        a_qualifier_that_contradicts_the_name
+        versions_that_cannot_be_deleted_or_published
+        an_image_for_a_zip_function
+        a_log_level_without_json
+        a_function_of_another_region
+        events_that_are_no_json
+        events_that_are_too_large
+    }
+    invoking {
+        results_come_back_as_they_are
+        a_handler_that_returns_nothing_gives_null
+        the_context_tells_about_the_invocation
+        the_first_invoke_is_cold_and_the_next_is_warm
+        the_log_tail_has_the_lines_of_lambda
+        python_logging_has_its_form
+        the_log_tail_is_the_last_four_kilobytes
+        no_tail_without_asking_for_it
+        a_dry_run_runs_nothing
+        variables_are_those_of_lambda
+        only_tmp_can_be_written
+        the_trace_header_reaches_the_function
+        the_client_context_reaches_the_function
+        parallel_invokes_run_in_environments_of_their_own
+        an_update_during_an_invoke_never_reuses_the_old_code
+        node_handlers_of_every_kind
+        node_consoles_have_their_form
+        the_official_python_client_runs_in_a_custom_runtime
+        a_custom_runtime_in_shell
+    }
+    function_errors {
+        a_python_exception
+        a_python_exception_leaves_the_environment_alive
+        a_node_exception
+        a_missing_module
+        a_missing_import
+        a_missing_handler
+        a_malformed_handler
+        a_syntax_error
+        an_exception_while_importing
+        a_missing_node_module_and_handler
+        a_timeout
+        after_a_timeout_the_environment_is_reset_and_tmp_is_kept
+        a_timeout_kills_one_environment_and_not_its_siblings
+        exits
+        an_exit_while_importing_is_tried_again_within_the_invoke
+        too_much_memory
+        an_oversized_response
+        a_result_that_is_no_json
+        a_bootstrap_that_is_missing_or_cannot_run
+    }
+    logs {
+        groups_and_streams_are_named_as_in_lambda
+        every_line_of_an_invocation_is_an_event
+        filter_patterns_choose
+        groups_are_made_retained_and_deleted
+        json_logs_are_objects_and_levels_filter
+        a_function_may_log_to_another_group
+    }
+}
