@@ -1,0 +1,10 @@
+//! S3: buckets and objects over the store of records and the store of blobs.
+//!
+//! ```text
+//!  request ──► body decoded (aws-chunked, digests) ──► operation (s3s) ──► records + blobs ──► answer
+//! ```
+//!
+//! The generated protocol layer of the crate `s3s` reads requests and writes answers; what buckets and objects are is
+//! decided here. Whoever sends a request has been authenticated before it gets here.
+//!
+//! Deliberately absent: signatures of requests, functions, and any bytes of an object in memory beyond one chunk.
