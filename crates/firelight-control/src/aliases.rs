@@ -1,7 +1,7 @@
 //! Aliases: named pointers to versions, with weights.
 
 use firelight_model::{
-    AliasName, AliasRoute, FunctionArn, RouteError, Version, VersionNumber, Weight,
+    AliasName, AliasRoute, FunctionArn, Qualifier, RouteError, Version, VersionNumber, Weight,
 };
 use firelight_store::{Expect, Txn};
 
@@ -9,6 +9,7 @@ use crate::control::{Control, Decision, Origin, StoreTrouble};
 use crate::functions::{FindError, Page, behind, is_current};
 use crate::records::alias::AliasRecord;
 use crate::records::policy::PolicyRecord;
+use crate::records::qualified::{ProvisionedRecord, ProvisionedStatus};
 use crate::records::{Stored, encode, key};
 use crate::view::{FunctionEntry, Tables};
 
@@ -136,9 +137,12 @@ impl Control {
         }
         record.route = entry.rerouted(&old.record.route, request)?;
         record.revision = self.world().revision();
-        let txn = entry
+        let mut txn = entry
             .guarded()
             .replace(key::alias(arn, name), old.rev, encode(&record));
+        if record.route.main() != old.record.route.main() {
+            txn = entry.provisioned_anew(txn, &Qualifier::Alias(name.clone()));
+        }
         Ok(Decision::commit(txn, describe(arn, name, record)))
     }
 
@@ -154,9 +158,14 @@ impl Control {
             let Some(alias) = entry.alias(name) else {
                 return Ok(Decision::nothing(()));
             };
-            let txn = entry
+            let mut txn = entry
                 .guarded()
                 .delete(key::alias(arn, name), Expect::Rev(alias.rev));
+            let qualifier = Qualifier::Alias(name.clone());
+            if let Some(config) = entry.provisioned.get(&qualifier) {
+                let key = key::qualified(arn, key::PROVISIONED, &qualifier);
+                txn = txn.delete(key, Expect::Rev(config.rev));
+            }
             Ok(Decision::commit(txn, ()))
         };
         self.change(Some(origin), decide).await
@@ -212,8 +221,27 @@ impl FunctionEntry {
     /// Begins a transaction that fails if anything of the function changes meanwhile: a version an alias is about to
     /// lead to cannot go away unnoticed.
     pub(crate) fn guarded(&self) -> Txn {
+        self.guard(Txn::new())
+    }
+
+    /// Makes a transaction fail if anything of the function changes meanwhile.
+    pub(crate) fn guard(&self, txn: Txn) -> Txn {
         let record = encode(&*self.function.record);
-        Txn::new().replace(key::function(&self.arn), self.function.rev, record)
+        txn.replace(key::function(&self.arn), self.function.rev, record)
+    }
+
+    /// What is provisioned for an alias moves with it: it is made ready anew, and what there is stays allocated.
+    fn provisioned_anew(&self, txn: Txn, qualifier: &Qualifier) -> Txn {
+        let Some(config) = self.provisioned.get(qualifier) else {
+            return txn;
+        };
+        let record = ProvisionedRecord::clone(&config.record);
+        let record = ProvisionedRecord {
+            status: ProvisionedStatus::InProgress,
+            ..record
+        };
+        let key = key::qualified(&self.arn, key::PROVISIONED, qualifier);
+        txn.replace(key, config.rev, encode(&record))
     }
 
     fn existing_alias(&self, name: &AliasName) -> Result<&Stored<AliasRecord>, AliasError> {

@@ -9,26 +9,42 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use firelight_model::{FunctionArn, FunctionVersion, Reason};
+use firelight_model::{FunctionArn, FunctionVersion, Qualifier, Reason};
 use firelight_store::Txn;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, Decision, StoreTrouble};
 use crate::records::function::FunctionRecord;
+use crate::records::qualified::{ProvisionedRecord, ProvisionedStatus};
 use crate::records::version::VersionRecord;
 use crate::records::{encode, key};
-use crate::view::{FunctionEntry, ScopeTables};
+use crate::scope::Scope;
+use crate::view::{FunctionEntry, ScopeTables, Tables};
 
 /// How many functions are made ready at the same time.
 const AT_ONCE: usize = 8;
+
+/// How long work waits after it failed for reasons of the store.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Makes what a version needs ready to run, so that its first start finds it.
 pub trait Preparer: Send + Sync + 'static {
     /// Returns why the version can never run, if it cannot.
     fn prepare(&self, version: &FunctionVersion)
     -> impl Future<Output = Result<(), Reason>> + Send;
+
+    /// Makes environments that are kept ready, and answers when `count` of them are. The default is for a data plane
+    /// that keeps none: everything starts on demand.
+    fn provision(
+        &self,
+        _version: &FunctionVersion,
+        _count: u32,
+    ) -> impl Future<Output = Result<(), Reason>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// Background work of the control plane. Dropping it stops the work; what is owed is resumed at the next start.
@@ -77,11 +93,18 @@ impl Control {
     }
 }
 
+/// Something that work is owed to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Work {
+    Function(FunctionArn),
+    Mapping { scope: Scope, uuid: String },
+}
+
 struct Worker<P> {
     control: Control,
     preparer: Arc<P>,
-    busy: HashSet<FunctionArn>,
-    tasks: JoinSet<FunctionArn>,
+    busy: HashSet<Work>,
+    tasks: JoinSet<Work>,
 }
 
 impl<P: Preparer> Worker<P> {
@@ -98,68 +121,128 @@ impl<P: Preparer> Worker<P> {
         }
     }
 
-    fn finished(&mut self, done: Result<FunctionArn, tokio::task::JoinError>) {
+    fn finished(&mut self, done: Result<Work, tokio::task::JoinError>) {
         match done {
-            Ok(arn) => {
-                self.busy.remove(&arn);
+            Ok(work) => {
+                self.busy.remove(&work);
             }
-            // Which function it was is lost, so all are looked at again; those still busy end in a conflict at worst.
+            // Which work it was is lost, so all is looked at again; what is still worked on ends in a conflict.
             Err(_) => self.busy.clear(),
         }
     }
 
-    /// Returns functions that work is owed to and that nobody works on.
-    fn owed(&self, room: usize) -> Vec<Arc<FunctionEntry>> {
-        let tables = self.control.view().read();
-        let moving = tables.scopes().flat_map(ScopeTables::moving);
-        moving
-            .filter(|entry| !self.busy.contains(&entry.arn))
-            .take(room)
-            .cloned()
-            .collect()
-    }
-
     fn start_owed(&mut self) {
         let room = AT_ONCE.saturating_sub(self.busy.len());
-        for entry in self.owed(room) {
-            self.busy.insert(entry.arn.clone());
+        for work in self.owed(room) {
+            self.busy.insert(work.clone());
             let (control, preparer) = (self.control.clone(), Arc::clone(&self.preparer));
             self.tasks.spawn(async move {
-                let arn = entry.arn.clone();
-                if let Err(error) = complete(&control, &*preparer, &entry).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(function = %arn, error, "could not complete the function");
+                if let Err(error) = do_work(&control, &*preparer, &work).await {
+                    let error = Box::<dyn std::error::Error + Send + Sync>::from(error);
+                    tracing::warn!(?work, error, "could not complete what is owed");
+                    tokio::time::sleep(PAUSE).await;
                 }
-                arn
+                work
             });
         }
     }
+
+    /// Returns what work is owed to and nobody works on.
+    fn owed(&self, room: usize) -> Vec<Work> {
+        let tables = self.control.view().read();
+        let functions = tables.scopes().flat_map(ScopeTables::moving);
+        let functions = functions.map(|entry| Work::Function(entry.arn.clone()));
+        let mappings = tables.named_scopes().flat_map(|(scope, tables)| {
+            let mappings = tables.moving_mappings();
+            mappings.map(|uuid| Work::Mapping {
+                scope: scope.clone(),
+                uuid: uuid.clone(),
+            })
+        });
+        functions
+            .chain(mappings)
+            .filter(|work| !self.busy.contains(work))
+            .take(room)
+            .collect()
+    }
 }
 
-/// Makes the newest state of a function ready and commits that it is.
+async fn do_work(
+    control: &Control,
+    preparer: &impl Preparer,
+    work: &Work,
+) -> Result<(), StoreTrouble> {
+    match work {
+        Work::Function(arn) => match control.view().function(arn) {
+            Some(entry) => complete(control, preparer, &entry).await,
+            None => Ok(()),
+        },
+        Work::Mapping { scope, uuid } => control.settle_mapping(scope, uuid).await,
+    }
+}
+
+/// Makes the newest state of a function ready and commits that it is, then what is provisioned for it.
 async fn complete(
     control: &Control,
     preparer: &impl Preparer,
     entry: &FunctionEntry,
 ) -> Result<(), StoreTrouble> {
-    let outcome = preparer.prepare(&entry.newest_executable()).await;
-    let identity = entry.function.record.latest.identity;
-    control
-        .change(None, |tables| {
-            let now = tables.function(&entry.arn);
-            // Deleted, or made anew under the same name: the next round looks at it.
-            let Some(now) = now.filter(|now| now.function.record.latest.identity == identity)
-            else {
-                return Ok(Decision::nothing(()));
-            };
-            Ok(decide(control, now, &outcome))
-        })
-        .await
+    if entry.is_changing() {
+        let outcome = preparer.prepare(&entry.newest_executable()).await;
+        end_change(control, entry, &outcome).await?;
+    }
+    for (qualifier, config) in entry.provisioning() {
+        if let Some(version) = entry.executable_of(qualifier) {
+            let outcome = preparer.provision(version, config.requested).await;
+            end_provisioning(control, &entry.arn, qualifier, config, &outcome).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Ends everything that is moving in a function, in one transaction.
-fn decide(control: &Control, entry: &FunctionEntry, outcome: &Result<(), Reason>) -> Decision<()> {
-    if !entry.is_moving() {
+async fn end_change(
+    control: &Control,
+    entry: &FunctionEntry,
+    outcome: &Result<(), Reason>,
+) -> Result<(), StoreTrouble> {
+    let identity = entry.function.record.latest.identity;
+    let decide = |tables: &Tables| match tables.function(&entry.arn) {
+        Some(now) if now.function.record.latest.identity == identity => {
+            Ok(ended(control, now, outcome))
+        }
+        // Deleted, or made anew under the same name: the next round looks at it.
+        _ => Ok(Decision::nothing(())),
+    };
+    control.change(None, decide).await
+}
+
+async fn end_provisioning(
+    control: &Control,
+    arn: &FunctionArn,
+    qualifier: &Qualifier,
+    config: &ProvisionedRecord,
+    outcome: &Result<(), Reason>,
+) -> Result<(), StoreTrouble> {
+    let decide = |tables: &Tables| {
+        let now = tables
+            .function(arn)
+            .and_then(|now| now.provisioned.get(qualifier));
+        let Some(now) = now.filter(|now| *now.record == *config) else {
+            return Ok(Decision::nothing(()));
+        };
+        let record = encode(&provisioned(config, outcome));
+        let key = key::qualified(arn, key::PROVISIONED, qualifier);
+        Ok(Decision::commit(
+            Txn::new().replace(key, now.rev, record),
+            (),
+        ))
+    };
+    control.change(None, decide).await
+}
+
+/// Ends everything that is changing in a function, in one transaction.
+fn ended(control: &Control, entry: &FunctionEntry, outcome: &Result<(), Reason>) -> Decision<()> {
+    if !entry.is_changing() {
         return Decision::nothing(());
     }
     let mut record = FunctionRecord::clone(&entry.function.record);
@@ -187,6 +270,24 @@ fn decide(control: &Control, entry: &FunctionEntry, outcome: &Result<(), Reason>
         }
     }
     Decision::commit(txn, ())
+}
+
+fn provisioned(config: &ProvisionedRecord, outcome: &Result<(), Reason>) -> ProvisionedRecord {
+    let (ready, status) = match outcome {
+        Ok(()) => (config.requested, ProvisionedStatus::Ready),
+        Err(reason) => (
+            0,
+            ProvisionedStatus::Failed {
+                reason: reason.code.clone(),
+            },
+        ),
+    };
+    ProvisionedRecord {
+        allocated: ready,
+        available: ready,
+        status,
+        ..config.clone()
+    }
 }
 
 fn end(cycle: &mut firelight_model::LifeCycle, outcome: &Result<(), Reason>) {

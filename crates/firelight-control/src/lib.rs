@@ -7,25 +7,38 @@
 //! Deliberately absent: HTTP and AWS's texts (the front door has them), and sandboxes.
 
 mod aliases;
+mod code_signing;
 mod completion;
+mod concurrency;
 mod control;
 mod erased;
+mod event_invoke;
+mod function_options;
 mod functions;
 pub mod iam;
 mod layers;
 pub mod logs;
+mod mappings;
 mod outside;
 mod permissions;
 pub mod records;
 mod scope;
+pub mod ssm;
 pub mod sts;
 mod tags;
+mod urls;
 pub mod usage;
 mod view;
 
 pub use aliases::{AliasDescription, AliasError, CreateAlias, Routing, UpdateAlias};
+pub use code_signing::{CodeSigningDescription, CodeSigningError, CodeSigningSettings};
 pub use completion::{Completion, Preparer};
+pub use concurrency::{AccountUsage, ConcurrencyError};
 pub use control::{Control, Origin, StartError, StoreTrouble};
+pub use event_invoke::{
+    EventInvokeChange, EventInvokeDescription, EventInvokeError, EventInvokeSettings,
+};
+pub use function_options::OptionError;
 pub use functions::{
     CodeError, CreateFunction, CreateFunctionError, DeleteFunctionError, FindError,
     FunctionDescription, NewCode, OpenCodeError, Page, PublishVersion, PublishVersionError,
@@ -35,6 +48,10 @@ pub use functions::{
 pub use layers::{
     LayerFilter, LayerVersionDescription, PublishLayerVersion, PublishLayerVersionError,
 };
+pub use mappings::{
+    CreateMapping, Duplicate, MappingDescription, MappingError, MappingFilter, SourceError,
+    UpdateMapping,
+};
 pub use outside::{Outside, RuntimeRefusal};
 pub use permissions::{
     AddLayerPermission, AddPermission, Conditions, InvalidPrincipal, LayerPolicyError,
@@ -43,6 +60,7 @@ pub use permissions::{
 };
 pub use scope::Scope;
 pub use tags::TagFunctionError;
+pub use urls::{UrlDescription, UrlError, UrlSettings};
 pub use view::{
     FunctionEntry, LayerEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped,
 };

@@ -18,6 +18,7 @@ use crate::records::configuration::{Configuration, PackageRecord, ZipRecord};
 use crate::records::function::{FunctionRecord, LatestRecord, RuntimeManagement};
 use crate::records::policy::PolicyRecord;
 use crate::records::{encode, key};
+use crate::scope::Scope;
 use crate::view::Tables;
 
 /// A function to create.
@@ -136,7 +137,17 @@ impl Tables {
                 arn: request.arn.clone(),
             });
         }
-        Ok(())
+        let config = request.code_signing_config.as_deref();
+        let known = |config: &str| {
+            self.check_code_signing(&Scope::of(&request.arn), config)
+                .is_ok()
+        };
+        match config.filter(|config| !known(config)) {
+            Some(arn) => Err(CreateFunctionError::NoSuchCodeSigningConfig {
+                arn: arn.to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 }
 

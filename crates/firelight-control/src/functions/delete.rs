@@ -63,6 +63,9 @@ fn whole(entry: &FunctionEntry) -> Txn {
     for (name, alias) in &entry.aliases {
         txn = txn.delete(key::alias(arn, name), Expect::Rev(alias.rev));
     }
+    for (kind, qualifier, rev) in entry.belongings() {
+        txn = txn.delete(key::qualified(arn, kind, qualifier), Expect::Rev(rev));
+    }
     txn
 }
 
@@ -96,5 +99,13 @@ fn version(
             encode(&*entry.function.record),
         )
         .delete(key::version(arn, number), Expect::Rev(version.stored.rev));
+    let own = Qualifier::Version(number);
+    let belongings = entry
+        .belongings()
+        .into_iter()
+        .filter(|(_, qualifier, _)| **qualifier == own);
+    let txn = belongings.fold(txn, |txn, (kind, qualifier, rev)| {
+        txn.delete(key::qualified(arn, kind, qualifier), Expect::Rev(rev))
+    });
     Ok(Decision::commit(txn, ()))
 }

@@ -32,6 +32,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    pub(crate) fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            next: None,
+        }
+    }
+
     /// Takes up to `limit` items of an ordered iterator; `name` tells how to come back behind an item.
     pub(crate) fn take<'a, K: 'a, V: 'a>(
         items: impl Iterator<Item = (&'a K, &'a V)>,
@@ -58,13 +65,10 @@ impl<T> Page<T> {
 }
 
 /// Iterates over a map behind a key.
-pub(crate) fn behind<'a, K: Ord, V>(
+pub(crate) fn behind<'a, K: Ord + Clone, V>(
     map: &'a BTreeMap<K, V>,
     after: Option<&K>,
-) -> impl Iterator<Item = (&'a K, &'a V)>
-where
-    K: Clone,
-{
+) -> impl Iterator<Item = (&'a K, &'a V)> {
     let start = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
     map.range((start, Bound::Unbounded))
 }
@@ -104,10 +108,7 @@ impl Control {
     ) -> Page<FunctionDescription> {
         let tables = self.view().read();
         let Some(scope) = tables.scope(scope) else {
-            return Page {
-                items: Vec::new(),
-                next: None,
-            };
+            return Page::empty();
         };
         let functions = behind(&scope.functions, after);
         Page::take(functions, limit, ToString::to_string, |_, entry| {
@@ -142,10 +143,7 @@ impl Control {
     ) -> Page<FunctionDescription> {
         let tables = self.view().read();
         let Some(scope) = tables.scope(scope) else {
-            return Page {
-                items: Vec::new(),
-                next: None,
-            };
+            return Page::empty();
         };
         let from = after.map_or(Bound::Unbounded, |(name, _)| Bound::Included(name.clone()));
         let functions = scope.functions.range((from, Bound::Unbounded));

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use firelight_model::{AliasName, FunctionArn, LayerArn, LayerVersionArn, VersionNumber};
+use firelight_model::{
+    AliasName, FunctionArn, LayerArn, LayerVersionArn, Qualifier, VersionNumber,
+};
 use firelight_store::{Key, Kind};
 
 use crate::scope::Scope;
@@ -16,6 +18,28 @@ pub(crate) const ALIAS: Kind<'static> = Kind::new("function-alias");
 
 pub(crate) const LAYER: Kind<'static> = Kind::new("layer");
 pub(crate) const LAYER_VERSION: Kind<'static> = Kind::new("layer-version");
+
+pub(crate) const URL: Kind<'static> = Kind::new("function-url");
+pub(crate) const EVENT_INVOKE: Kind<'static> = Kind::new("event-invoke-config");
+pub(crate) const PROVISIONED: Kind<'static> = Kind::new("provisioned-concurrency");
+pub(crate) const ACCOUNT: Kind<'static> = Kind::new("lambda-account");
+pub(crate) const CODE_SIGNING: Kind<'static> = Kind::new("code-signing-config");
+pub(crate) const MAPPING: Kind<'static> = Kind::new("event-source-mapping");
+
+/// Where what belongs to one qualifier of a function lies.
+pub(crate) fn qualified(arn: &FunctionArn, kind: Kind<'_>, qualifier: &Qualifier) -> Key {
+    of_function(arn, kind, format_args!("/{qualifier}"))
+}
+
+/// Where what lives in a scope beside functions and layers lies.
+pub(crate) fn in_scope(scope: &Scope, kind: Kind<'_>, id: &str) -> Key {
+    Key::new(scope.account, kind, format_args!("{}/{id}", scope.region))
+}
+
+/// The one record about a scope itself.
+pub(crate) fn account(scope: &Scope) -> Key {
+    in_scope(scope, ACCOUNT, "limits")
+}
 
 pub(crate) fn layer(arn: &LayerArn) -> Key {
     Key::new(
@@ -88,6 +112,11 @@ impl<'a> Named<'a> {
 
     pub(crate) fn layer_version(&self) -> Option<LayerVersionArn> {
         Some(self.layer()?.version(self.rest?.parse().ok()?))
+    }
+
+    /// Reads a function with one of its qualifiers.
+    pub(crate) fn qualified(&self) -> Option<(FunctionArn, Qualifier)> {
+        Some((self.function()?, self.rest?.parse().ok()?))
     }
 
     pub(crate) fn number(&self) -> Option<VersionNumber> {

@@ -6,14 +6,18 @@
 //!
 //! Deliberately absent: where records lie and how they are changed.
 
+pub mod account;
 pub mod alias;
+pub mod code_signing;
 pub(crate) mod codec;
 pub mod configuration;
 pub mod function;
 pub(crate) mod key;
 pub mod layer;
 pub(crate) mod life_cycle;
+pub mod mapping;
 pub mod policy;
+pub mod qualified;
 pub mod version;
 
 use bytes::Bytes;

@@ -3,19 +3,25 @@
 use std::sync::Arc;
 
 use firelight_model::{
-    AliasName, FunctionArn, FunctionVersion, LayerArn, LayerVersionArn, Version, VersionNumber,
+    AliasName, FunctionArn, FunctionVersion, LayerArn, LayerVersionArn, Qualifier, Version,
+    VersionNumber,
 };
 use firelight_store::{Key, Versioned};
 use serde::de::DeserializeOwned;
 
 use super::entry::VersionEntry;
 use super::executable::executable;
+use crate::records::account::AccountRecord;
 use crate::records::alias::AliasRecord;
+use crate::records::code_signing::CodeSigningRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::key::{self, Named};
 use crate::records::layer::{LayerRecord, LayerVersionRecord};
+use crate::records::mapping::MappingRecord;
+use crate::records::qualified::{EventInvokeRecord, ProvisionedRecord, UrlRecord};
 use crate::records::version::VersionRecord;
 use crate::records::{DecodeError, Stored, decode};
+use crate::scope::Scope;
 
 /// A record that was written, or (`None`) removed.
 pub(crate) enum Arrival {
@@ -25,6 +31,12 @@ pub(crate) enum Arrival {
     ),
     Version(FunctionArn, VersionNumber, Option<VersionEntry>),
     Alias(FunctionArn, AliasName, Option<Stored<AliasRecord>>),
+    Url(FunctionArn, Qualifier, Option<Stored<UrlRecord>>),
+    EventInvoke(FunctionArn, Qualifier, Option<Stored<EventInvokeRecord>>),
+    Provisioned(FunctionArn, Qualifier, Option<Stored<ProvisionedRecord>>),
+    Account(Scope, Option<Stored<AccountRecord>>),
+    CodeSigning(Scope, String, Option<Stored<CodeSigningRecord>>),
+    Mapping(Scope, String, Option<Stored<MappingRecord>>),
     Layer(LayerArn, Option<Stored<LayerRecord>>),
     LayerVersion(LayerVersionArn, Option<Stored<LayerVersionRecord>>),
 }
@@ -52,6 +64,12 @@ impl Arrival {
             key::ALIAS => alias(&named, value),
             key::LAYER => layer(&named, value),
             key::LAYER_VERSION => layer_version(&named, value),
+            key::URL => qualified(&named, value, Self::Url),
+            key::EVENT_INVOKE => qualified(&named, value, Self::EventInvoke),
+            key::PROVISIONED => qualified(&named, value, Self::Provisioned),
+            key::ACCOUNT => Ok(Some(Self::Account(named.scope, stored(value)?))),
+            key::CODE_SIGNING => in_scope(named, value, Self::CodeSigning),
+            key::MAPPING => in_scope(named, value, Self::Mapping),
             _ => Ok(None),
         }
     }
@@ -129,4 +147,26 @@ fn layer_version(
         return Ok(None);
     };
     Ok(Some(Arrival::LayerVersion(arn, stored(value)?)))
+}
+
+/// Decodes what belongs to one qualifier of a function.
+fn qualified<T: DeserializeOwned>(
+    named: &Named<'_>,
+    value: Option<&Versioned>,
+    arrival: fn(FunctionArn, Qualifier, Option<Stored<T>>) -> Arrival,
+) -> Result<Option<Arrival>, DecodeError> {
+    let Some((arn, qualifier)) = named.qualified() else {
+        return Ok(None);
+    };
+    Ok(Some(arrival(arn, qualifier, stored(value)?)))
+}
+
+/// Decodes what has an id within its scope.
+fn in_scope<T: DeserializeOwned>(
+    named: Named<'_>,
+    value: Option<&Versioned>,
+    arrival: fn(Scope, String, Option<Stored<T>>) -> Arrival,
+) -> Result<Option<Arrival>, DecodeError> {
+    let id = named.first.to_owned();
+    Ok(Some(arrival(named.scope, id, stored(value)?)))
 }

@@ -9,10 +9,16 @@ use firelight_model::{
 
 use super::executable::executable;
 
+use firelight_store::{Kind, Rev};
+
 use crate::records::Stored;
 use crate::records::alias::AliasRecord;
 use crate::records::function::FunctionRecord;
+use crate::records::key;
 use crate::records::layer::{LayerRecord, LayerVersionRecord};
+use crate::records::qualified::{
+    EventInvokeRecord, ProvisionedRecord, ProvisionedStatus, UrlRecord,
+};
 use crate::records::version::VersionRecord;
 
 /// A function with its versions and aliases, all of one moment.
@@ -24,6 +30,9 @@ pub struct FunctionEntry {
     pub latest: Arc<FunctionVersion>,
     pub versions: BTreeMap<VersionNumber, VersionEntry>,
     pub aliases: BTreeMap<AliasName, Stored<AliasRecord>>,
+    pub urls: BTreeMap<Qualifier, Stored<UrlRecord>>,
+    pub event_invokes: BTreeMap<Qualifier, Stored<EventInvokeRecord>>,
+    pub provisioned: BTreeMap<Qualifier, Stored<ProvisionedRecord>>,
 }
 
 /// A published version, as record and ready to run.
@@ -45,6 +54,9 @@ impl FunctionEntry {
             latest,
             versions: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            urls: BTreeMap::new(),
+            event_invokes: BTreeMap::new(),
+            provisioned: BTreeMap::new(),
         }
     }
 
@@ -65,6 +77,20 @@ impl FunctionEntry {
         self.aliases.get(name)
     }
 
+    /// Returns the kind, qualifier and revision of everything that belongs to single qualifiers.
+    pub(crate) fn belongings(&self) -> Vec<(Kind<'static>, &Qualifier, Rev)> {
+        let urls = self
+            .urls
+            .iter()
+            .map(|(qualifier, url)| (key::URL, qualifier, url.rev));
+        let events = self.event_invokes.iter();
+        let events = events.map(|(qualifier, config)| (key::EVENT_INVOKE, qualifier, config.rev));
+        let provisioned = self.provisioned.iter();
+        let provisioned =
+            provisioned.map(|(qualifier, config)| (key::PROVISIONED, qualifier, config.rev));
+        urls.chain(events).chain(provisioned).collect()
+    }
+
     pub(crate) fn newest(&self) -> Option<VersionNumber> {
         self.versions.keys().next_back().copied()
     }
@@ -80,10 +106,34 @@ impl FunctionEntry {
         )
     }
 
-    /// Tells whether background work is owed to the function or one of its versions.
-    pub(crate) fn is_moving(&self) -> bool {
+    /// Tells whether the function or one of its versions is being created or updated.
+    pub(crate) fn is_changing(&self) -> bool {
         let moving = |version: &VersionEntry| version.stored.record.life_cycle.is_moving();
         self.function.record.life_cycle.is_moving() || self.versions.values().any(moving)
+    }
+
+    /// Returns the provisioned concurrency that is not ready yet.
+    pub(crate) fn provisioning(
+        &self,
+    ) -> impl Iterator<Item = (&Qualifier, &Arc<ProvisionedRecord>)> {
+        let configs = self
+            .provisioned
+            .iter()
+            .map(|(qualifier, config)| (qualifier, &config.record));
+        configs.filter(|(_, config)| config.status == ProvisionedStatus::InProgress)
+    }
+
+    /// Returns what runs for a qualifier, an alias standing for its main version.
+    pub(crate) fn executable_of(&self, qualifier: &Qualifier) -> Option<&Arc<FunctionVersion>> {
+        match self.main_version(Some(qualifier))? {
+            Version::Latest => Some(&self.latest),
+            Version::Number(number) => Some(&self.versions.get(&number)?.executable),
+        }
+    }
+
+    /// Tells whether background work is owed to the function.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.is_changing() || self.provisioning().next().is_some()
     }
 }
 

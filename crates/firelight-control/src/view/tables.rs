@@ -1,23 +1,29 @@
 //! The tables of the view, and how one changed record gets into them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use firelight_model::{
-    FunctionArn, FunctionName, FunctionVersion, LayerArn, LayerName, LayerVersionArn,
+    FunctionArn, FunctionName, FunctionVersion, LayerArn, LayerName, LayerVersionArn, Qualifier,
 };
 
 use super::arrival::Arrival;
 use super::entry::{FunctionEntry, LayerEntry};
 use crate::records::Stored;
+use crate::records::account::AccountRecord;
+use crate::records::code_signing::CodeSigningRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::layer::{LayerRecord, LayerVersionRecord};
+use crate::records::mapping::MappingRecord;
+use crate::records::qualified::UrlRecord;
 use crate::scope::Scope;
 
 /// Everything the view knows.
 #[derive(Default)]
 pub(crate) struct Tables {
     scopes: BTreeMap<Scope, ScopeTables>,
+    /// Which function a URL belongs to, by the URL's id.
+    urls: HashMap<String, (FunctionArn, Qualifier)>,
 }
 
 /// What lives in one region of one account.
@@ -27,6 +33,11 @@ pub(crate) struct ScopeTables {
     /// The functions that background work is owed to.
     moving: BTreeSet<FunctionName>,
     pub(crate) layers: BTreeMap<LayerName, LayerEntry>,
+    pub(crate) account: Option<Stored<AccountRecord>>,
+    pub(crate) code_signing: BTreeMap<String, Stored<CodeSigningRecord>>,
+    pub(crate) mappings: BTreeMap<String, Stored<MappingRecord>>,
+    /// The event source mappings that background work is owed to.
+    moving_mappings: BTreeSet<String>,
 }
 
 impl Tables {
@@ -38,6 +49,10 @@ impl Tables {
         self.scopes.values()
     }
 
+    pub(crate) fn named_scopes(&self) -> impl Iterator<Item = (&Scope, &ScopeTables)> {
+        self.scopes.iter()
+    }
+
     pub(crate) fn function(&self, arn: &FunctionArn) -> Option<&Arc<FunctionEntry>> {
         self.scope(&Scope::of(arn))?.functions.get(&arn.name)
     }
@@ -45,6 +60,7 @@ impl Tables {
     /// Forgets everything, before a complete listing is read again.
     pub(crate) fn clear(&mut self) {
         self.scopes.clear();
+        self.urls.clear();
     }
 
     /// Puts changed records in their places.
@@ -62,8 +78,11 @@ impl Tables {
         match arrival {
             Arrival::Function(arn, None) => {
                 let scope = self.scope_mut(&arn);
-                scope.functions.remove(&arn.name);
+                let removed = scope.functions.remove(&arn.name);
                 scope.moving.remove(&arn.name);
+                for url in removed.iter().flat_map(|entry| entry.urls.values()) {
+                    self.urls.remove(&url.record.id);
+                }
             }
             Arrival::Function(arn, Some((function, latest))) => {
                 self.scope_mut(&arn).put_function(arn, function, latest);
@@ -73,6 +92,31 @@ impl Tables {
             }
             Arrival::Alias(arn, name, alias) => {
                 self.change(&arn, |entry| set(&mut entry.aliases, name, alias));
+            }
+            Arrival::Url(arn, qualifier, url) => self.put_url(&arn, qualifier, url),
+            Arrival::EventInvoke(arn, qualifier, config) => {
+                self.change(&arn, |entry| {
+                    set(&mut entry.event_invokes, qualifier, config)
+                });
+            }
+            Arrival::Provisioned(arn, qualifier, config) => {
+                self.change(&arn, |entry| set(&mut entry.provisioned, qualifier, config));
+            }
+            Arrival::Account(scope, account) => {
+                self.scopes.entry(scope).or_default().account = account;
+            }
+            Arrival::CodeSigning(scope, id, config) => {
+                set(
+                    &mut self.scopes.entry(scope).or_default().code_signing,
+                    id,
+                    config,
+                );
+            }
+            Arrival::Mapping(scope, id, mapping) => {
+                self.scopes
+                    .entry(scope)
+                    .or_default()
+                    .put_mapping(id, mapping);
             }
             Arrival::Layer(arn, layer) => self.put_layer(arn, layer),
             Arrival::LayerVersion(arn, version) => {
@@ -94,6 +138,25 @@ impl Tables {
             change(Arc::make_mut(entry));
             scope.note_moving(&arn.name);
         }
+    }
+
+    fn put_url(&mut self, arn: &FunctionArn, qualifier: Qualifier, url: Option<Stored<UrlRecord>>) {
+        let old = self
+            .function(arn)
+            .and_then(|entry| entry.urls.get(&qualifier));
+        if let Some(old) = old.map(|url| url.record.id.clone()) {
+            self.urls.remove(&old);
+        }
+        if let Some(url) = &url {
+            self.urls
+                .insert(url.record.id.clone(), (arn.clone(), qualifier.clone()));
+        }
+        self.change(arn, |entry| set(&mut entry.urls, qualifier, url));
+    }
+
+    /// Returns the function that a URL id belongs to, and with which qualifier.
+    pub(crate) fn url(&self, id: &str) -> Option<&(FunctionArn, Qualifier)> {
+        self.urls.get(id)
     }
 
     fn layers_mut(&mut self, arn: &LayerArn) -> &mut BTreeMap<LayerName, LayerEntry> {
@@ -145,6 +208,23 @@ impl ScopeTables {
         self.moving
             .iter()
             .filter_map(|name| self.functions.get(name))
+    }
+
+    /// Returns the event source mappings that background work is owed to.
+    pub(crate) fn moving_mappings(&self) -> impl Iterator<Item = &String> {
+        self.moving_mappings.iter()
+    }
+
+    fn put_mapping(&mut self, uuid: String, mapping: Option<Stored<MappingRecord>>) {
+        if mapping
+            .as_ref()
+            .is_some_and(|mapping| mapping.record.state.is_moving())
+        {
+            self.moving_mappings.insert(uuid.clone());
+        } else {
+            self.moving_mappings.remove(&uuid);
+        }
+        set(&mut self.mappings, uuid, mapping);
     }
 
     fn note_moving(&mut self, name: &FunctionName) {
