@@ -166,9 +166,14 @@ function isError(value) {
   return util.types.isNativeError(value) || value instanceof Error;
 }
 
+/** Errors of other realms and libraries count where an answer is made, by their looks. */
+function looksLikeError(value) {
+  return isError(value) || (value && [value.name, value.message, value.stack].every((part) => part && typeof part === 'string'));
+}
+
 function errorPayload(error) {
   try {
-    if (isError(error)) {
+    if (looksLikeError(error)) {
       return { errorType: error.name, errorMessage: error.message, trace: String(error.stack).split('\n') };
     }
     return { errorType: typeof error, errorMessage: error.toString(), trace: [] };
@@ -232,11 +237,13 @@ const METHODS = { trace: 'TRACE', debug: 'DEBUG', info: 'INFO', log: 'INFO', war
 const current = { requestId: undefined, tenantId: undefined };
 
 function patchConsole() {
-  const lowest = JSON_LOGS ? Math.max(LEVELS.indexOf((env.AWS_LAMBDA_LOG_LEVEL || 'TRACE').toUpperCase()), 0) : 0;
+  const lowest = LEVELS.indexOf((env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase());
   const format = JSON_LOGS ? jsonLine : textLine;
   for (const [method, level] of Object.entries(METHODS)) {
     const isOn = LEVELS.indexOf(level) >= lowest;
-    console[method] = isOn ? (...values) => process.stdout.write(format(level, values)) : () => {};
+    // The named first parameter makes an empty call print "undefined", as AWS's client does.
+    const log = (message, ...values) => process.stdout.write(format(level, [message, ...values]));
+    console[method] = isOn ? log : () => {};
   }
 }
 
@@ -287,11 +294,11 @@ async function loadHandler(taskRoot, fullName) {
   if (!match) throw fault('MalformedHandlerName', 'Bad handler');
   const app = await loadApp(taskRoot, folder, match[1]);
   const handler = match[2].split('.').reduce((nested, key) => nested && nested[key], app);
-  check(handler, fullName);
+  checkHandler(handler, fullName);
   return handler;
 }
 
-function check(handler, fullName) {
+function checkHandler(handler, fullName) {
   if (!handler) throw fault('HandlerNotFound', `${fullName} is undefined or not exported`);
   if (typeof handler !== 'function') throw fault('HandlerNotFound', `${fullName} is not a function`);
   if (!HAS_CALLBACKS && handler.length > 2 && !isStreaming(handler)) {
@@ -317,7 +324,7 @@ async function loadApp(taskRoot, folder, name) {
 /** The order of AWS's client: no extension, .js (as its package.json says), .mjs, .cjs, and then as a package. */
 async function loadModule(taskRoot, folder, name) {
   const file = path.resolve(taskRoot, folder, name);
-  if (isFile(file)) return require(file);
+  if (fs.existsSync(file)) return require(file);
   if (isFile(`${file}.js`)) return isModuleType(path.dirname(file)) ? load(`${file}.js`) : require(`${file}.js`);
   if (isFile(`${file}.mjs`)) return load(`${file}.mjs`);
   if (isFile(`${file}.cjs`)) return require(`${file}.cjs`);
@@ -353,57 +360,73 @@ const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
 
 function isStreaming(handler) {
-  return handler[STREAMING] === 'response';
+  const mode = handler[STREAMING];
+  if (mode === undefined || mode === null || mode === false) return false;
+  if (mode === 'response') return true;
+  throw fault('MalformedStreamingHandler', 'Only response streaming is supported.');
 }
 
-globalThis.awslambda = {
-  streamifyResponse(handler, options) {
-    handler[STREAMING] = 'response';
-    if (options && options.highWaterMark) handler[HIGH_WATER_MARK] = Number(options.highWaterMark);
-    return handler;
-  },
-  HttpResponseStream: {
-    /** Sends status and headers ahead of the body, closed off by eight zero bytes. */
-    from(stream, prelude) {
-      stream.setContentType('application/vnd.awslambda.http-integration-response');
-      stream.prelude = Buffer.concat([Buffer.from(JSON.stringify(prelude)), Buffer.alloc(8)]);
-      return stream;
+function defineAwsLambda() {
+  globalThis.awslambda = {
+    streamifyResponse(handler, options) {
+      handler[STREAMING] = 'response';
+      if (options && typeof options.highWaterMark === 'number') handler[HIGH_WATER_MARK] = options.highWaterMark;
+      return handler;
     },
-  },
-};
+    HttpResponseStream: {
+      /** Sends status and headers ahead of the body, closed off by eight zero bytes. */
+      from(stream, prelude) {
+        stream.setContentType('application/vnd.awslambda.http-integration-response');
+        const json = JSON.stringify(prelude);
+        stream._onBeforeFirstWrite = (write) => {
+          write(json);
+          write(new Uint8Array(8));
+        };
+        return stream;
+      },
+    },
+  };
+}
 
 /** Makes the stream that a streaming handler writes to: a chunked POST on the runtime's own connection. */
-function makeResponseStream(api, requestId, highWaterMark, settled) {
+function makeResponseStream(api, requestId, highWaterMark, finished) {
   const { Writable } = require('stream');
   class ResponseStream extends Writable {
     contentType = 'application/octet-stream';
-    prelude = null;
     isBegun = false;
+    isEnded = false;
 
     setContentType(contentType) {
       if (this.isBegun) throw fault('InvalidStreamingOperation', 'Cannot set content-type, too late.');
       this.contentType = contentType;
     }
 
+    write(chunk, ...rest) {
+      const isPlain = typeof chunk === 'string' || chunk instanceof Uint8Array;
+      return super.write(isPlain ? chunk : JSON.stringify(chunk), ...rest);
+    }
+
     begin() {
       if (this.isBegun) return;
       this.isBegun = true;
-      api.expect(settled);
+      api.expect(finished);
       api.socket.write(
         `POST /2018-06-01/runtime/invocation/${requestId}/response${api.common}` +
           header('Content-Type', this.contentType) +
           'Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n' +
           'Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n',
       );
-      if (this.prelude) this.sendChunk(this.prelude);
+      // Only what the handler has yet to write may hold the event loop open.
+      api.socket.unref();
+      if (this._onBeforeFirstWrite) this._onBeforeFirstWrite((chunk) => this.sendChunk(Buffer.from(chunk)));
     }
 
     sendChunk(chunk, done) {
-      if (!api.socket) {
+      const { socket } = api;
+      if (!socket) {
         if (done) done(new Error('the Runtime API closed the connection'));
         return;
       }
-      const { socket } = api;
       socket.cork();
       socket.write(`${chunk.length.toString(16)}\r\n`);
       socket.write(chunk);
@@ -425,18 +448,22 @@ function makeResponseStream(api, requestId, highWaterMark, settled) {
     }
 
     sendEnd(trailers) {
-      if (api.socket) api.socket.write(`0\r\n${trailers}\r\n`);
+      if (this.isEnded) return;
+      this.isEnded = true;
+      if (!api.socket) return;
+      api.socket.ref();
+      api.socket.write(`0\r\n${trailers}\r\n`);
     }
 
-    /** Ends a begun response with the error in its trailers. */
+    /** Ends the response with the error in its trailers. */
     failWith(error) {
+      this.begin();
       const payload = errorPayload(error);
       const body = Buffer.from(JSON.stringify(payload)).toString('base64');
       this.sendEnd(
         `${header('Lambda-Runtime-Function-Error-Type', String(payload.errorType))}` +
           `Lambda-Runtime-Function-Error-Body: ${body}\r\n`,
       );
-      this.isFailed = true;
       this.destroy();
     }
   }
@@ -467,17 +494,20 @@ class Runtime {
   }
 }
 
-/** One invocation; it settles once, and every later attempt changes nothing. */
+/** One invocation; the first outcome counts, and every later one changes nothing. */
 class Invocation {
   constructor(runtime, answer) {
     this.runtime = runtime;
     this.body = answer.body;
     this.headers = answer.headers;
     this.id = answer.headers['lambda-runtime-aws-request-id'];
+    /** The handler said how it ended, though it may still wait for the event loop. */
+    this.isDecided = false;
+    /** The answer is on its way. */
     this.isSettled = false;
     this.waitsForEmptyEventLoop = true;
     /** What to do when the event loop is empty. */
-    this.whenEmpty = () => this.succeed(null);
+    this.whenEmpty = () => this.respond(null);
     this.stream = null;
   }
 
@@ -485,72 +515,67 @@ class Invocation {
     current.requestId = this.id;
     current.tenantId = this.headers['lambda-runtime-aws-tenant-id'];
     setTraceId(this.headers['lambda-runtime-trace-id']);
-    try {
-      const event = JSON.parse(this.body.toString('utf8'));
-      const context = makeContext(this);
-      if (isStreaming(this.runtime.handler)) this.runStreaming(event, context);
-      else this.runBuffered(event, context);
-    } catch (error) {
-      this.fail(error);
-    }
+    if (isStreaming(this.runtime.handler)) this.runStreaming();
+    else this.runBuffered();
   }
 
-  runBuffered(event, context) {
+  runBuffered() {
     const callback = HAS_CALLBACKS ? (error, result) => this.callBack(error, result) : undefined;
-    const result = this.runtime.handler(event, context, callback);
-    if (result && typeof result.then === 'function') {
-      result.then((value) => this.succeed(value), (error) => this.fail(error));
-    } else if (!HAS_CALLBACKS) {
-      this.succeed(result);
+    try {
+      const context = makeContext(this);
+      if (HAS_CALLBACKS) addLegacyCalls(context, this);
+      const result = this.runtime.handler(JSON.parse(this.body.toString('utf8')), context, callback);
+      if (result && typeof result.then === 'function') {
+        result.then((value) => this.succeed(value), (error) => this.fail(error));
+      } else if (!HAS_CALLBACKS) {
+        this.succeed(result);
+      }
+    } catch (error) {
+      this.callBack(error);
     }
   }
 
   callBack(error, result) {
-    if (error !== undefined && error !== null) this.fail(error);
-    else if (!this.waitsForEmptyEventLoop) this.succeed(result);
-    else if (!this.isSettled) this.whenEmpty = () => this.succeed(result);
-  }
-
-  runStreaming(event, context) {
-    const { api, handler } = this.runtime;
-    const finished = (error) => {
-      if (!this.isSettled) {
-        this.isSettled = true;
-        if (error) throw error;
-        this.proceed();
-      }
-    };
-    const stream = makeResponseStream(api, this.id, handler[HIGH_WATER_MARK], finished);
-    this.stream = stream;
-    stream.on('error', (error) => this.fail(error));
-    this.whenEmpty = () => {
-      if (!stream.writableEnded) stream.end();
-    };
-    Promise.resolve(handler(event, stream, context)).catch((error) => this.fail(error));
+    if (error !== undefined && error !== null) {
+      this.fail(error);
+    } else if (!this.waitsForEmptyEventLoop) {
+      this.succeed(result);
+    } else if (!this.isDecided) {
+      this.isDecided = true;
+      this.whenEmpty = () => this.respond(result);
+    }
   }
 
   succeed(result) {
+    if (this.isDecided) return;
+    this.isDecided = true;
+    this.respond(result);
+  }
+
+  fail(error) {
+    if (this.isDecided) return;
+    this.isDecided = true;
+    this.respondError(error === undefined || error === null ? 'handled' : error);
+  }
+
+  respond(result) {
     if (this.isSettled) return;
     let body;
     try {
       body = JSON.stringify(result === undefined ? null : result);
-    } catch (error) {
-      this.fail(error);
+    } catch {
+      this.respondError(new Error('Unable to stringify response body'));
       return;
     }
+    this.isDecided = true;
     this.isSettled = true;
     const target = `invocation/${this.id}/response`;
     const headers = 'Content-Type: application/json\r\n';
     this.runtime.api.post(target, headers, body === undefined ? 'null' : body, () => this.proceed());
   }
 
-  fail(error) {
-    if (this.isSettled) return;
+  respondError(error) {
     logError('Invoke Error', error);
-    if (this.stream && this.stream.isBegun) {
-      if (!this.stream.isFailed) this.stream.failWith(error);
-      return;
-    }
     this.isSettled = true;
     this.postError(error, () => this.proceed());
   }
@@ -560,9 +585,52 @@ class Invocation {
     this.runtime.api.post(`invocation/${this.id}/error`, errorHeaders(error, payload), JSON.stringify(payload), done);
   }
 
+  runStreaming() {
+    const { api, handler } = this.runtime;
+    const stream = makeResponseStream(api, this.id, handler[HIGH_WATER_MARK], (error) => this.finishStream(error));
+    this.stream = stream;
+    stream.on('error', (error) => this.failStream(error));
+    this.whenEmpty = () => stream.end();
+    try {
+      const context = makeContext(this);
+      const result = handler(JSON.parse(this.body.toString('utf8')), stream, context);
+      if (!result || typeof result.then !== 'function') throw 'Streaming does not support non-async handlers.';
+      result.then(warnOfValue, (error) => this.failStream(error));
+    } catch (error) {
+      this.failStream(error);
+    }
+  }
+
+  failStream(error) {
+    if (this.isDecided) return;
+    this.isDecided = true;
+    logError('Invoke Error', error);
+    this.stream.failWith(error);
+  }
+
+  /** The Runtime API took the whole response, or its connection broke. */
+  finishStream(error) {
+    if (error) throw error;
+    this.isDecided = true;
+    this.isSettled = true;
+    if (this.waitsForEmptyEventLoop) this.afterwards = () => this.proceed();
+    else this.proceed();
+  }
+
+  /** The event loop is empty. */
+  onEmptyEventLoop() {
+    const next = this.isSettled ? this.afterwards : this.whenEmpty;
+    this.afterwards = null;
+    if (next) next();
+  }
+
   proceed() {
     this.runtime.next();
   }
+}
+
+function warnOfValue(value) {
+  if (value !== undefined) console.warn('Streaming handlers ignore return values.');
 }
 
 function setTraceId(traceId) {
@@ -596,24 +664,25 @@ function makeContext(invocation) {
     tenantId: headers['lambda-runtime-aws-tenant-id'],
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
-  return HAS_CALLBACKS ? withLegacyCalls(context, invocation) : context;
+  if (HAS_CALLBACKS) {
+    Object.defineProperty(context, 'callbackWaitsForEmptyEventLoop', {
+      enumerable: true,
+      get: () => invocation.waitsForEmptyEventLoop,
+      set: (value) => {
+        invocation.waitsForEmptyEventLoop = Boolean(value);
+      },
+    });
+  }
+  return context;
 }
 
-function withLegacyCalls(context, invocation) {
-  Object.defineProperty(context, 'callbackWaitsForEmptyEventLoop', {
-    enumerable: true,
-    get: () => invocation.waitsForEmptyEventLoop,
-    set: (value) => {
-      invocation.waitsForEmptyEventLoop = Boolean(value);
-    },
-  });
+function addLegacyCalls(context, invocation) {
   context.succeed = (result) => invocation.succeed(result);
   context.fail = (error) => invocation.fail(error);
   context.done = (error, result) => {
     if (error !== undefined && error !== null) invocation.fail(error);
     else invocation.succeed(result);
   };
-  return context;
 }
 
 /** The process cannot go on: it says why, for the invocation that runs or for its init, and exits. */
@@ -640,10 +709,10 @@ function watchForTheWorst(api, runtime) {
 }
 
 function dieInvoking(invocation, error, exit) {
-  if (invocation.stream && invocation.stream.isBegun) {
-    invocation.isSettled = true;
-    invocation.runtime.api.waiting = exit;
+  if (invocation.stream) {
+    invocation.isDecided = true;
     invocation.stream.failWith(error);
+    invocation.runtime.api.waiting = exit;
   } else {
     invocation.postError(error, exit);
   }
@@ -656,12 +725,13 @@ function postInitError(api, error, exit) {
 
 function main() {
   patchConsole();
+  if (!['1', 'true'].includes(env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) defineAwsLambda();
   const api = new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API);
   let runtime = null;
   const die = watchForTheWorst(api, () => runtime);
   process.on('beforeExit', () => {
     const invocation = runtime && runtime.invocation;
-    if (invocation && !invocation.isSettled) invocation.whenEmpty();
+    if (invocation) invocation.onEmptyEventLoop();
   });
   loadHandler(env.LAMBDA_TASK_ROOT || '/var/task', env._HANDLER || '').then(
     (handler) => {

@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// No runtime here takes this long for anything unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 static INVENTORY: LazyLock<Inventory> = LazyLock::new(|| {
     let home = std::env::var_os("HOME").map(Into::into);

@@ -5,7 +5,7 @@ use firelight_runtime_api::{Answer, StreamEnd, StreamPart, StreamedBody};
 use firelight_runtimes::Family;
 use serde_json::{Value, json};
 
-use crate::function::{Code, Function, interpreters};
+use crate::function::{Code, Function, PATIENCE, interpreters};
 
 #[tokio::test]
 async fn handlers_of_every_style_answer() {
@@ -237,7 +237,13 @@ async fn json_console_carries_errors_and_obeys_the_level() {
     }
 }
 
-async fn collected(mut body: StreamedBody) -> (Bytes, StreamEnd) {
+async fn collected(body: StreamedBody) -> (Bytes, StreamEnd) {
+    tokio::time::timeout(PATIENCE, read_all(body))
+        .await
+        .expect("the stream ends")
+}
+
+async fn read_all(mut body: StreamedBody) -> (Bytes, StreamEnd) {
     let mut data = Vec::new();
     loop {
         match body.next().await.unwrap() {
@@ -298,19 +304,59 @@ async fn streaming_handler_that_fails_midway_ends_with_error_trailers() {
     for node in interpreters(Family::Node) {
         let mut function = Function::start(node, &Code::new("index.f", &[("index.js", code)]));
 
-        let Answer::Stream { body, .. } = function.invoke("1").await else {
-            panic!()
-        };
-        let (data, end) = collected(body).await;
-        assert_eq!(data, "begun");
-        let StreamEnd::Failed { error_type, body } = end else {
-            panic!("{end:?}")
-        };
-        assert_eq!(error_type.as_str(), "Runtime.Unknown");
-        let body: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(body["errorType"], "RangeError");
+        for (event, expected) in [("1", "begun"), ("0", "")] {
+            let answer = function.invoke(event).await;
+            let Answer::Stream { body, .. } = answer else {
+                panic!("{answer:?}")
+            };
+            let (data, end) = collected(body).await;
+            assert_eq!(data, expected);
+            let StreamEnd::Failed { error_type, body } = end else {
+                panic!("{end:?}")
+            };
+            assert_eq!(error_type.as_str(), "Runtime.Unknown");
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["errorType"], "RangeError");
+        }
+    }
+}
 
-        let (_, payload) = function.error("0").await;
-        assert_eq!(payload["errorMessage"], "late");
+#[tokio::test]
+async fn streaming_handler_may_write_values_and_need_not_end_its_stream() {
+    let code = "exports.f = awslambda.streamifyResponse(async (event, stream) => { stream.write({ a: 1 }); });";
+    for node in interpreters(Family::Node) {
+        let mut function = Function::start(node, &Code::new("index.f", &[("index.js", code)]));
+
+        for _ in 0..2 {
+            let answer = function.invoke("{}").await;
+            let Answer::Stream { body, .. } = answer else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(
+                collected(body).await,
+                ("{\"a\":1}".into(), StreamEnd::Complete)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn uncaught_exception_while_streaming_ends_the_stream_and_the_process() {
+    let code = "exports.f = awslambda.streamifyResponse(async (event, stream) => {
+  stream.write('begun');
+  setTimeout(() => { throw new Error('boom'); }, 5);
+  await new Promise(() => {});
+});";
+    for node in interpreters(Family::Node) {
+        let mut function = Function::start(node, &Code::new("index.f", &[("index.js", code)]));
+
+        let answer = function.invoke("{}").await;
+
+        let Answer::Stream { body, .. } = answer else {
+            panic!("{answer:?}")
+        };
+        let (_, end) = collected(body).await;
+        assert!(matches!(end, StreamEnd::Failed { .. }), "{end:?}");
+        assert_eq!(function.ended().await.code, Some(129));
     }
 }
