@@ -20,6 +20,8 @@ use crate::config::{Mode, Network, ServerConfig};
 
 /// How long the credentials of an environment are good: longer than one lives.
 const CREDENTIAL_SECONDS: u32 = 12 * 3600;
+/// The driver's name for the way out to the internet.
+const EGRESS_WALL: &str = "egress-nat";
 /// What an account may run at once.
 const ACCOUNT_CONCURRENCY: u32 = 1000;
 
@@ -32,6 +34,7 @@ pub fn start(
     books: UsageStore,
     sts: Sts,
 ) -> DataPlane<LinuxDriver> {
+    let settings = settings(config, &driver);
     let throttled = books.clone();
     let live = LiveLog::start(config.mode);
     let ports = Ports {
@@ -50,10 +53,10 @@ pub fn start(
         random: Arc::new(|| u128::from_be_bytes(outside::random())),
         clock: Clock::new(outside::now),
     };
-    DataPlane::new(ports, settings(config))
+    DataPlane::new(ports, settings)
 }
 
-fn settings(config: &ServerConfig) -> Settings {
+fn settings(config: &ServerConfig, driver: &LinuxDriver) -> Settings {
     let milli_cpus = host_milli_cpus();
     Settings {
         init_timeout: Duration::from_secs(10),
@@ -72,23 +75,22 @@ fn settings(config: &ServerConfig) -> Settings {
             },
             Mode::Serve => StreamLimits::AWS,
         },
-        egress: egress(config.sandbox.network),
+        egress: egress(config.sandbox.network, driver),
         init_milli_cpus: milli_cpus.min(2000),
         unlimited_cpu: config.mode == Mode::Dev,
     }
 }
 
-/// What functions reach. The process driver cannot translate addresses yet, and says so instead of pretending.
-fn egress(network: Network) -> Egress {
+/// What functions reach. A host that cannot give them the internet safely gives them nothing, and start-up said so.
+fn egress(network: Network, driver: &LinuxDriver) -> Egress {
+    let missing = driver
+        .report()
+        .missing()
+        .any(|wall| wall.name == EGRESS_WALL);
     match network {
-        Network::None => Egress::None,
         Network::Host => Egress::Host,
-        Network::Internet => {
-            tracing::warn!(
-                "functions have no network: address translation is not built yet; --network host shares the host's"
-            );
-            Egress::None
-        }
+        Network::Internet if !missing => Egress::Nat,
+        Network::Internet | Network::None => Egress::None,
     }
 }
 

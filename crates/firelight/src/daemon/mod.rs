@@ -29,6 +29,7 @@ use firelight_api::{FrontDoor, FrontDoorConfig, ServerLimits, Services};
 use firelight_control::Control;
 use firelight_control::iam::Iam;
 use firelight_control::logs::Logs;
+use firelight_control::ssm::Ssm;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
 use firelight_control::usage::Books;
 use firelight_invoke::DataPlane;
@@ -99,7 +100,7 @@ impl Daemon {
         let sts = Sts::new(
             session_key.clone(),
             iam.view().clone(),
-            sources,
+            Arc::clone(&sources),
             enforcement,
         );
         let control_outside =
@@ -134,6 +135,7 @@ impl Daemon {
             credentials,
             iam,
             sts,
+            ssm: Ssm::new(store.clone(), sources),
             logs: Logs::new(logs.clone(), store),
             books: Books::new(usage.clone()),
             lambda,

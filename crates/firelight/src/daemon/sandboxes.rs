@@ -1,5 +1,6 @@
 //! Sandboxes of this host: what they stand on, and the driver that makes them.
 
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -118,7 +119,7 @@ pub fn start_driver(
             Network::Host => HostNetwork::Allowed,
             Network::None | Network::Internet => HostNetwork::Refused,
         },
-        egress_network: None,
+        egress_network: (config.sandbox.network == Network::Internet).then(|| egress_network(data)),
     };
     let driver = LinuxDriver::start(&linux).map_err(failed("could not start the launcher"))?;
     judge_walls(config, &driver)?;
@@ -146,16 +147,25 @@ fn judge_walls(config: &ServerConfig, driver: &LinuxDriver) -> Result<(), Failur
 
 /// Names the data directory in cgroups: the same after each restart, and different for each directory.
 fn instance(data: &DataDir) -> String {
-    let path = data
-        .root()
-        .canonicalize()
-        .unwrap_or_else(|_| data.root().to_owned());
-    let digest = Sha256::digest(path.as_os_str().as_bytes());
-    digest
+    digest(data)
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// The addresses of the sandboxes: one of the 64 networks set aside for carriers' own translation, by data directory, so
+/// that several daemons on one host hardly ever meet.
+fn egress_network(data: &DataDir) -> Ipv4Addr {
+    Ipv4Addr::new(100, 64 + digest(data)[8] % 64, 0, 0)
+}
+
+fn digest(data: &DataDir) -> [u8; 32] {
+    let path = data
+        .root()
+        .canonicalize()
+        .unwrap_or_else(|_| data.root().to_owned());
+    Sha256::digest(path.as_os_str().as_bytes()).into()
 }
 
 pub fn packages(
