@@ -19,18 +19,18 @@ const LONGEST_ID: usize = 63;
 
 /// The id of a function URL: the first label of its host name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UrlId(String);
+pub(crate) struct UrlId(String);
 
 impl UrlId {
     /// Reads an id in any case, as host names come.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let fits = !text.is_empty()
             && text.len() <= LONGEST_ID
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         fits.then(|| Self(text.to_ascii_lowercase()))
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -55,7 +55,7 @@ impl UrlDomain {
     }
 
     /// Returns the host name of a URL.
-    pub fn host_name(&self, id: &UrlId, region: &Region) -> String {
+    pub(super) fn host_name(&self, id: &UrlId, region: &Region) -> String {
         format!("{id}.lambda-url.{region}.{}", self.suffix)
     }
 

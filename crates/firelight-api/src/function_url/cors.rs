@@ -2,6 +2,7 @@
 //!
 //! Only a request from an origin that is allowed sees any of these headers; for others the browser then refuses.
 
+use firelight_control::records::qualified::CorsRecord;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -16,13 +17,26 @@ const ANY: &str = "*";
 
 /// The rules, as they are configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cors {
-    pub allow_credentials: bool,
-    pub allow_headers: Vec<String>,
-    pub allow_methods: Vec<String>,
-    pub allow_origins: Vec<String>,
-    pub expose_headers: Vec<String>,
-    pub max_age_seconds: Option<u32>,
+pub(super) struct Cors {
+    allow_credentials: bool,
+    allow_headers: Vec<String>,
+    allow_methods: Vec<String>,
+    allow_origins: Vec<String>,
+    expose_headers: Vec<String>,
+    max_age_seconds: Option<u32>,
+}
+
+impl From<CorsRecord> for Cors {
+    fn from(record: CorsRecord) -> Self {
+        Self {
+            allow_credentials: record.allow_credentials.unwrap_or(false),
+            allow_headers: record.allow_headers.unwrap_or_default(),
+            allow_methods: record.allow_methods.unwrap_or_default(),
+            allow_origins: record.allow_origins.unwrap_or_default(),
+            expose_headers: record.expose_headers.unwrap_or_default(),
+            max_age_seconds: record.max_age_seconds,
+        }
+    }
 }
 
 impl Cors {

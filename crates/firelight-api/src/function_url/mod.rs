@@ -9,7 +9,7 @@
 //! Read `address` for which requests come here, `event` for what the function gets, `answer` for what becomes of its
 //! result.
 //!
-//! Deliberately absent: URL configurations (control keeps them; a [`UrlTable`] finds them), and TLS.
+//! Deliberately absent: URL configurations (control keeps them), and TLS.
 
 mod address;
 mod answer;
@@ -32,31 +32,29 @@ use http::Method;
 use http::request::Parts;
 use jiff::Timestamp;
 
+use self::cors::Cors;
 use self::refusal::Refusal;
+use self::target::UrlTarget;
 use crate::body::{RequestBody, Response};
 use crate::lambda::Lambda;
 use crate::sigv4::{Claim, ClaimError};
 
-pub use self::address::{UrlDomain, UrlId};
+pub use self::address::UrlDomain;
 pub(crate) use self::address::{UrlRequest, matches};
-pub use self::cors::Cors;
 pub(crate) use self::gate::Gate;
-pub use self::target::{UrlTable, UrlTarget};
 
 /// What function URLs reach.
 pub(crate) struct FunctionUrls {
     pub(crate) domain: UrlDomain,
-    table: UrlTable,
     view: View,
     iam: IamView,
     invoker: Arc<dyn Invoker>,
 }
 
 impl FunctionUrls {
-    pub(crate) fn new(table: UrlTable, domain: UrlDomain, lambda: &Lambda, iam: IamView) -> Self {
+    pub(crate) fn new(domain: UrlDomain, lambda: &Lambda, iam: IamView) -> Self {
         Self {
             domain,
-            table,
             view: lambda.control.view().clone(),
             iam,
             invoker: Arc::clone(&lambda.invoker),
@@ -78,7 +76,7 @@ pub(crate) struct Visit {
 
 /// Answers a request to a function URL; whatever goes wrong, there is an answer.
 pub(crate) async fn handle(urls: &FunctionUrls, gate: &Gate<'_>, visit: Visit) -> Response {
-    let Some(target) = (urls.table)(&visit.url.id) else {
+    let Some(target) = UrlTarget::find(&urls.view, &visit.url.id) else {
         return Refusal::UnknownUrl.into_response();
     };
     let is_head = visit.request.method == Method::HEAD;

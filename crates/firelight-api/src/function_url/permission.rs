@@ -11,6 +11,7 @@ use firelight_control::sts::Caller;
 use firelight_iam::{
     Context, Decision, DocumentKind, Policy, PolicySet, Principal, Request, decide,
 };
+use firelight_model::Qualifier;
 
 use super::target::UrlTarget;
 
@@ -22,8 +23,8 @@ pub(super) fn allows(view: &View, iam: &IamView, target: &UrlTarget, caller: &Ca
         return false;
     };
     let record = match &target.alias {
-        None => Some(&entry.function.record.policy),
-        Some(name) => entry.aliases.get(name).map(|alias| &alias.record.policy),
+        Some(Qualifier::Alias(name)) => entry.aliases.get(name).map(|alias| &alias.record.policy),
+        _ => Some(&entry.function.record.policy),
     };
     let principal = iam.principal_of(caller);
     record.is_some_and(|record| decides(record, target, &principal, &iam.policies_of(caller)))
@@ -37,7 +38,7 @@ fn decides(
 ) -> bool {
     let resource = Policy::parse(&record.document(), DocumentKind::Resource).ok();
     let context = Context::new().with("lambda:FunctionUrlAuthType", target.auth_type.as_str());
-    let arn = target.function.with(target.qualifier().as_ref());
+    let arn = target.function.with(target.alias.as_ref());
     let request = Request {
         principal,
         action: ACTION,
@@ -70,7 +71,7 @@ mod tests {
                 account: "123456789012".parse().unwrap(),
                 name: "f".parse().unwrap(),
             },
-            alias: alias.map(|name| name.parse().unwrap()),
+            alias: alias.map(|name| Qualifier::Alias(name.parse().unwrap())),
             auth_type,
             invoke_mode: InvokeMode::Buffered,
             cors: None,

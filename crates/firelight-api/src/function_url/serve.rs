@@ -117,10 +117,9 @@ fn call(
     payload: Bytes,
 ) -> Result<Call, Refusal> {
     let draw = Draw::from_random(rand::random());
-    let qualifier = target.qualifier();
     let resolved = urls
         .view
-        .resolve(&target.function, qualifier.as_ref(), draw)
+        .resolve(&target.function, target.alias.as_ref(), draw)
         .map_err(unresolved)?;
     Ok(Call {
         request_id: facts.request_id,

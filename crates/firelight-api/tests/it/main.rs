@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
+mod function_url;
 mod iam;
 mod lambda;
 mod logs;
+mod script;
 mod signed;
+mod streaming;
 mod support;
 mod wire;

@@ -7,6 +7,7 @@ use firelight_api::lambda::Lambda;
 use firelight_api::{Authentication, FrontDoor, FrontDoorConfig, ServerLimits, Services, serve};
 use firelight_control::iam::{Iam, Sources};
 use firelight_control::logs::Logs;
+use firelight_control::ssm::Ssm;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, SessionKey, Sts};
 use firelight_control::usage::Books;
 use firelight_model::WallTime;
@@ -62,6 +63,15 @@ pub(crate) async fn server(authentication: Authentication) -> Server {
 
 /// Starts a server in front of a control plane that the test holds.
 pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) -> Server {
+    server_behind(authentication, lambda, |door| door).await
+}
+
+/// Starts a server whose front door the test completes.
+pub(crate) async fn server_behind(
+    authentication: Authentication,
+    lambda: Lambda,
+    complete: impl FnOnce(FrontDoor) -> FrontDoor,
+) -> Server {
     let account = "000000000000".parse().unwrap();
     let root = RootKey {
         account,
@@ -84,11 +94,12 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
         Authentication::Required => Enforcement::On,
         Authentication::AnyCredentials => Enforcement::Off,
     };
-    let sts = Sts::new(sessions(), view, sources, enforcement);
+    let sts = Sts::new(sessions(), view, Arc::clone(&sources), enforcement);
     let services = Services {
         credentials,
         iam,
         sts,
+        ssm: Ssm::new(store.clone(), sources),
         logs: Logs::new(log_store, store),
         books: Books::new(usage_store),
         lambda,
@@ -99,7 +110,7 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
         account,
         region,
     };
-    let door = FrontDoor::new(config, services);
+    let door = complete(FrontDoor::new(config, services));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (shutdown, asked) = oneshot::channel();

@@ -13,6 +13,7 @@ use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tokio::task::yield_now;
 
 use super::prelude::{INTEGRATION, Prelude};
 use super::{MalformedResult, default_content_type};
@@ -97,19 +98,29 @@ fn body(first: Bytes, response: Streaming) -> ResponseBody {
     let first = (!first.is_empty()).then_some(first);
     let parts = stream::unfold(Some((first, response)), |state| async move {
         let (first, mut response) = state?;
-        if let Some(part) = first {
-            return Some((Ok(Frame::data(part)), Some((None, response))));
-        }
-        match response.next().await {
-            Some(StreamItem::Data(part)) => Some((Ok(Frame::data(part)), Some((None, response)))),
-            Some(StreamItem::End { error: None, .. }) => None,
-            Some(StreamItem::End {
-                error: Some(error), ..
-            }) => Some((Err(BrokenOff::Function { code: error.code }), None)),
-            None => Some((Err(BrokenOff::Lost), None)),
-        }
+        let part = match first {
+            Some(part) => Ok(part),
+            None => rest(&mut response).await.transpose()?,
+        };
+        let state = part.is_ok().then_some((None, response));
+        Some((part.map(Frame::data), state))
     });
     ResponseBody::stream(StreamBody::new(parts))
+}
+
+/// Returns the next part; `None` at a good end.
+async fn rest(response: &mut Streaming) -> Result<Option<Bytes>, BrokenOff> {
+    let error = match response.next().await {
+        Some(StreamItem::Data(part)) => return Ok(Some(part)),
+        Some(StreamItem::End { error: None, .. }) => return Ok(None),
+        Some(StreamItem::End {
+            error: Some(error), ..
+        }) => BrokenOff::Function { code: error.code },
+        None => BrokenOff::Lost,
+    };
+    // The connection is cut at an error; what was sent before must be out by then.
+    yield_now().await;
+    Err(error)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use firelight_wire::shapes::InvokeWithResponseStreamCompleteEvent;
 use futures_util::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tokio::task::yield_now;
 
 use crate::body::ResponseBody;
 
@@ -38,7 +39,11 @@ pub(super) fn body(response: Streaming) -> ResponseBody {
         let (frame, rest) = match response.next().await {
             Some(StreamItem::Data(part)) => (payload_chunk(part), Some(response)),
             Some(StreamItem::End { error, log_tail }) => (invoke_complete(error, log_tail), None),
-            None => (Err(BrokenOff::Lost), None),
+            None => {
+                // The connection is cut at an error; what was sent before must be out by then.
+                yield_now().await;
+                (Err(BrokenOff::Lost), None)
+            }
         };
         Some((frame.map(Frame::data), rest))
     });

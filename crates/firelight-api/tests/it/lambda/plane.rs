@@ -89,7 +89,11 @@ impl Plane {
     }
 
     pub(crate) fn lambda(&self) -> Lambda {
-        Lambda::new(self.control.clone(), sessions(), Arc::new(NoInvoker))
+        self.lambda_over(Arc::new(NoInvoker))
+    }
+
+    pub(crate) fn lambda_over(&self, invoker: Arc<dyn Invoker>) -> Lambda {
+        Lambda::new(self.control.clone(), sessions(), invoker)
     }
 }
 
@@ -112,6 +116,19 @@ impl Api {
         let plane = Plane::start().await;
         let server = server_with(Authentication::AnyCredentials, plane.lambda()).await;
         Self { server, plane }
+    }
+
+    /// Puts the API on a server that the test has started itself.
+    pub(crate) fn on(server: Server, plane: Plane) -> Self {
+        Self { server, plane }
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.plane.control
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Starts what leads functions to Active; it stops when dropped.

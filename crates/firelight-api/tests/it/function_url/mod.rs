@@ -1,0 +1,7 @@
+//! Function URLs over real sockets.
+
+mod access;
+mod answers;
+mod origins;
+mod streams;
+mod visitor;
