@@ -8,28 +8,28 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use firelight_events::{
-    AcceptError, Deliver, DeliverError, Delivery, Dispatcher, EventRequest, Events, Functions,
-    Limits, Ports, Resolution, Resolved, ServiceRequest, Settings, Targets, Token,
+    AcceptError, Dispatcher, EventRequest, Events, Functions, Limits, Ports, Resolution, Resolved,
+    Settings, Token,
 };
 use firelight_invoke::{
-    Call, Clock, Completed, FunctionResult, Invoker, NotStarted, Outcome, ThrottleReason,
+    Call, Completed, FunctionResult, Invoker, NotStarted, Outcome, ThrottleReason,
 };
 use firelight_model::{
     ConfigIdentity, Draw, FunctionArn, FunctionName, Qualifier, RecursiveLoop, RequestId, Version,
-    VersionKey, WallTime,
+    VersionKey,
 };
 use firelight_store::{EnqueueError, StoreClock, StoreTime};
 use tokio::time::{Instant, sleep};
 
+use crate::clock::{START_MS, SimClock};
 use crate::faulty_queue::{Faults, FaultyQueue};
 use crate::history::{History, Violation};
 use crate::ledger::{Accepted, Bounds, Ledger};
 use crate::rng::Rng;
+use crate::targets::{SimTarget, every_end};
 
-const START_MS: u64 = 1_700_000_000_000;
 /// After the faults are over, everything must have ended within this time: more than the greatest age of an event.
 const PATIENCE: Duration = Duration::from_secs(12 * 3600);
-const TARGET: &str = "arn:aws:sqs:eu-west-1:000000000000:ends";
 
 /// What a seed decides in advance.
 struct Scenario {
@@ -159,11 +159,7 @@ impl Functions for World {
                 revision: ConfigIdentity::from_random([0; 16]),
             },
             limits: known.limits,
-            targets: Targets {
-                on_success: Some(TARGET.to_owned()),
-                on_failure: Some(TARGET.to_owned()),
-                dead_letter: None,
-            },
+            targets: every_end(),
             stopped: self.chance(known.stopped),
             recursive_loop: RecursiveLoop::Terminate,
         }))
@@ -205,44 +201,13 @@ fn completed(result: FunctionResult) -> Outcome {
     })
 }
 
-impl Deliver for World {
-    fn deliver(
-        &self,
-        delivery: &Delivery,
-    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + '_>> {
-        let ServiceRequest::SendMessage { body, .. } = &delivery.request else {
-            unreachable!("the only target is a queue")
-        };
-        let (id, condition) = (text_of(body, "requestId"), text_of(body, "condition"));
-        if let Ok(id) = id.parse() {
-            self.ledger.told(id, condition);
-        }
-        let away = self.chance(self.scenario.target_away);
-        Box::pin(async move {
-            sleep(Duration::from_millis(5)).await;
-            let reason = "simulated".to_owned();
-            if away {
-                Err(DeliverError::Unavailable { reason })
-            } else {
-                Ok(())
-            }
-        })
-    }
-}
-
-/// A text field of a record.
-fn text_of<'a>(record: &'a str, field: &str) -> &'a str {
-    let name = format!("\"{field}\":\"");
-    let value = record.split_once(&name).map_or("", |(_, rest)| rest);
-    value.split('"').next().unwrap_or_default()
-}
-
 /// One process after the other over one queue.
 struct Host {
     world: Arc<World>,
+    target: Arc<SimTarget>,
     queue: FaultyQueue,
     history: History,
-    began: Instant,
+    clock: SimClock,
     alive: Option<(Events, Dispatcher)>,
 }
 
@@ -254,17 +219,13 @@ impl Host {
         // What was killed is dropped when its tasks are next looked at.
         tokio::task::yield_now().await;
         self.world.life.fetch_add(1, Ordering::Relaxed);
-        let began = self.began;
         let seed = self.world.scenario.seed;
         let random = Mutex::new(Rng::of(seed, &self.life().to_be_bytes()));
         let ports = Ports {
             functions: Arc::<World>::clone(&self.world),
             invoker: Arc::<World>::clone(&self.world),
-            deliver: Arc::<World>::clone(&self.world),
-            clock: Clock::new(move || {
-                let elapsed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                WallTime::from_epoch_ms(START_MS + elapsed)
-            }),
+            deliver: Arc::<SimTarget>::clone(&self.target),
+            clock: self.clock.port(),
             random: Arc::new(move || {
                 let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
                 u128::from_be_bytes(random.bytes())
@@ -359,7 +320,13 @@ pub async fn simulate(seed: u64) -> Result<Vec<String>, Violation> {
     );
     let mut rng = Rng::of(seed, b"timetable");
     let timetable = timetable(&scenario, &mut rng);
+    let target = SimTarget {
+        ledger: ledger.clone(),
+        rng: Mutex::new(Rng::of(seed, b"target")),
+        away: scenario.target_away,
+    };
     let mut host = Host {
+        target: Arc::new(target),
         world: Arc::new(World {
             scenario,
             ledger: ledger.clone(),
@@ -368,18 +335,18 @@ pub async fn simulate(seed: u64) -> Result<Vec<String>, Violation> {
         }),
         queue,
         history: history.clone(),
-        began: Instant::now(),
+        clock: SimClock::start(),
         alive: None,
     };
     host.restart().await;
     for (at, deed) in timetable {
-        tokio::time::sleep_until(host.began + at).await;
+        tokio::time::sleep_until(host.clock.began() + at).await;
         match deed {
             Deed::Offer(number) => host.offer(number, &mut rng),
             Deed::Kill => host.restart().await,
         }
     }
-    tokio::time::sleep_until(host.began + host.world.scenario.storm).await;
+    tokio::time::sleep_until(host.clock.began() + host.world.scenario.storm).await;
     host.queue.heal();
     // An offer may still wait for a slow answer of the storm.
     sleep(Duration::from_secs(60)).await;

@@ -9,12 +9,16 @@
 //! Deliberately absent: real time, real disks, real sandboxes. What a seed found is found again by the same seed.
 
 mod asynchronous;
+mod clock;
 mod faulty_queue;
 mod history;
+mod host;
 mod ledger;
 mod rng;
 mod seeds;
+mod targets;
 
 pub use asynchronous::simulate as simulate_asynchronous;
 pub use history::Violation;
+pub use host::simulate as simulate_host;
 pub use seeds::{run, run_seeds};

@@ -1,6 +1,6 @@
 //! Seeds in bulk. `FIRELIGHT_SIM_SEED=n` replays one, `FIRELIGHT_SIM_SEEDS=n` runs so many.
 
-use firelight_sim::{run, run_seeds, simulate_asynchronous};
+use firelight_sim::{run, run_seeds, simulate_asynchronous, simulate_host};
 
 #[test]
 fn asynchronous_invocation_keeps_its_promises() {
@@ -9,6 +9,11 @@ fn asynchronous_invocation_keeps_its_promises() {
         2_000,
         simulate_asynchronous,
     );
+}
+
+#[test]
+fn a_host_keeps_its_promises() {
+    run_seeds("a_host_keeps_its_promises", 100, simulate_host);
 }
 
 #[test]
