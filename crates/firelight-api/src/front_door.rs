@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use firelight_control::iam::Iam;
 use firelight_control::logs::Logs;
+use firelight_control::ssm::Ssm;
 use firelight_control::sts::{CredentialBook, Sts};
 use firelight_control::usage::Books;
 use firelight_model::{AccountId, Region, RequestId};
@@ -25,15 +26,18 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::authentication::{self, Authentication, AuthenticationError};
+use crate::authorization::{
+    Authorizer, iam_permission, lambda_permissions, logs_permission, ssm_permissions, sts_permission,
+};
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, UrlRequest, UrlTable, Visit};
+use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, Visit};
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
 use crate::sigv4::Claim;
-use crate::{admin, iam, lambda, logs, sts};
+use crate::{admin, iam, lambda, logs, ssm, sts};
 
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -57,6 +61,7 @@ pub struct Services {
     pub iam: Iam,
     pub sts: Sts,
     pub logs: Logs,
+    pub ssm: Ssm,
     pub books: Books,
     pub lambda: lambda::Lambda,
 }
@@ -67,27 +72,31 @@ pub struct FrontDoor {
     config: Arc<FrontDoorConfig>,
     pub(crate) lambda: lambda::Lambda,
     services: Arc<Services>,
-    function_urls: Option<Arc<FunctionUrls>>,
+    function_urls: Arc<FunctionUrls>,
 }
 
 impl FrontDoor {
     pub fn new(config: FrontDoorConfig, services: Services) -> Self {
         let lambda = services.lambda.clone();
+        let function_urls = Arc::new(function_urls(UrlDomain::default(), &services));
         Self {
             config: Arc::new(config),
             lambda,
             services: Arc::new(services),
-            function_urls: None,
+            function_urls,
         }
     }
 
-    /// Opens the function URLs of a table, under a domain.
+    /// Puts the function URLs under a domain other than the usual one.
     #[must_use]
-    pub fn with_function_urls(mut self, table: UrlTable, domain: UrlDomain) -> Self {
-        let iam = self.services.iam.view().clone();
-        let urls = FunctionUrls::new(table, domain, &self.lambda, iam);
-        self.function_urls = Some(Arc::new(urls));
+    pub fn with_url_domain(mut self, domain: UrlDomain) -> Self {
+        self.function_urls = Arc::new(function_urls(domain, &self.services));
         self
+    }
+
+    /// Returns the domain that function URLs stand under.
+    pub(crate) fn url_domain(&self) -> &UrlDomain {
+        &self.function_urls.domain
     }
 
     /// Answers a request; whatever goes wrong, there is an answer.
@@ -102,7 +111,7 @@ impl FrontDoor {
             .ok()
             .and_then(Option::as_ref)
             .map(|claim| &claim.scope);
-        let url = self.function_url(&parts);
+        let url = function_url::matches(&parts, &self.function_urls.domain);
         let service = match url {
             Some(_) => Service::Lambda,
             None => Service::of(&parts, scope),
@@ -113,7 +122,7 @@ impl FrontDoor {
         let body = RequestBody::Incoming(body);
         let handled = async {
             match url {
-                Some((urls, url)) => {
+                Some(url) => {
                     let visit = Visit {
                         url,
                         request: parts,
@@ -123,7 +132,7 @@ impl FrontDoor {
                         request_id,
                         received_at: Timestamp::now(),
                     };
-                    Ok(self.visit(urls, visit).await)
+                    Ok(self.visit(visit).await)
                 }
                 None => self.handle(service, claim, parts, body, request_id).await,
             }
@@ -143,19 +152,13 @@ impl FrontDoor {
         response
     }
 
-    /// Returns the function URL that a request is for, with what such URLs reach.
-    fn function_url(&self, request: &Parts) -> Option<(&FunctionUrls, UrlRequest)> {
-        let urls = self.function_urls.as_deref()?;
-        Some((urls, function_url::matches(request, &urls.domain)?))
-    }
-
-    async fn visit(&self, urls: &FunctionUrls, visit: Visit) -> Response {
+    async fn visit(&self, visit: Visit) -> Response {
         let gate = Gate {
             authentication: self.config.authentication,
             book: &self.services.credentials,
             account: self.config.account,
         };
-        function_url::handle(urls, &gate, visit).await
+        function_url::handle(&self.function_urls, &gate, visit).await
     }
 
     async fn handle(
@@ -210,13 +213,28 @@ impl FrontDoor {
     ) -> Result<Response, ApiError> {
         match service {
             Service::Admin => admin::handle(&self.services.books, context, &request).await,
-            Service::Lambda => lambda::handle(self, context, request, body).await,
+            Service::Lambda => {
+                let view = self.lambda.control.view();
+                let needed = lambda_permissions(view, context, &request, &body);
+                self.authorizer(context, Protocol::RestJson)
+                    .check_all(&needed)?;
+                lambda::handle(self, context, request, body).await
+            }
             Service::Iam | Service::Sts | Service::UnknownQuery => {
                 self.query_call(service, context, &request, body).await
             }
             Service::Logs => {
                 let (target, body) = self.json_call(&service, &request, body).await?;
+                let needed = logs_permission(context, &target, &body);
+                self.authorizer(context, service.protocol())
+                    .check(&needed)?;
                 logs::handle(&self.services.logs, context, &target, &body).await
+            }
+            Service::Ssm => {
+                let (target, body) = self.json_call(&service, &request, body).await?;
+                let needed = ssm_permissions(context, &target, &body);
+                self.authorizer(context, service.protocol()).check_all(&needed)?;
+                ssm::handle(&self.services.ssm, context, &target, &body).await
             }
             other => Err(not_offered(&other)),
         }
@@ -252,9 +270,27 @@ impl FrontDoor {
             Service::UnknownQuery => Service::of_api_version(form.get("Version")),
             service => service,
         };
+        let authorizer = self.authorizer(context, service.protocol());
         match service {
-            Service::Iam => iam::handle(&self.services.iam, context, &form).await,
-            _ => sts::handle(&self.services.sts, context, &form),
+            Service::Iam => {
+                let iam = &self.services.iam;
+                authorizer.check(&iam_permission(iam, context, &form))?;
+                iam::handle(iam, context, &form).await
+            }
+            _ => {
+                let needed = sts_permission(context, &form);
+                needed.map_or(Ok(()), |needed| authorizer.check(&needed))?;
+                sts::handle(&self.services.sts, context, &form)
+            }
+        }
+    }
+
+    fn authorizer<'a>(&'a self, context: &'a RequestContext, protocol: Protocol) -> Authorizer<'a> {
+        Authorizer {
+            view: self.services.iam.view(),
+            enforcement: self.services.sts.enforcement(),
+            context,
+            protocol,
         }
     }
 
@@ -293,6 +329,11 @@ impl From<ApiError> for HandleError {
     fn from(error: ApiError) -> Self {
         Self::Failed(error)
     }
+}
+
+fn function_urls(domain: UrlDomain, services: &Services) -> FunctionUrls {
+    let iam = services.iam.view().clone();
+    FunctionUrls::new(domain, &services.lambda, iam)
 }
 
 fn body_limit(service: &Service, request: &Parts) -> usize {

@@ -9,7 +9,7 @@ use firelight_model::{
 use firelight_store::{Expect, Txn};
 
 use crate::control::{Control, Decision, Origin, StoreTrouble};
-use crate::functions::FindError;
+use crate::functions::{FindError, Page, behind};
 use crate::records::account::AccountRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::qualified::{ProvisionedRecord, ProvisionedStatus};
@@ -135,6 +135,19 @@ impl Control {
             .get(qualifier)
             .ok_or(ConcurrencyError::NoConfig)?;
         Ok(ProvisionedRecord::clone(&config.record))
+    }
+
+    pub fn list_provisioned_concurrency(
+        &self,
+        arn: &FunctionArn,
+        after: Option<&Qualifier>,
+        limit: usize,
+    ) -> Result<Page<(Qualifier, ProvisionedRecord)>, FindError> {
+        let entry = self.function(arn)?;
+        let configs = behind(&entry.provisioned, after);
+        Ok(Page::take(configs, limit, ToString::to_string, |qualifier, config| {
+            (qualifier.clone(), ProvisionedRecord::clone(&config.record))
+        }))
     }
 
     /// Returns what an account has and uses.

@@ -59,6 +59,15 @@ impl UrlDomain {
         format!("{id}.lambda-url.{region}.{}", self.suffix)
     }
 
+    /// Returns a URL as it is shown to a client that reached us at `base_url`: with its scheme and its port.
+    pub(crate) fn url(&self, id: &str, region: &Region, base_url: &str) -> String {
+        let (scheme, authority) = base_url.split_once("://").unwrap_or(("http", base_url));
+        let port = authority.rsplit_once(':').map(|(_, port)| port);
+        let port = port.filter(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{scheme}://{id}.lambda-url.{region}.{}{port}/", self.suffix)
+    }
+
     fn serves(&self, suffix: &str) -> bool {
         suffix == self.suffix || suffix == AWS_SUFFIX
     }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::Lambda;
 use super::refusals;
 use crate::context::RequestContext;
+use crate::function_url::UrlDomain;
 
 /// What every handler answers.
 pub(super) type Answer = Result<Reply, ErrorReply>;
@@ -16,6 +17,7 @@ pub(super) type Answer = Result<Reply, ErrorReply>;
 /// A routed call.
 pub(super) struct Call<'a> {
     pub(super) lambda: &'a Lambda,
+    pub(super) url_domain: &'a UrlDomain,
     pub(super) context: &'a RequestContext,
     pub(super) request: &'a Parts,
     pub(super) routed: &'a Routed<'a>,
@@ -50,6 +52,11 @@ impl Call<'_> {
             account: self.context.account,
             region: self.context.region.clone(),
         }
+    }
+
+    /// Returns the URL that a function URL's id makes.
+    pub(super) fn function_url(&self, id: &str) -> String {
+        self.url_domain.url(id, &self.context.region, &self.context.base_url)
     }
 
     /// Settles which function a request names, and with which qualifier.

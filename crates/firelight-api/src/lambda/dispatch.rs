@@ -3,7 +3,10 @@
 use firelight_wire::Operation;
 
 use super::call::{Answer, Call};
-use super::{aliases, functions, refusals, tags, versions};
+use super::{
+    aliases, code_signing, concurrency, event_invoke, function_options, functions, layer_permissions,
+    layers, mappings, permissions, refusals, tags, urls, versions,
+};
 
 /// Answers a call, or says that its operation is not built.
 pub(super) async fn dispatch(call: &Call<'_>) -> Answer {
@@ -25,6 +28,63 @@ pub(super) async fn dispatch(call: &Call<'_>) -> Answer {
         Operation::ListTags => tags::list(call),
         Operation::TagResource => tags::tag(call).await,
         Operation::UntagResource => tags::untag(call).await,
+        Operation::PublishLayerVersion => layers::publish(call).await,
+        Operation::GetLayerVersion => layers::get(call),
+        Operation::GetLayerVersionByArn => layers::get_by_arn(call),
+        Operation::DeleteLayerVersion => layers::delete(call).await,
+        Operation::ListLayers => layers::list(call),
+        Operation::ListLayerVersions => layers::list_versions(call),
+        Operation::AddLayerVersionPermission => layer_permissions::add(call).await,
+        Operation::RemoveLayerVersionPermission => layer_permissions::remove(call).await,
+        Operation::GetLayerVersionPolicy => layer_permissions::get(call),
+        Operation::AddPermission => permissions::add(call).await,
+        Operation::RemovePermission => permissions::remove(call).await,
+        Operation::GetPolicy => permissions::get(call),
+        Operation::PutResourcePolicy => permissions::put_whole(call).await,
+        Operation::GetResourcePolicy => permissions::get_whole(call),
+        Operation::DeleteResourcePolicy => permissions::delete_whole(call).await,
+        Operation::PutFunctionConcurrency => concurrency::put_reserved(call).await,
+        Operation::GetFunctionConcurrency => concurrency::get_reserved(call),
+        Operation::DeleteFunctionConcurrency => concurrency::delete_reserved(call).await,
+        Operation::PutProvisionedConcurrencyConfig => concurrency::put_provisioned(call).await,
+        Operation::GetProvisionedConcurrencyConfig => concurrency::get_provisioned(call),
+        Operation::DeleteProvisionedConcurrencyConfig => {
+            concurrency::delete_provisioned(call).await
+        }
+        Operation::ListProvisionedConcurrencyConfigs => concurrency::list_provisioned(call),
+        Operation::GetAccountSettings => concurrency::account_settings(call),
+        Operation::CreateFunctionUrlConfig => urls::create(call).await,
+        Operation::GetFunctionUrlConfig => urls::get(call),
+        Operation::UpdateFunctionUrlConfig => urls::update(call).await,
+        Operation::DeleteFunctionUrlConfig => urls::delete(call).await,
+        Operation::ListFunctionUrlConfigs => urls::list(call),
+        Operation::PutFunctionEventInvokeConfig => event_invoke::put(call).await,
+        Operation::UpdateFunctionEventInvokeConfig => event_invoke::update(call).await,
+        Operation::GetFunctionEventInvokeConfig => event_invoke::get(call),
+        Operation::DeleteFunctionEventInvokeConfig => event_invoke::delete(call).await,
+        Operation::ListFunctionEventInvokeConfigs => event_invoke::list(call),
+        Operation::CreateEventSourceMapping => mappings::create(call).await,
+        Operation::GetEventSourceMapping => mappings::get(call),
+        Operation::UpdateEventSourceMapping => mappings::update(call).await,
+        Operation::DeleteEventSourceMapping => mappings::delete(call).await,
+        Operation::ListEventSourceMappings => mappings::list(call),
+        Operation::CreateCodeSigningConfig => code_signing::create(call).await,
+        Operation::GetCodeSigningConfig => code_signing::get(call),
+        Operation::UpdateCodeSigningConfig => code_signing::update(call).await,
+        Operation::DeleteCodeSigningConfig => code_signing::delete(call).await,
+        Operation::ListCodeSigningConfigs => code_signing::list(call),
+        Operation::ListFunctionsByCodeSigningConfig => code_signing::list_functions(call),
+        Operation::PutFunctionCodeSigningConfig => function_options::put_code_signing(call).await,
+        Operation::GetFunctionCodeSigningConfig => function_options::get_code_signing(call),
+        Operation::DeleteFunctionCodeSigningConfig => {
+            function_options::delete_code_signing(call).await
+        }
+        Operation::PutRuntimeManagementConfig => {
+            function_options::put_runtime_management(call).await
+        }
+        Operation::GetRuntimeManagementConfig => function_options::get_runtime_management(call),
+        Operation::PutFunctionRecursionConfig => function_options::put_recursion(call).await,
+        Operation::GetFunctionRecursionConfig => function_options::get_recursion(call),
         operation => Err(refusals::not_built(operation.name())),
     }
 }

@@ -10,7 +10,7 @@ use firelight_model::{
     AccountId, Architecture, EnvironmentVariables, EphemeralStorage, FunctionTimeout,
     LoggingChange, MemorySize, SnapStart, Tenancy, TracingMode,
 };
-use firelight_wire::{ErrorReply, shapes};
+use firelight_wire::{Blob, ErrorReply, shapes};
 
 use super::call::Call;
 use super::refusals;
@@ -65,14 +65,9 @@ pub(super) async fn code(
         return Ok(NewCode::Image { uri });
     }
     let source_kms_key = given.source_kms_key_arn;
-    if let Some(zip) = given.zip_file {
-        if zip.0.len() > ZIP_LIMIT_BYTES {
-            return Err(refusals::zip_too_large(ZIP_LIMIT_BYTES));
-        }
-        return Ok(NewCode::Zip {
-            zip: Bytes::from(zip.0),
-            source_kms_key,
-        });
+    if let Some(blob) = given.zip_file {
+        let zip = zip(blob)?;
+        return Ok(NewCode::Zip { zip, source_kms_key });
     }
     let (Some(bucket), Some(key)) = (given.s3_bucket, given.s3_key) else {
         return Err(refusals::no_code());
@@ -89,7 +84,15 @@ pub(super) async fn code(
     })
 }
 
-async fn fetch(call: &Call<'_>, object: &ObjectName) -> Result<Bytes, ObjectError> {
+/// Returns a zip that travelled in the request.
+pub(super) fn zip(blob: Blob) -> Result<Bytes, ErrorReply> {
+    if blob.0.len() > ZIP_LIMIT_BYTES {
+        return Err(refusals::zip_too_large(ZIP_LIMIT_BYTES));
+    }
+    Ok(Bytes::from(blob.0))
+}
+
+pub(super) async fn fetch(call: &Call<'_>, object: &ObjectName) -> Result<Bytes, ObjectError> {
     match &call.lambda.objects {
         Some(objects) => objects.fetch(call.context.account, object).await,
         None => Err(ObjectError::no_bucket()),

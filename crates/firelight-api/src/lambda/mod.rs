@@ -13,14 +13,23 @@
 mod aliases;
 mod call;
 mod code_location;
+mod code_signing;
+mod concurrency;
 mod configuration_shape;
 mod dispatch;
+mod event_invoke;
 mod function_input;
+mod function_options;
 mod functions;
 pub(crate) mod invoke;
+mod layer_permissions;
+mod layers;
+mod mappings;
 mod paging;
+mod permissions;
 pub(crate) mod refusals;
 mod tags;
+mod urls;
 mod versions;
 
 use std::sync::Arc;
@@ -107,14 +116,14 @@ pub(crate) async fn handle(
             let labels = &routed.labels;
             invoke::invoke_with_response_stream(&reach, context, &request, labels, body).await
         }
-        _ => return rest_call(lambda, context, &request, &routed, body).await,
+        _ => return rest_call(door, context, &request, &routed, body).await,
     };
     Ok(answer.unwrap_or_else(|error| response(error.reply())))
 }
 
 /// Answers a call that takes and gives JSON.
 async fn rest_call(
-    lambda: &Lambda,
+    door: &FrontDoor,
     context: &RequestContext,
     request: &Parts,
     routed: &Routed<'_>,
@@ -125,7 +134,8 @@ async fn rest_call(
         Err(error) => return unread(&error, routed.operation),
     };
     let call = Call {
-        lambda,
+        lambda: &door.lambda,
+        url_domain: door.url_domain(),
         context,
         request,
         routed,

@@ -5,14 +5,16 @@
 
 use firelight_control::sts::Caller;
 use firelight_control::{
-    AliasError, CodeError, CreateFunctionError, DeleteFunctionError, FindError,
-    PublishVersionError, ResolveError, RuntimeRefusal, SettingsError, StoreTrouble,
-    TagFunctionError, UpdateFunctionError,
+    AliasError, CodeError, CodeSigningError, ConcurrencyError, CreateFunctionError,
+    DeleteFunctionError, Duplicate, EventInvokeError, FindError, LayerPolicyError, MappingError,
+    OptionError, PolicyError, PublishLayerVersionError, PublishVersionError, ResolveError,
+    ResourcePolicyError, RuntimeRefusal, SettingsError, SourceError, StoreTrouble, TagFunctionError,
+    UpdateFunctionError, UrlError,
 };
 use firelight_model::{
-    AliasNameError, Busy, FunctionArn, FunctionReferenceError, LayerListError, NotInvocable,
-    OtherRegion, QualifierError, RECORDED_RUNTIMES, RouteError, RuntimeIdentifier, TagError,
-    VariablesError,
+    AliasNameError, Busy, FunctionArn, FunctionReferenceError, FunctionTarget, LayerListError,
+    NotInvocable, OtherRegion, Qualifier, QualifierError, RECORDED_RUNTIMES, ReserveError,
+    RouteError, RuntimeIdentifier, TagError, VariablesError,
 };
 use firelight_wire::{ErrorCode, ErrorReply, Operation};
 
@@ -448,4 +450,350 @@ pub(super) fn tags_of_version() -> ErrorReply {
 
 pub(super) fn unknown_resource() -> ErrorReply {
     missing("The resource you requested does not exist.")
+}
+
+// ---- layers and permissions -------------------------------------------------------------------
+
+pub(super) fn publish_layer(error: PublishLayerVersionError) -> ErrorReply {
+    match error {
+        PublishLayerVersionError::Code(error) => code(error),
+        PublishLayerVersionError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn bad_layer_name(name: &str) -> ErrorReply {
+    let constraint = "Member must satisfy regular expression pattern: \
+        (arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+";
+    violated(ErrorCode::Validation, name, "layerName", constraint)
+}
+
+pub(super) fn layer_version_below_one() -> ErrorReply {
+    invalid("Layer Version Cannot be less than 1")
+}
+
+pub(super) fn bad_principal() -> ErrorReply {
+    invalid("The provided principal was invalid. Please check the principal and try again.")
+}
+
+fn sid_exists(sid: &str) -> ErrorReply {
+    conflict(format!(
+        "The statement id ({sid}) provided already exists. \
+         Please provide a new statement id, or remove the existing statement."
+    ))
+}
+
+fn no_sid(sid: &str) -> ErrorReply {
+    missing(format!("Statement {sid} is not found in resource policy."))
+}
+
+fn no_policy() -> ErrorReply {
+    missing("No policy is associated with the given resource.")
+}
+
+fn policy_too_long(size_bytes: usize, limit_bytes: usize) -> ErrorReply {
+    let text =
+        format!("The final policy size ({size_bytes}) is bigger than the limit ({limit_bytes}).");
+    ErrorReply::new(ErrorCode::PolicyLengthExceeded, text)
+}
+
+fn stale_policy(call: &str) -> ErrorReply {
+    let text = format!(
+        "The Revision Id provided does not match the latest Revision Id. \
+         Call the {call} API to retrieve the latest Revision Id"
+    );
+    ErrorReply::new(ErrorCode::PreconditionFailed, text)
+}
+
+pub(super) fn layer_policy(error: LayerPolicyError) -> ErrorReply {
+    match error {
+        LayerPolicyError::NoSuchVersion { arn } => {
+            missing(format!("Layer version {arn} does not exist."))
+        }
+        LayerPolicyError::SidExists { sid } => sid_exists(&sid),
+        LayerPolicyError::NoSuchSid { sid } => no_sid(&sid),
+        LayerPolicyError::NoPolicy => no_policy(),
+        LayerPolicyError::TooLong { size_bytes, limit_bytes } => {
+            policy_too_long(size_bytes, limit_bytes)
+        }
+        LayerPolicyError::StaleRevision => stale_policy("GetLayerPolicy"),
+        LayerPolicyError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn policy(error: PolicyError) -> ErrorReply {
+    match error {
+        PolicyError::Find(error) => find(error),
+        PolicyError::NoSuchAlias { arn, name } => unknown_alias(&arn, name.as_str()),
+        PolicyError::Latest => invalid("We currently do not support adding policies for $LATEST."),
+        PolicyError::SidExists { sid } => sid_exists(&sid),
+        PolicyError::NoSuchSid { sid } => no_sid(&sid),
+        PolicyError::NoPolicy => no_policy(),
+        PolicyError::TooLong { size_bytes, limit_bytes } => policy_too_long(size_bytes, limit_bytes),
+        PolicyError::StaleRevision => stale_policy("GetPolicy"),
+        PolicyError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn remove_permission(error: PolicyError) -> ErrorReply {
+    match error {
+        PolicyError::Find(FindError::NoSuchFunction { arn }) => {
+            missing(format!("No policy found for: {arn}"))
+        }
+        other => policy(other),
+    }
+}
+
+pub(super) fn get_policy(error: PolicyError) -> ErrorReply {
+    match error {
+        PolicyError::NoPolicy | PolicyError::Find(_) => unknown_resource(),
+        other => policy(other),
+    }
+}
+
+pub(super) fn resource_policy(error: ResourcePolicyError) -> ErrorReply {
+    match error {
+        ResourcePolicyError::Policy(error) => policy(error),
+        ResourcePolicyError::NotAPolicy => invalid("The policy document is malformed."),
+        ResourcePolicyError::Store(error) => store(&error),
+    }
+}
+
+// ---- concurrency ------------------------------------------------------------------------------
+
+pub(super) fn functions_only() -> ErrorReply {
+    invalid(
+        "This operation is permitted on Lambda functions only. \
+         Aliases and versions do not support this operation. \
+         Please specify either a function name or an unqualified function ARN.",
+    )
+}
+
+pub(super) fn concurrency(error: ConcurrencyError) -> ErrorReply {
+    match error {
+        ConcurrencyError::Find(error) => find(error),
+        ConcurrencyError::Reserve(error) => reserve(error),
+        ConcurrencyError::Latest => {
+            invalid("The function resource provided must be an alias or a published version.")
+        }
+        ConcurrencyError::NoConfig => ErrorReply::new(
+            ErrorCode::ProvisionedConcurrencyConfigNotFound,
+            "No Provisioned Concurrency Config found for this function",
+        ),
+        ConcurrencyError::VersionProvisioned => conflict(
+            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+        ),
+        ConcurrencyError::AliasProvisioned => {
+            conflict("Version is pointed by a Provisioned Concurrency alias")
+        }
+        ConcurrencyError::Store(error) => store(&error),
+    }
+}
+
+/// PutFunctionConcurrency names the version of a function that it does not find, like Invoke.
+pub(super) fn put_reserved(error: ConcurrencyError) -> ErrorReply {
+    match error {
+        ConcurrencyError::Find(FindError::NoSuchFunction { arn }) => {
+            unknown_qualifier(&arn, "$LATEST")
+        }
+        ConcurrencyError::Reserve(ReserveError::BelowMinimum { minimum }) => invalid(format!(
+            "Specified ReservedConcurrentExecutions for function decreases account's \
+             UnreservedConcurrentExecution below its minimum value of [{minimum}]."
+        ))
+        .without_type(),
+        other => concurrency(other),
+    }
+}
+
+fn reserve(error: ReserveError) -> ErrorReply {
+    match error {
+        ReserveError::BelowMinimum { minimum } => invalid(format!(
+            "Specified ConcurrentExecutions for function decreases account's \
+             UnreservedConcurrentExecution below its minimum value of [{minimum}]."
+        ))
+        .without_type(),
+        // The spaces are AWS's.
+        ReserveError::BelowProvisioned { reserved, provisioned } => invalid(format!(
+            " ReservedConcurrentExecutions  {reserved} should not be lower than function's \
+             total provisioned concurrency [{provisioned}]."
+        ))
+        .without_type(),
+        ReserveError::AboveReserved => invalid(
+            "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
+        ),
+        ReserveError::AboveUnreserved { unreserved } => invalid(format!(
+            "Specified ConcurrentExecutions for function is greater than account's \
+             unreserved concurrency [{unreserved}]."
+        ))
+        .without_type(),
+    }
+}
+
+/// The calls for provisioned concurrency name an alias that they do not find like GetAlias.
+pub(super) fn provisioned(error: ConcurrencyError, target: &FunctionTarget) -> ErrorReply {
+    match (error, &target.qualifier) {
+        (ConcurrencyError::Find(FindError::NoSuchQualifier { arn, .. }), Some(Qualifier::Alias(name))) => {
+            unknown_alias(&arn, name.as_str())
+        }
+        (error, _) => concurrency(error),
+    }
+}
+
+pub(super) fn put_provisioned(error: ConcurrencyError, target: &FunctionTarget) -> ErrorReply {
+    match error {
+        ConcurrencyError::Latest => invalid(
+            "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+        ),
+        other => provisioned(other, target),
+    }
+}
+
+// ---- URLs, event invoke configs, options ------------------------------------------------------
+
+pub(super) fn function_does_not_exist() -> ErrorReply {
+    missing("Function does not exist")
+}
+
+pub(super) fn change_url(error: UrlError) -> ErrorReply {
+    match error {
+        UrlError::Find(_) => function_does_not_exist(),
+        // Two spaces, as AWS has them.
+        UrlError::Exists { target } => conflict(format!(
+            "Failed to create function url config for [functionArn = {target}]. \
+             Error message:  FunctionUrlConfig exists for this Lambda function"
+        )),
+        UrlError::NoUrl => unknown_resource(),
+        UrlError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn look_for_url(error: UrlError) -> ErrorReply {
+    match error {
+        UrlError::Find(_) => unknown_resource(),
+        other => change_url(other),
+    }
+}
+
+pub(super) fn the_function_does_not_exist() -> ErrorReply {
+    missing("The function doesn't exist.")
+}
+
+pub(super) fn event_invoke(error: EventInvokeError) -> ErrorReply {
+    match error {
+        EventInvokeError::NoSuchFunction => the_function_does_not_exist(),
+        EventInvokeError::NoConfig { arn, qualifier } => {
+            missing(format!("The function {arn}:{qualifier} doesn't have an EventInvokeConfig"))
+        }
+        EventInvokeError::Nothing => {
+            invalid("You must specify at least one of error handling or destination setting.")
+        }
+        EventInvokeError::OwnDestination => {
+            invalid("You can't specify the function as a destination for itself.")
+        }
+        EventInvokeError::NoSuchDestination { arn } => {
+            invalid(format!("The destination ARN {arn} is invalid."))
+        }
+        EventInvokeError::Unsupported { on_success, on_failure, .. } => {
+            let side = |name: &str, to: Option<String>| match to {
+                Some(arn) => format!("{name}(destination={arn})"),
+                None => "null".to_owned(),
+            };
+            invalid(format!(
+                "The provided destination config DestinationConfig(onSuccess={}, onFailure={}) is invalid.",
+                side("OnSuccess", on_success),
+                side("OnFailure", on_failure)
+            ))
+        }
+        EventInvokeError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn option(error: OptionError) -> ErrorReply {
+    match error {
+        OptionError::Find(error) => find(error),
+        OptionError::NoSuchCodeSigningConfig { arn } => unknown_code_signing(&arn),
+        OptionError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn code_signing(error: CodeSigningError) -> ErrorReply {
+    match error {
+        CodeSigningError::NoSuchConfig { arn } => {
+            missing(format!("The Lambda code signing configuration {arn} can not be found."))
+                .without_type()
+        }
+        CodeSigningError::InUse => conflict(
+            "Cannot delete the code signing configuration because functions still use it.",
+        ),
+        CodeSigningError::Store(error) => store(&error),
+    }
+}
+
+// ---- event source mappings --------------------------------------------------------------------
+
+pub(super) fn mapping(error: MappingError) -> ErrorReply {
+    match error {
+        MappingError::NoSuchMapping { .. } => unknown_resource(),
+        MappingError::NoSuchFunction { .. } => invalid("Function does not exist"),
+        MappingError::Source(error) => source(error),
+        MappingError::Duplicate { uuid, source } => duplicate(&uuid, &source),
+        MappingError::InUse => in_use("update"),
+        MappingError::Store(error) => store(&error),
+    }
+}
+
+pub(super) fn update_mapping(error: MappingError) -> ErrorReply {
+    mapping(error)
+}
+
+pub(super) fn delete_mapping(error: MappingError) -> ErrorReply {
+    match error {
+        MappingError::InUse => in_use("delete"),
+        other => mapping(other),
+    }
+}
+
+fn in_use(what: &str) -> ErrorReply {
+    let text = format!("Cannot {what} the event source mapping because it is in use.");
+    ErrorReply::new(ErrorCode::ResourceInUse, text)
+}
+
+fn source(error: SourceError) -> ErrorReply {
+    match error {
+        SourceError::Unrecognized => invalid("Unrecognized event source."),
+        SourceError::NoStartingPosition => invalid(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: \
+             Member must not be null.",
+        ),
+        SourceError::UnsupportedPosition { arn } => {
+            invalid(format!("Unsupported starting position for arn type: {arn}"))
+        }
+        SourceError::UnsupportedDestination => invalid(
+            "Unsupported DestinationConfig parameter for given event source mapping type.",
+        ),
+        SourceError::NoBatchWindow => invalid(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
+        ),
+        SourceError::InvalidFilter => invalid("Invalid filter pattern definition."),
+        SourceError::NoSourceAccess => {
+            invalid("Required 'sourceAccessConfigurations' parameter is missing.")
+        }
+    }
+}
+
+fn duplicate(uuid: &str, duplicate: &Duplicate) -> ErrorReply {
+    let advice = format!("Please update or delete the existing mapping with UUID {uuid}");
+    conflict(match duplicate {
+        Duplicate::Queue { arn, function } => format!(
+            "An event source mapping with SQS arn (\" {arn} \") and function (\" {function} \") \
+             already exists. {advice}"
+        ),
+        Duplicate::Stream { arn, function } => format!(
+            "The event source arn (\" {arn} \") and function (\" {function} \") provided mapping \
+             already exists. {advice}"
+        ),
+        Duplicate::Kafka { endpoints, function_arn, topics } => format!(
+            "An event source mapping with event source (\"{endpoints}\"), function (\"{function_arn}\"), \
+             topics (\"{topics}\") already exists. {advice}"
+        ),
+    })
 }
