@@ -27,7 +27,8 @@ use tokio::time::Instant;
 
 use crate::authentication::{self, Authentication, AuthenticationError};
 use crate::authorization::{
-    Authorizer, iam_permission, lambda_permissions, logs_permission, ssm_permissions, sts_permission,
+    Authorizer, iam_permission, lambda_permissions, logs_permission, ssm_permissions,
+    sts_permission,
 };
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
@@ -233,7 +234,8 @@ impl FrontDoor {
             Service::Ssm => {
                 let (target, body) = self.json_call(&service, &request, body).await?;
                 let needed = ssm_permissions(context, &target, &body);
-                self.authorizer(context, service.protocol()).check_all(&needed)?;
+                self.authorizer(context, service.protocol())
+                    .check_all(&needed)?;
                 ssm::handle(&self.services.ssm, context, &target, &body).await
             }
             other => Err(not_offered(&other)),

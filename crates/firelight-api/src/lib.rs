@@ -10,6 +10,7 @@
 
 mod admin;
 mod authentication;
+mod authorization;
 mod body;
 mod context;
 mod error;
@@ -22,6 +23,7 @@ mod protocol;
 mod server;
 mod service;
 pub mod sigv4;
+mod ssm;
 mod sts;
 mod time;
 

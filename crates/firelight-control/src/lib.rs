@@ -59,7 +59,7 @@ pub use permissions::{
     RemovePermission, ResourcePolicyError,
 };
 pub use scope::Scope;
-pub use tags::TagFunctionError;
+pub use tags::{Tagged, TaggingError};
 pub use urls::{UrlDescription, UrlError, UrlSettings};
 pub use view::{
     FunctionEntry, LayerEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped,

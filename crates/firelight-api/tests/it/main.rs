@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod function_url;
+mod authorization;
 mod iam;
 mod lambda;
 mod logs;
 mod script;
 mod signed;
 mod streaming;
+mod ssm;
 mod support;
 mod wire;

@@ -84,6 +84,11 @@ impl Sts {
         }
     }
 
+    /// Returns whether policies decide in this installation.
+    pub fn enforcement(&self) -> Enforcement {
+        self.enforcement
+    }
+
     pub fn assume_role(
         &self,
         caller: &Caller,

@@ -1,0 +1,50 @@
+//! What calls of IAM and STS need.
+
+use firelight_control::iam::{EntityKind, Iam};
+
+use super::Permission;
+use crate::context::RequestContext;
+use crate::protocol::query::Form;
+
+/// Returns what an action of IAM needs.
+pub(crate) fn iam_permission(iam: &Iam, context: &RequestContext, form: &Form) -> Permission {
+    let action = form.get("Action").unwrap_or_default();
+    let permission = Permission::new(
+        context,
+        format!("iam:{action}"),
+        resource(iam, context, form),
+    );
+    match form.get("PolicyArn") {
+        Some(arn) => permission.with_key("iam:PolicyARN", arn),
+        None => permission,
+    }
+}
+
+/// Returns the ARN of what an action of IAM is about; a thing to be made lies under its path.
+fn resource(iam: &Iam, context: &RequestContext, form: &Form) -> String {
+    let path = form.get("Path").unwrap_or("/");
+    let account = context.account;
+    let entity = |kind: EntityKind, name: &str| match iam.view().entity(account, kind, name) {
+        Some(entity) => entity.arn(account),
+        None => format!("arn:aws:iam::{account}:{}{path}{name}", kind.as_str()),
+    };
+    if let Some(name) = form.get("RoleName") {
+        entity(EntityKind::Role, name)
+    } else if let Some(name) = form.get("UserName") {
+        entity(EntityKind::User, name)
+    } else if let Some(arn) = form.get("PolicyArn") {
+        arn.to_owned()
+    } else if let Some(name) = form.get("PolicyName") {
+        format!("arn:aws:iam::{account}:policy{path}{name}")
+    } else {
+        "*".to_owned()
+    }
+}
+
+/// Returns what an action of STS needs. Whom one may become is decided by the role itself.
+pub(crate) fn sts_permission(context: &RequestContext, form: &Form) -> Option<Permission> {
+    match form.get("Action") {
+        Some("GetAccessKeyInfo") => Some(Permission::new(context, "sts:GetAccessKeyInfo", "*")),
+        _ => None,
+    }
+}

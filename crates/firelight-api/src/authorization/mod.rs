@@ -1,0 +1,196 @@
+//! Whether a proven caller may do what it asks: which permission a call needs, and who grants it.
+//!
+//! ```text
+//!  call ──► Permission (action, resource, its policy) ──► policies of the caller ──► allowed, or why not
+//! ```
+//!
+//! Where policies are not enforced (`firelight dev`), a missing permission is only logged, so that
+//! a developer learns what the role lacks before it is deployed.
+
+mod iam;
+mod lambda;
+mod logs;
+mod ssm;
+
+use firelight_control::iam::IamView;
+use firelight_control::sts::{Enforcement, Identity};
+use firelight_iam::{Context, Decision, Denial, Policy, PolicySet, Request, decide};
+use firelight_model::AccountId;
+use http::StatusCode;
+
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::protocol::Protocol;
+
+pub(crate) use iam::{iam_permission, sts_permission};
+pub(crate) use lambda::lambda_permissions;
+pub(crate) use logs::logs_permission;
+pub(crate) use ssm::ssm_permissions;
+
+/// What a call needs.
+#[derive(Debug)]
+pub(crate) struct Permission {
+    /// Such as `lambda:InvokeFunction`.
+    pub(crate) action: String,
+    /// The ARN it is needed on, or `*`.
+    pub(crate) resource: String,
+    /// Who owns the resource.
+    pub(crate) account: AccountId,
+    /// The policy of the resource.
+    pub(crate) policy: Option<Policy>,
+    /// Condition keys that only this service has.
+    pub(crate) keys: Vec<(&'static str, String)>,
+}
+
+impl Permission {
+    /// Makes a permission on a resource of the caller's account that has no policy.
+    pub(crate) fn new(
+        context: &RequestContext,
+        action: impl Into<String>,
+        resource: impl Into<String>,
+    ) -> Self {
+        Self {
+            action: action.into(),
+            resource: resource.into(),
+            account: context.account,
+            policy: None,
+            keys: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    fn with_key(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.keys.push((key, value.into()));
+        self
+    }
+}
+
+/// Decides for one request.
+pub(crate) struct Authorizer<'a> {
+    pub(crate) view: &'a IamView,
+    pub(crate) enforcement: Enforcement,
+    pub(crate) context: &'a RequestContext,
+    pub(crate) protocol: Protocol,
+}
+
+impl Authorizer<'_> {
+    /// Checks a permission; the error is the answer to the client.
+    pub(crate) fn check(&self, permission: &Permission) -> Result<(), ApiError> {
+        let Err(denial) = self.decide(permission) else {
+            return Ok(());
+        };
+        let caller = self.context.caller.arn();
+        let Permission {
+            action, resource, ..
+        } = permission;
+        let reason = denial.reason(action);
+        let request_id = self.context.request_id;
+        if self.enforcement == Enforcement::Off {
+            tracing::info!(
+                %request_id, caller, action, resource, %reason,
+                "missing permission, let through because policies are not enforced"
+            );
+            return Ok(());
+        }
+        tracing::info!(%request_id, caller, action, resource, %reason, "missing permission");
+        let text = format!(
+            "User: {caller} is not authorized to perform: {action} on resource: {resource} {reason}"
+        );
+        Err(denied(self.protocol, text))
+    }
+
+    /// Checks all of them.
+    pub(crate) fn check_all(&self, permissions: &[Permission]) -> Result<(), ApiError> {
+        permissions
+            .iter()
+            .try_for_each(|permission| self.check(permission))
+    }
+
+    fn decide(&self, permission: &Permission) -> Result<(), Denial> {
+        let caller = &self.context.caller;
+        let own_account = permission.account == caller.account;
+        if caller.identity == Identity::Root && own_account && permission.policy.is_none() {
+            return Ok(());
+        }
+        let policies = self.view.policies_of(caller);
+        let keys = self.condition_keys(permission);
+        let request = Request {
+            principal: &self.view.principal_of(caller),
+            action: &permission.action,
+            resource: &permission.resource,
+            context: &keys,
+        };
+        let set = PolicySet {
+            identity: &policies.identity,
+            boundary: policies.boundary.as_ref(),
+            session: policies.session.as_deref(),
+            resource: permission.policy.as_ref(),
+            resource_account: permission.account.as_str(),
+        };
+        match decide(&request, &set) {
+            Decision::Allowed => Ok(()),
+            Decision::Denied(denial) => Err(denial),
+        }
+    }
+
+    /// Returns the keys that every request has, and those of the permission.
+    fn condition_keys(&self, permission: &Permission) -> Context {
+        let RequestContext {
+            caller,
+            region,
+            received_at,
+            ..
+        } = self.context;
+        let mut keys = Context::new()
+            .with("aws:PrincipalArn", self.principal_arn())
+            .with("aws:PrincipalAccount", caller.account.to_string())
+            .with("aws:PrincipalType", principal_type(&caller.identity))
+            .with("aws:userid", caller.user_id())
+            .with("aws:RequestedRegion", region.to_string())
+            .with("aws:ResourceAccount", permission.account.to_string())
+            .with(
+                "aws:CurrentTime",
+                received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            )
+            .with("aws:EpochTime", received_at.as_second().to_string())
+            .with("aws:SecureTransport", "false");
+        if let Identity::User { name, .. } = &caller.identity {
+            keys = keys.with("aws:username", &**name);
+        }
+        for (key, value) in self.view.tags_of(caller) {
+            keys = keys.with(&format!("aws:PrincipalTag/{key}"), value);
+        }
+        for (key, value) in &permission.keys {
+            keys = keys.with(key, &**value);
+        }
+        keys
+    }
+
+    /// Sessions of a role carry the role's own ARN here.
+    fn principal_arn(&self) -> String {
+        match self.view.principal_of(&self.context.caller) {
+            firelight_iam::Principal::RoleSession { role_arn, .. } => role_arn,
+            _ => self.context.caller.arn(),
+        }
+    }
+}
+
+fn principal_type(identity: &Identity) -> &'static str {
+    match identity {
+        Identity::Anonymous => "Anonymous",
+        Identity::Root => "Account",
+        Identity::User { .. } => "User",
+        Identity::AssumedRole { .. } => "AssumedRole",
+    }
+}
+
+fn denied(protocol: Protocol, text: String) -> ApiError {
+    let error = |status, code| ApiError::new(status, code, text);
+    match protocol {
+        Protocol::Json { .. } => error(StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        Protocol::RestJson => {
+            error(StatusCode::FORBIDDEN, "AccessDeniedException").with_upper_message()
+        }
+        Protocol::Query { .. } | Protocol::S3 => error(StatusCode::FORBIDDEN, "AccessDenied"),
+    }
+}
