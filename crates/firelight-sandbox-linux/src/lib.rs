@@ -15,6 +15,7 @@ mod cgroup;
 mod driver;
 mod init;
 mod landlock;
+mod laps;
 mod launcher;
 mod net;
 mod report;

@@ -27,6 +27,16 @@ pub(crate) struct Group {
     dirs: Vec<PathBuf>,
 }
 
+/// The files of a group that are needed when it is claimed, opened before that.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// Memory alone, then memory with swap, as far as each exists.
+    memory: Vec<OwnedFd>,
+    pids: Option<OwnedFd>,
+    cpu: Option<(Version, OwnedFd)>,
+    handles: Handles,
+}
+
 /// What the daemon gets to hold: descriptors of single files, each good for one purpose.
 pub(crate) type Handles = Vec<(FdTag, OwnedFd)>;
 
@@ -75,26 +85,29 @@ impl Group {
             .collect()
     }
 
-    /// Writes the limits. Swap counts as memory: a sandbox has none of it beyond its limit.
-    pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
-        if let Some(memory) = &self.memory {
-            limit_memory(memory, limits.memory_bytes)?;
-        }
-        if let Some(pids) = &self.pids {
-            // One more for init.
-            fs::write(
-                pids.dir.join("pids.max"),
-                (u64::from(limits.processes) + 1).to_string(),
-            )?;
-        }
-        if let Some(cpu) = &self.cpu {
-            limit_cpu(cpu, limits.milli_cpus)?;
-        }
-        Ok(())
+    /// Opens everything that a claim writes or hands on, and writes what is the same for every sandbox.
+    pub(crate) fn open(&self) -> io::Result<Files> {
+        let pids = self
+            .pids
+            .as_ref()
+            .map(|home| open_for_writing(&home.dir.join("pids.max")));
+        let cpu = self
+            .cpu
+            .as_ref()
+            .map(|home| Ok::<_, io::Error>((home.version, open_quota(home)?)));
+        Ok(Files {
+            memory: self
+                .memory
+                .as_ref()
+                .map_or(Ok(Vec::new()), open_memory_limits)?,
+            pids: pids.transpose()?,
+            cpu: cpu.transpose()?,
+            handles: self.handles()?,
+        })
     }
 
     /// Opens what the daemon needs to measure, freeze and throttle without asking the launcher.
-    pub(crate) fn handles(&self) -> io::Result<Handles> {
+    fn handles(&self) -> io::Result<Handles> {
         let mut handles = Vec::new();
         let mut add = |tag, fd: io::Result<OwnedFd>| fd.map(|fd| handles.push((tag, fd)));
         match &self.memory {
@@ -224,37 +237,68 @@ impl Group {
     }
 }
 
-fn limit_memory(home: &Home, bytes: u64) -> io::Result<()> {
-    let bytes = bytes.to_string();
+impl Files {
+    /// Writes the limits. Swap counts as memory: a sandbox has none of it beyond its limit.
+    pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
+        for file in &self.memory {
+            write(file, &limits.memory_bytes.to_string())?;
+        }
+        if let Some(pids) = &self.pids {
+            // One more for init.
+            write(pids, &(u64::from(limits.processes) + 1).to_string())?;
+        }
+        let (quota, period) = quota_and_period_us(limits.milli_cpus);
+        match &self.cpu {
+            Some((Version::V1, file)) => write(file, &quota.to_string()),
+            Some((Version::V2, file)) => write(file, &format!("{quota} {period}")),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn into_handles(self) -> Handles {
+        self.handles
+    }
+}
+
+fn write(file: &OwnedFd, text: &str) -> io::Result<()> {
+    rustix::io::pwrite(file, text.as_bytes(), 0)?;
+    Ok(())
+}
+
+/// On version 2 and where version 1 cannot count swap, swap is simply switched off.
+fn open_memory_limits(home: &Home) -> io::Result<Vec<OwnedFd>> {
+    let open = |name: &str| open_for_writing(&home.dir.join(name));
     match home.version {
         Version::V1 => {
-            fs::write(home.dir.join("memory.limit_in_bytes"), &bytes)?;
-            let with_swap = home.dir.join("memory.memsw.limit_in_bytes");
-            if with_swap.exists() {
-                return fs::write(with_swap, &bytes);
+            let memory = open("memory.limit_in_bytes")?;
+            match open("memory.memsw.limit_in_bytes") {
+                Ok(with_swap) => Ok(vec![memory, with_swap]),
+                Err(_) => {
+                    fs::write(home.dir.join("memory.swappiness"), "0")?;
+                    Ok(vec![memory])
+                }
             }
-            fs::write(home.dir.join("memory.swappiness"), "0")
         }
         Version::V2 => {
-            fs::write(home.dir.join("memory.max"), &bytes)?;
             let swap = home.dir.join("memory.swap.max");
             if swap.exists() {
-                fs::write(swap, "0")
-            } else {
-                Ok(())
+                fs::write(swap, "0")?;
             }
+            Ok(vec![open("memory.max")?])
         }
     }
 }
 
-fn limit_cpu(home: &Home, milli_cpus: u32) -> io::Result<()> {
-    let (quota, period) = quota_and_period_us(milli_cpus);
+fn open_quota(home: &Home) -> io::Result<OwnedFd> {
     match home.version {
         Version::V1 => {
-            fs::write(home.dir.join("cpu.cfs_period_us"), period.to_string())?;
-            fs::write(home.dir.join("cpu.cfs_quota_us"), quota.to_string())
+            fs::write(
+                home.dir.join("cpu.cfs_period_us"),
+                CPU_PERIOD_US.to_string(),
+            )?;
+            open_for_writing(&home.dir.join("cpu.cfs_quota_us"))
         }
-        Version::V2 => fs::write(home.dir.join("cpu.max"), format!("{quota} {period}")),
+        Version::V2 => open_for_writing(&home.dir.join("cpu.max")),
     }
 }
 

@@ -141,8 +141,10 @@ impl Link {
             Ok(News::Launched {
                 ticket,
                 number,
+                laps,
                 tags,
             }) => {
+                tracing::debug!(number, ?laps, "sandbox launched");
                 let fds = tags.into_iter().zip(packet.fds).collect();
                 self.answer(ticket, Answer::Launched(Parcel { number, fds }));
             }

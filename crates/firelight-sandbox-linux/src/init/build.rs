@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::UnshareFlags;
 
 use super::{GROUP_ID, USER_ID};
+use crate::laps::{Lap, Watch};
 use crate::net::{Lease, SANDBOX_INDEX};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
@@ -89,16 +90,24 @@ pub(crate) const MASKED: &[&str] = &[
 
 /// Builds the sandbox and binds its listener. Waits first for the launcher's word, which brings the root: by then
 /// the user ids are mapped.
-pub(crate) fn build(blueprint: &Blueprint<'_>, setup: &OwnedFd) -> Result<TcpListener, StepError> {
+pub(crate) fn build(
+    blueprint: &Blueprint<'_>,
+    setup: &OwnedFd,
+    watch: &mut Watch,
+) -> Result<TcpListener, StepError> {
     enter_cgroups(blueprint)?;
+    watch.done(Lap::EnterCgroups);
     let root = await_root(setup)?;
+    watch.done(Lap::AwaitRoot);
     become_owner(blueprint)?;
     sys::join_new_session_keyring().step("join a session keyring of its own")?;
     forget_unused_shared_memory();
     rustix::system::sethostname(blueprint.host_name.as_bytes()).step("set the host name")?;
     let listener = open_network(blueprint)?;
+    watch.done(Lap::OpenNetwork);
     raise_root(blueprint, &root)?;
     set_resource_limits()?;
+    watch.done(Lap::RaiseRoot);
     Ok(listener)
 }
 

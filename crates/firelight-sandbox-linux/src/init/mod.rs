@@ -20,6 +20,7 @@ mod serve;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::laps::{Lap, Laps, Watch};
 use crate::step::{Step, StepError, errno};
 use crate::sys;
 use crate::wire::{self, Decoder, Encoder, Malformed};
@@ -32,14 +33,18 @@ pub(crate) const GROUP_ID: u32 = 990;
 
 /// How init's construction ended, told to the launcher. A success comes with the listener.
 pub(crate) enum Built {
-    Done,
+    Done { laps: Laps },
     Failed { step: String, errno: i32 },
 }
 
 impl Built {
     fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Done => Encoder::new(0).finish(),
+            Self::Done { laps } => {
+                let mut encoder = Encoder::new(0);
+                laps.encode(&mut encoder);
+                encoder.finish()
+            }
             Self::Failed { step, errno } => {
                 Encoder::new(1).bytes(step.as_bytes()).i32(*errno).finish()
             }
@@ -49,7 +54,9 @@ impl Built {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut decoder = Decoder::new(bytes);
         let built = match decoder.u8()? {
-            0 => Self::Done,
+            0 => Self::Done {
+                laps: Laps::decode(&mut decoder)?,
+            },
             1 => Self::Failed {
                 step: decoder.string()?,
                 errno: decoder.i32()?,
@@ -86,10 +93,13 @@ fn construct(
     setup: &OwnedFd,
     control: &OwnedFd,
 ) -> Result<(), StepError> {
+    let mut watch = Watch::start();
     keep_only(&blueprint, setup, control).step("close the launcher's descriptors")?;
-    let listener = build::build(&blueprint, setup)?;
+    let listener = build::build(&blueprint, setup, &mut watch)?;
     lock::lock_in(blueprint.filters)?;
-    wire::send(setup, &Built::Done.encode(), &[listener.as_fd()]).step("report to the launcher")
+    watch.done(Lap::LockIn);
+    let built = Built::Done { laps: watch.laps() };
+    wire::send(setup, &built.encode(), &[listener.as_fd()]).step("report to the launcher")
 }
 
 /// Closes every descriptor copied from the launcher except the ones named here: the others lead to other sandboxes.

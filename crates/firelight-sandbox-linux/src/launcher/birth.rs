@@ -10,6 +10,7 @@ use super::ground::{Ground, HostIds};
 use super::resident::{Doors, Kind, Parcel, Resident, Stage, Wanted};
 use crate::cgroup::Group;
 use crate::init::{self, Blueprint, GROUP_ID, USER_ID};
+use crate::laps::Laps;
 use crate::net::Lease;
 use crate::step::{Step, StepError};
 use crate::sys::clone::{Side, clone_process, flag};
@@ -148,7 +149,9 @@ fn equip(ground: &Ground, resident: &Resident, control: OwnedFd) -> Result<Parce
     Ok(Parcel {
         control,
         doors,
+        files: resident.group.open().step("open the cgroup files")?,
         listener: None,
+        laps: Laps::default(),
     })
 }
 

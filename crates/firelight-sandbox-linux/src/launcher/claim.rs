@@ -12,8 +12,9 @@ use rustix::process::{Pid, Resource, Rlimit};
 use rustix::thread::LinkNameSpaceType;
 
 use super::ground::{Ground, HostIds};
-use super::resident::{Doors, Resident};
+use super::resident::{Doors, Parcel, Resident};
 use super::template::hosts;
+use crate::laps::{Lap, Watch};
 use crate::step::{Step, StepError};
 use crate::sys::mount::{NODEV, NOSUID, RDONLY, Reach, map_owners, set_attributes};
 
@@ -21,14 +22,17 @@ use crate::sys::mount::{NODEV, NOSUID, RDONLY, Reach, map_owners, set_attributes
 pub(super) fn claim(
     ground: &Ground,
     resident: &Resident,
-    doors: &Doors,
+    parcel: &Parcel,
     spec: &SandboxSpec,
+    watch: &mut Watch,
 ) -> Result<(), StepError> {
-    resident
-        .group
+    let doors = &parcel.doors;
+    parcel
+        .files
         .limit(&spec.limits)
         .step("write the cgroup limits")?;
     limit_init(resident.pid, spec)?;
+    watch.done(Lap::Limit);
     let renamed = spec.host_name != ground.begin.host_name;
     let mut trees = prepare_trees(ground, doors, spec)?;
     let file_name = resident.number.to_string();
@@ -39,6 +43,7 @@ pub(super) fn claim(
             target: Path::new("/etc/hosts"),
         });
     }
+    watch.done(Lap::PrepareMounts);
     let there = Visit::enter(&doors.mounts, &ground.own_mounts, LinkNameSpaceType::Mount)?;
     let done = size_tmp(spec).and_then(|()| trees.iter().try_for_each(attach));
     there.leave();
@@ -47,10 +52,10 @@ pub(super) fn claim(
     }
     done?;
     if renamed {
-        rename(ground, doors, &spec.host_name)
-    } else {
-        Ok(())
+        rename(ground, doors, &spec.host_name)?;
     }
+    watch.done(Lap::AttachMounts);
+    Ok(())
 }
 
 /// A mount attached nowhere, and where it shall go.

@@ -18,6 +18,7 @@
 mod birth;
 mod check;
 mod claim;
+mod demand;
 mod ground;
 mod resident;
 mod serve;

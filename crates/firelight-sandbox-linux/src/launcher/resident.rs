@@ -4,7 +4,8 @@ use std::os::fd::OwnedFd;
 
 use firelight_sandbox::{Egress, ListenAt, SandboxSpec};
 
-use crate::cgroup::Group;
+use crate::cgroup::{Files, Group};
+use crate::laps::{Laps, Watch};
 
 /// Where a sandbox is in its life.
 pub(super) enum Stage {
@@ -25,6 +26,8 @@ pub(super) enum Stage {
 /// An order to launch that waits for its sandbox.
 pub(super) struct Wanted {
     pub(super) ticket: u64,
+    /// Running since the order came.
+    pub(super) watch: Watch,
     pub(super) spec: SandboxSpec,
 }
 
@@ -46,7 +49,10 @@ pub(super) struct Doors {
 pub(super) struct Parcel {
     pub(super) control: OwnedFd,
     pub(super) doors: Doors,
+    pub(super) files: Files,
     pub(super) listener: Option<OwnedFd>,
+    /// What init measured.
+    pub(super) laps: Laps,
 }
 
 pub(super) struct Resident {

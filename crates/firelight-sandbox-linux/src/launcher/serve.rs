@@ -9,26 +9,36 @@ use firelight_sandbox::{Egress, SandboxSpec};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::{WaitId, WaitIdOptions};
+use rustix::time::{ClockId, clock_gettime};
 
+use super::demand::Demand;
 use super::ground::{Ground, MAX_RESIDENTS};
 use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
 use super::{birth, check, claim};
 use crate::cgroup::Group;
 use crate::init::Built;
-use crate::step::StepError;
+use crate::laps::{Lap, Laps, Watch};
+use crate::step::{Step, StepError};
 use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order};
 
 /// How often to try again to remove a cgroup in which the kernel still counts a dead process.
 const REMOVAL_RETRY: Duration = Duration::from_millis(2);
+/// How often to look whether the pool has become too large, while it is large.
+const POOL_TENDING: Duration = Duration::from_secs(1);
 /// After this many tries it is left for the sweep at the next start, and the daemon is told.
 const MAX_REMOVAL_TRIES: u32 = 2_500;
 
 pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
     let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let first_kind = Kind {
+        listen_at: ground.begin.listen_at,
+        egress: Egress::None,
+    };
     let mut launcher = Launcher {
         free_slots: (0..MAX_RESIDENTS).collect(),
         residents: HashMap::new(),
         removals: VecDeque::new(),
+        demand: Demand::new(first_kind, ground.begin.blank_sandboxes),
         next_number: 1,
         ground,
         daemon,
@@ -85,6 +95,7 @@ struct Launcher {
     events: OwnedFd,
     residents: HashMap<u64, Resident>,
     removals: VecDeque<Removal>,
+    demand: Demand,
     /// The longest free one first, so that the kernel is done with it when it is used again.
     free_slots: VecDeque<u32>,
     next_number: u64,
@@ -96,14 +107,14 @@ impl Launcher {
         let mut buffer = vec![0; MAX_PACKET];
         let mut ready = Vec::with_capacity(64);
         loop {
-            self.refill()?;
-            let timeout = Timespec::try_from(REMOVAL_RETRY).map_err(io::Error::other)?;
-            let timeout = (!self.removals.is_empty()).then_some(&timeout);
+            self.tend_pool()?;
+            let timeout = self.patience().map(Timespec::try_from).transpose();
+            let timeout = timeout.map_err(io::Error::other)?;
             rustix::io::retry_on_intr(|| {
                 epoll::wait(
                     &self.events,
                     rustix::buffer::spare_capacity(&mut ready),
-                    timeout,
+                    timeout.as_ref(),
                 )
             })?;
             for event in ready.drain(..) {
@@ -158,9 +169,15 @@ impl Launcher {
             listen_at: spec.listen_at,
             egress: spec.egress,
         };
-        let wanted = Wanted { ticket, spec };
+        let wanted = Wanted {
+            ticket,
+            watch: Watch::start(),
+            spec,
+        };
+        self.demand
+            .note(kind, clock_gettime(ClockId::Monotonic).tv_sec);
         if let Some(number) = self.blank(kind) {
-            return self.hand_over(number, &wanted);
+            return self.hand_over(number, wanted);
         }
         match self.build(kind, Some(Box::new(wanted))) {
             Ok(()) => Ok(()),
@@ -216,7 +233,6 @@ impl Launcher {
         kind: Kind,
         wanted: Option<Box<Wanted>>,
     ) -> Result<(), StepError> {
-        use crate::step::Step;
         let resident = birth::begin(&self.ground, number, slot, kind, wanted)?;
         let Stage::Building { setup, .. } = &resident.stage else {
             unreachable!("a sandbox begins by building");
@@ -241,11 +257,12 @@ impl Launcher {
             return Ok(());
         };
         match take_listener(report) {
-            Ok(listener) => {
+            Ok((listener, laps)) => {
                 if let Some(parcel) = &mut resident.parcel {
                     parcel.listener = Some(listener);
+                    parcel.laps = laps;
                 }
-                wanted.map_or(Ok(()), |wanted| self.hand_over(number, &wanted))
+                wanted.map_or(Ok(()), |wanted| self.hand_over(number, *wanted))
             }
             Err(fault) => {
                 resident.kill(None);
@@ -264,26 +281,30 @@ impl Launcher {
     }
 
     /// Makes a blank sandbox the ordered one and gives it to the daemon.
-    fn hand_over(&mut self, number: u64, wanted: &Wanted) -> io::Result<()> {
+    fn hand_over(&mut self, number: u64, wanted: Wanted) -> io::Result<()> {
         let Some(resident) = self.residents.get_mut(&number) else {
             return Ok(());
         };
         let ticket = wanted.ticket;
-        match claim_for(&self.ground, resident, &wanted.spec) {
-            Ok((parcel, handles)) => {
+        match claim_for(&self.ground, resident, wanted) {
+            Ok((parcel, laps)) => {
                 resident.stage = Stage::Claimed;
-                let listener = parcel.listener.as_ref();
-                let own = [
-                    (FdTag::Control, Some(&parcel.control)),
-                    (FdTag::Listener, listener),
-                ];
-                let own = own.into_iter().filter_map(|(tag, fd)| Some((tag, fd?)));
-                let all = own.chain(handles.iter().map(|(tag, fd)| (*tag, fd)));
-                let (tags, fds): (Vec<_>, Vec<_>) = all.map(|(tag, fd)| (tag, fd.as_fd())).unzip();
+                let Parcel {
+                    control,
+                    listener,
+                    files,
+                    ..
+                } = parcel;
+                let mut parts = vec![(FdTag::Control, control)];
+                parts.extend(listener.map(|listener| (FdTag::Listener, listener)));
+                parts.extend(files.into_handles());
+                let (tags, fds): (Vec<_>, Vec<_>) =
+                    parts.iter().map(|(tag, fd)| (*tag, fd.as_fd())).unzip();
                 self.tell(
                     &News::Launched {
                         ticket,
                         number,
+                        laps,
                         tags,
                     },
                     &fds,
@@ -370,30 +391,52 @@ impl Launcher {
         Ok(())
     }
 
-    /// Starts building one blank sandbox if the pool is short of it. One at a time: orders come first.
-    fn refill(&mut self) -> io::Result<()> {
-        let pooled = |resident: &&Resident| {
-            matches!(
-                resident.stage,
-                Stage::Blank | Stage::Building { wanted: None, .. }
-            )
-        };
-        let building = |resident: &Resident| matches!(resident.stage, Stage::Building { .. });
-        let count = self.residents.values().filter(pooled).count();
-        let wanted = usize::try_from(self.ground.begin.blank_sandboxes).unwrap_or(0);
-        if count >= wanted || self.residents.values().any(building) {
-            return Ok(());
-        }
-        let kind = Kind {
-            listen_at: self.ground.begin.listen_at,
-            egress: Egress::None,
-        };
-        if let Err(fault) = self.build(kind, None) {
-            self.ground.begin.blank_sandboxes = 0;
-            let text = format!("no more blank sandboxes are prepared: {fault:?}");
-            return self.tell(&News::Notice { text }, &[]);
+    /// Starts building one blank sandbox if the pool is short of it, or gives one up if it has too many. One at a
+    /// time: orders come first.
+    fn tend_pool(&mut self) -> io::Result<()> {
+        let now = clock_gettime(ClockId::Monotonic).tv_sec;
+        for (kind, target) in self.demand.targets(now) {
+            let pooled = |resident: &&mut Resident| {
+                resident.kind == kind
+                    && matches!(
+                        resident.stage,
+                        Stage::Blank | Stage::Building { wanted: None, .. }
+                    )
+            };
+            let count = self.residents.values_mut().filter(pooled).count();
+            if count > target {
+                if let Some(surplus) = self.residents.values_mut().find(pooled) {
+                    surplus.kill(None);
+                }
+            } else if count < target && !self.is_building() {
+                return self.add_blank(kind);
+            }
         }
         Ok(())
+    }
+
+    fn is_building(&self) -> bool {
+        self.residents
+            .values()
+            .any(|resident| matches!(resident.stage, Stage::Building { .. }))
+    }
+
+    fn add_blank(&mut self, kind: Kind) -> io::Result<()> {
+        let Err(fault) = self.build(kind, None) else {
+            return Ok(());
+        };
+        // Sandboxes can still be built on order, which then says what is wrong.
+        self.demand.give_up();
+        let text = format!("no more blank sandboxes are prepared: {fault:?}");
+        self.tell(&News::Notice { text }, &[])
+    }
+
+    /// How long to sleep at most when nothing happens: work of our own may be due before.
+    fn patience(&self) -> Option<Duration> {
+        if !self.removals.is_empty() {
+            return Some(REMOVAL_RETRY);
+        }
+        self.demand.is_high().then_some(POOL_TENDING)
     }
 
     fn tell(&self, news: &News, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -426,32 +469,31 @@ impl Launcher {
 fn claim_for(
     ground: &Ground,
     resident: &mut Resident,
-    spec: &SandboxSpec,
-) -> Result<(Parcel, crate::cgroup::Handles), StepError> {
-    use crate::step::Step;
+    mut wanted: Wanted,
+) -> Result<(Parcel, Laps), StepError> {
     let gone = || io::Error::from(io::ErrorKind::NotFound);
+    wanted.watch.done(Lap::Build);
     let parcel = resident
         .parcel
         .take()
         .ok_or_else(gone)
         .step("claim the sandbox twice")?;
-    claim::claim(ground, resident, &parcel.doors, spec)?;
-    let handles = resident.group.handles().step("open the cgroup files")?;
-    Ok((parcel, handles))
+    wanted.watch.include(&parcel.laps);
+    claim::claim(ground, resident, &parcel, &wanted.spec, &mut wanted.watch)?;
+    Ok((parcel, wanted.watch.laps()))
 }
 
-fn take_listener(report: Option<wire::Packet>) -> Result<OwnedFd, Fault> {
+fn take_listener(report: Option<wire::Packet>) -> Result<(OwnedFd, Laps), Fault> {
     let lost = |what: &str| Fault::Step {
         step: what.to_owned(),
         errno: libc::EIO,
     };
     let packet = report.ok_or_else(|| lost("build the sandbox: its init ended"))?;
     match Built::decode(&packet.bytes).map_err(|_| lost("understand the init"))? {
-        Built::Done => packet
-            .fds
-            .into_iter()
-            .next()
-            .ok_or_else(|| lost("receive the listener")),
+        Built::Done { laps } => {
+            let listener = packet.fds.into_iter().next();
+            Ok((listener.ok_or_else(|| lost("receive the listener"))?, laps))
+        }
         Built::Failed { step, errno } => Err(Fault::Step { step, errno }),
     }
 }

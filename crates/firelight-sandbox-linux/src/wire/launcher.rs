@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use firelight_sandbox::{Egress, Limits, ListenAt, Overlay, ReadOnlyMount, SandboxId, SandboxSpec};
 
 use super::codec::{Decoder, Encoder, Malformed};
+use crate::laps::Laps;
 
 /// The first message to a launcher: everything it must know, and the bounds it holds the daemon to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub(crate) enum News {
     Launched {
         ticket: u64,
         number: u64,
+        laps: Laps,
         tags: Vec<FdTag>,
     },
     LaunchFailed {
@@ -272,14 +274,18 @@ impl News {
             Self::Launched {
                 ticket,
                 number,
+                laps,
                 tags,
-            } => Encoder::new(1)
-                .u64(*ticket)
-                .u64(*number)
-                .list(tags, |encoder, tag| {
-                    encoder.u8(*tag as u8);
-                })
-                .finish(),
+            } => {
+                let mut encoder = Encoder::new(1);
+                encoder.u64(*ticket).u64(*number);
+                laps.encode(&mut encoder);
+                encoder
+                    .list(tags, |encoder, tag| {
+                        encoder.u8(*tag as u8);
+                    })
+                    .finish()
+            }
             Self::LaunchFailed { ticket, fault } => {
                 let mut encoder = Encoder::new(2);
                 encoder.u64(*ticket);
@@ -300,6 +306,7 @@ impl News {
             1 => Self::Launched {
                 ticket: decoder.u64()?,
                 number: decoder.u64()?,
+                laps: Laps::decode(&mut decoder)?,
                 tags: decoder.list(FdTag::decode)?,
             },
             2 => Self::LaunchFailed {

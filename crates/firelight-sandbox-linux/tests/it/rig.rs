@@ -171,6 +171,7 @@ pub(crate) fn program(path: &str, arguments: &[&str]) -> ProcessSpec {
 pub(crate) struct Outcome {
     pub(crate) exit: Exit,
     pub(crate) stdout: String,
+    #[expect(dead_code, reason = "read by whoever reads why a test failed")]
     pub(crate) stderr: String,
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use firelight_sandbox::{Exit, Sandbox};
+use firelight_sandbox::Exit;
 
 use super::{assert_all_refused, attempt, call};
 use crate::rig::{Rig, run_probe};
@@ -58,6 +58,10 @@ pub(super) fn probe(name: &str) -> Option<io::Result<()>> {
     }
 }
 
+fn flag(bits: libc::c_ulong) -> usize {
+    usize::try_from(bits).expect("a flag fits a register")
+}
+
 const PATH: *const libc::c_char = c"/tmp".as_ptr();
 
 #[expect(
@@ -87,14 +91,14 @@ fn refused() -> io::Result<()> {
     }
     let own = std::fs::File::open("/proc/self/ns/user")?;
     let own = std::os::fd::AsRawFd::as_raw_fd(&own) as usize;
-    let bind = libc::MS_BIND as usize;
+    let bind = flag(libc::MS_BIND);
     for (name, number, arguments) in [
         ("setns", libc::SYS_setns, [own, 0, 0, 0, 0, 0]),
         ("mount-bind", libc::SYS_mount, [path, path, 0, bind, 0, 0]),
         (
             "mount-remount",
             libc::SYS_mount,
-            [0, c"/".as_ptr().addr(), 0, libc::MS_REMOUNT as usize, 0, 0],
+            [0, c"/".as_ptr().addr(), 0, flag(libc::MS_REMOUNT), 0, 0],
         ),
         (
             "umount",

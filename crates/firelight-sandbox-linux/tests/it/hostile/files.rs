@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use firelight_sandbox::{Exit, ReadOnlyMount, Sandbox, SandboxDriver};
+use firelight_sandbox::{Exit, ReadOnlyMount, SandboxDriver};
 
 use super::{assert_all_refused, attempt};
 use crate::rig::{Rig, run, run_probe};

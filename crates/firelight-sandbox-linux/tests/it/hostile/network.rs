@@ -4,8 +4,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use firelight_sandbox::Sandbox;
-
 use super::{assert_all_refused, attempt};
 use crate::rig::{Rig, probe as probe_program, run};
 

@@ -40,10 +40,6 @@ pub(super) fn probe(name: &str) -> Option<io::Result<()>> {
 
 const SEGMENT_KEY: usize = 4711;
 
-#[expect(
-    clippy::cast_sign_loss,
-    reason = "flags go to the kernel as their bits"
-)]
 fn wait_for_attack() -> io::Result<()> {
     let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name("victim")?)?;
     call(
