@@ -5,17 +5,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use firelight_model::{AccountId, Version, WallTime};
 use firelight_store::{
-    EventQuery, GroupQuery, IdempotencyKey, Key, Kind, LogStore, OpenStoreError, Rev, SqliteStore,
-    Start, Store, StoreClock, StoreTime, StreamName, Txn, UsageHour, UsageStore,
+    Claim, EventQuery, GroupQuery, IdempotencyKey, Key, Kind, LogStore, OpenStoreError, Queue, Rev,
+    Shards, SqliteQueue, SqliteStore, Start, Store, StoreClock, StoreTime, StreamName, Txn,
+    UsageHour, UsageStore,
 };
 use sqlx::{ConnectOptions, Connection};
 
 const RECORDS_1: &str = include_str!("released/records-1.sql");
 const LOGS_1: &str = include_str!("released/logs-1.sql");
 const USAGE_1: &str = include_str!("released/usage-1.sql");
+const QUEUE_1: &str = include_str!("released/queue-1.sql");
 
 /// When the samples were written.
 const WRITTEN_MS: u64 = 1_790_000_000_000;
@@ -102,6 +105,36 @@ async fn usage_of_schema_1_is_kept() {
     let rows = usage.query(AccountId::DEFAULT, hours).await.unwrap();
     assert_eq!(rows[0].key.version, "7".parse::<Version>().unwrap());
     assert_eq!(rows[0].counts.billed_mb_ms, 20_480);
+}
+
+#[tokio::test]
+async fn a_queue_of_schema_1_is_kept() {
+    let (_directory, file) = database_of(&[QUEUE_1]).await;
+
+    let clock = StoreClock::manual(StoreTime::from_unix_ms(WRITTEN_MS + 10_000));
+    let queue = SqliteQueue::open(&file, clock).await.unwrap();
+
+    let claim = Claim {
+        shards: Shards::All,
+        epoch: queue.epoch(),
+        items: 10,
+        per_lane: 10,
+        hold: Duration::from_secs(60),
+    };
+    let mut items = queue.claim(claim).await.unwrap().items;
+    items.sort_by_key(|item| item.id);
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| (&item.body[..], item.attempt, &item.notes[..]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&b"held"[..], 2, &b""[..]),
+            (b"tried", 2, b"{\"errors\":1}")
+        ]
+    );
+    assert_eq!(queue.depths().await.unwrap()[0].items, 3);
 }
 
 #[tokio::test]
