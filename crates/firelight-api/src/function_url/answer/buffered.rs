@@ -1,5 +1,7 @@
 //! A result that is there as a whole.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -7,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::head::WrittenHead;
+use super::head::{Scalar, Values, WrittenHead};
 use super::{JSON, MalformedResult, default_content_type};
 use crate::body::{Response, ResponseBody};
 
@@ -49,7 +51,7 @@ fn object(result: Bytes) -> Result<Response, MalformedResult> {
     };
     let head = WrittenHead {
         status_code: Some(member(status)?),
-        headers: members.headers.map(member).transpose()?,
+        headers: members.headers.map(headers).transpose()?,
         multi_value_headers: None,
         cookies: members.cookies.map(member).transpose()?,
     };
@@ -59,6 +61,13 @@ fn object(result: Bytes) -> Result<Response, MalformedResult> {
     *response.headers_mut() = head.headers;
     default_content_type(response.headers_mut(), JSON);
     Ok(response)
+}
+
+/// Payload 2.0 knows one value of each header.
+fn headers(raw: &RawValue) -> Result<BTreeMap<String, Option<Values>>, MalformedResult> {
+    let headers: BTreeMap<String, Option<Scalar>> = member(raw)?;
+    let one = |(name, value): (String, Option<Scalar>)| (name, value.map(Values::One));
+    Ok(headers.into_iter().map(one).collect())
 }
 
 fn body(members: &Members<'_>) -> Result<ResponseBody, MalformedResult> {

@@ -26,12 +26,20 @@ const NOT_THE_FUNCTIONS: [&str; 8] = [
 pub(super) struct WrittenHead {
     pub(super) status_code: Option<u16>,
     #[serde(default)]
-    pub(super) headers: Option<BTreeMap<String, Option<Scalar>>>,
+    pub(super) headers: Option<BTreeMap<String, Option<Values>>>,
     /// Known in preludes only.
     #[serde(default)]
     pub(super) multi_value_headers: Option<BTreeMap<String, Vec<Scalar>>>,
     #[serde(default)]
     pub(super) cookies: Option<Vec<String>>,
+}
+
+/// What a header has; the Rust runtime writes a list into its prelude where there are several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Values {
+    One(Scalar),
+    Several(Vec<Scalar>),
 }
 
 /// A header's value; functions like to give numbers.
@@ -55,14 +63,14 @@ impl WrittenHead {
         let status = status(self.status_code.unwrap_or(200))?;
         let mut headers = HeaderMap::new();
         for (name, value) in self.headers.into_iter().flatten() {
-            if let Some(value) = value {
-                append(&mut headers, &name, value)?;
+            match value {
+                None => {}
+                Some(Values::One(value)) => append(&mut headers, &name, value)?,
+                Some(Values::Several(values)) => append_all(&mut headers, &name, values)?,
             }
         }
         for (name, values) in self.multi_value_headers.into_iter().flatten() {
-            for value in values {
-                append(&mut headers, &name, value)?;
-            }
+            append_all(&mut headers, &name, values)?;
         }
         for cookie in self.cookies.into_iter().flatten() {
             append(&mut headers, SET_COOKIE.as_str(), Scalar::Text(cookie))?;
@@ -77,6 +85,16 @@ fn status(status: u16) -> Result<StatusCode, MalformedResult> {
         Ok(code) if (200..600).contains(&status) => Ok(code),
         _ => Err(MalformedResult::Status { status }),
     }
+}
+
+fn append_all(
+    headers: &mut HeaderMap,
+    name: &str,
+    values: Vec<Scalar>,
+) -> Result<(), MalformedResult> {
+    values
+        .into_iter()
+        .try_for_each(|value| append(headers, name, value))
 }
 
 fn append(headers: &mut HeaderMap, name: &str, value: Scalar) -> Result<(), MalformedResult> {
@@ -107,7 +125,7 @@ mod tests {
     #[test]
     fn cookies_and_repeated_headers_stand_one_by_one() {
         let head = read(
-            r#"{"statusCode":201,"headers":{"X-A":"b","X-N":5,"X-None":null},
+            r#"{"statusCode":201,"headers":{"X-A":"b","X-N":5,"X-None":null,"x-l":["3","4"]},
                 "multiValueHeaders":{"x-m":["1","2"]},"cookies":["a=b","c=d; Path=/"]}"#,
         )
         .unwrap();
@@ -119,6 +137,7 @@ mod tests {
         assert_eq!(head.status, 201);
         assert_eq!(values("x-a"), ["b"]);
         assert_eq!(values("x-n"), ["5"]);
+        assert_eq!(values("x-l"), ["3", "4"]);
         assert_eq!(values("x-m"), ["1", "2"]);
         assert_eq!(values("set-cookie"), ["a=b", "c=d; Path=/"]);
         assert!(values("x-none").is_empty());

@@ -88,8 +88,8 @@ struct Http<'a> {
     path: &'a str,
     protocol: String,
     source_ip: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<Cow<'a, str>>,
+    /// Empty where the client does not say, because typed readers of the event insist on it.
+    user_agent: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -161,7 +161,9 @@ fn http<'a>(request: &'a Parts, facts: &'a Circumstances<'a>) -> Http<'a> {
         path: facts.path,
         protocol: format!("{:?}", request.version),
         source_ip: facts.peer.to_string(),
-        user_agent: user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())),
+        user_agent: user_agent.map_or(Cow::Borrowed(""), |value| {
+            String::from_utf8_lossy(value.as_bytes())
+        }),
     }
 }
 
@@ -264,7 +266,7 @@ mod tests {
         assert_eq!(event["rawQueryString"], "");
         assert_eq!(event["isBase64Encoded"], false);
         assert_eq!(event["requestContext"].get("authorizer"), None);
-        assert_eq!(event["requestContext"]["http"].get("userAgent"), None);
+        assert_eq!(event["requestContext"]["http"]["userAgent"], "");
     }
 
     #[test]
