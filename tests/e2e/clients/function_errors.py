@@ -184,7 +184,7 @@ def an_exit_while_importing_is_tried_again_within_the_invoke():
         "Runtime.ExitError",
         f"RequestId: {answer.request_id} Error: Runtime exited with error: exit status 1",
     )
-    matches(r"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\tStatus: error\tError Type: Runtime\.ExitError", answer.log)
+    matches(r"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\tStatus: error\tError Type: Runtime\.ExitError", answer.log)
 
 
 @scenario

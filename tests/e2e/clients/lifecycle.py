@@ -147,10 +147,10 @@ def a_dry_run_of_an_update_changes_nothing():
 
 @scenario
 def settings_are_replaced_and_the_rest_is_kept():
-    name = create(HELLO, Environment={"Variables": {"A": "1", "B": "2"}}, Description="first")
+    name = create(HELLO, Environment={"Variables": {"ONE": "1", "TWO": "2"}}, Description="first")
 
     updated = client.update_function_configuration(
-        FunctionName=name, MemorySize=256, Timeout=10, Environment={"Variables": {"C": "3"}}
+        FunctionName=name, MemorySize=256, Timeout=10, Environment={"Variables": {"THREE": "3"}}
     )
 
     equal(updated["LastUpdateStatus"], "InProgress")
@@ -158,7 +158,7 @@ def settings_are_replaced_and_the_rest_is_kept():
     wait("function_updated_v2", name)
     found = client.get_function_configuration(FunctionName=name)
     equal((found["MemorySize"], found["Timeout"], found["Description"]), (256, 10, "first"))
-    equal(found["Environment"], {"Variables": {"C": "3"}})
+    equal(found["Environment"], {"Variables": {"THREE": "3"}})
 
 
 @scenario
@@ -228,7 +228,7 @@ def the_caller_has_an_identity_and_roles():
     assert identity["Arn"].startswith(f"arn:aws:iam::{ACCOUNT}:"), identity
 
     iam, role = service("iam"), unique("role")
-    trust = '{"Version":"2012-10-17","Statement":[]}'
+    trust = trust_policy()
     created = iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]
     equal(created["Arn"], f"arn:aws:iam::{ACCOUNT}:role/{role}")
     equal(iam.get_role(RoleName=role)["Role"]["RoleName"], role)

@@ -16,7 +16,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-ROLE = "arn:aws:iam::000000000000:role/scenario"
+ROLE_NAME = "scenario"
+ROLE = f"arn:aws:iam::000000000000:role/{ROLE_NAME}"
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 CUSTOM = "provided.al2023"
@@ -38,10 +39,16 @@ def scenario(function):
     return function
 
 
+def trust_policy():
+    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def main():
     if sys.argv[1] == "--list":
         print("\n".join(SCENARIOS))
     else:
+        service("iam").create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=trust_policy())
         SCENARIOS[sys.argv[1]]()
 
 

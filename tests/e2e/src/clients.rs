@@ -75,11 +75,13 @@ pub struct Finished {
 impl Finished {
     /// Runs a command to its end.
     pub fn of(mut command: Command) -> Self {
-        let what = format!("{command:?}")
-            .split("AWS_PAGER=\"\" ")
-            .last()
-            .unwrap_or_default()
-            .to_owned();
+        let what = [command.get_program()]
+            .into_iter()
+            .chain(command.get_args());
+        let what = what
+            .map(|part| part.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ");
         let output = command
             .output()
             .unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -1,12 +1,11 @@
 //! `firelight doctor`: what this host gives, and how to get the rest.
 //!
-//! The walls of a sandbox are not guessed: a launcher is started as the daemon would start it, and reports.
+//! The walls of a sandbox are not guessed: one is built and taken down again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use firelight_runtimes::{Inventory, Runtime};
-use firelight_sandbox::ListenAt;
-use firelight_sandbox_linux::{HostReport, LinuxConfig, LinuxDriver, StartError};
+use firelight_sandbox_linux::HostReport;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -41,7 +40,7 @@ pub fn run(config: &ClientConfig, terminal: &Terminal) -> Outcome {
         .map_err(|error| Failure::because(Exit::Usage, "could not use [runtimes]", &error))?;
     let usable = hostview::usable(&inventory, hostview::today());
     let mut findings = vec![kernel(), control_groups(), kvm()];
-    findings.extend(sandbox()?);
+    findings.extend(walls(&firelight_sandbox_linux::probe()));
     findings.extend(interpreters(&inventory, &usable));
     drop(waiting);
     let document = document(&findings, &inventory, &usable);
@@ -112,40 +111,6 @@ fn kvm() -> Finding {
     }
 }
 
-/// Starts a launcher as the daemon would, and reads its report.
-fn sandbox() -> Result<Vec<Finding>, Failure> {
-    let failed = |error| Failure::because(Exit::Failure, "could not look at the sandbox", &error);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let state_dir = std::env::temp_dir().join(format!("firelight-doctor-{}", std::process::id()));
-    std::fs::create_dir(&state_dir).map_err(failed)?;
-    let report = runtime.map_err(failed)?.block_on(report(&state_dir));
-    std::fs::remove_dir_all(&state_dir).map_err(failed)?;
-    Ok(match report {
-        Ok(report) => walls(&report),
-        Err(error) => vec![no_sandbox(&error)],
-    })
-}
-
-async fn report(state_dir: &Path) -> Result<HostReport, StartError> {
-    let config = LinuxConfig {
-        instance: format!("doctor-{}", std::process::id()),
-        state_dir: state_dir.to_owned(),
-        allowed_sources: vec![PathBuf::from("/usr")],
-        first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID,
-        blank_sandboxes: 0,
-        listen_at: ListenAt(std::net::SocketAddr::from(([127, 0, 0, 1], 9001))),
-        host_name: "sandbox".to_owned(),
-        host_network: firelight_sandbox_linux::HostNetwork::Refused,
-        egress_network: None,
-    };
-    let driver = LinuxDriver::start(&config)?;
-    let report = driver.report().clone();
-    driver.stop().await;
-    Ok(report)
-}
-
 fn walls(report: &HostReport) -> Vec<Finding> {
     let walls = report.walls.iter().map(|wall| {
         let status = if wall.stands {
@@ -161,16 +126,6 @@ fn walls(report: &HostReport) -> Vec<Finding> {
         )
     });
     walls.collect()
-}
-
-fn no_sandbox(error: &StartError) -> Finding {
-    let failure = Failure::because(Exit::HostLacks, "", error);
-    finding(
-        "sandbox",
-        Status::Missing,
-        failure.why.join(": "),
-        "run as root, or allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1",
-    )
 }
 
 fn interpreters(inventory: &Inventory, usable: &[&'static Runtime]) -> Vec<Finding> {

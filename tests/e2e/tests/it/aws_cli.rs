@@ -32,12 +32,7 @@ fn the_whole_life_of_a_function_with_the_aws_cli() {
     let out = file("out.json", b"");
     let lambda = |arguments: &[&str]| environment.aws(&[&["lambda"], arguments].concat());
     let invoke = || {
-        let event = [
-            "--cli-binary-format",
-            "raw-in-base64-out",
-            "--payload",
-            r#"{"n":1}"#,
-        ];
+        let event = ["--payload", r#"{"n":1}"#];
         lambda(&[&["invoke", "--function-name", "f"], &event[..], &[&out]].concat()).succeeded();
         fs::read_to_string(&out).unwrap()
     };
@@ -78,7 +73,7 @@ fn the_whole_life_of_a_function_with_the_aws_cli() {
         .json();
     assert_eq!(got["Configuration"]["State"], "Active");
     lambda(&["delete-function", "--function-name", "f"]).succeeded();
-    let gone = lambda(&["get-function", "--function-name", "f"]).failed_with(254);
+    let gone = lambda(&["get-function", "--function-name", "f"]).failed_with(255);
     assert!(
         gone.stderr().contains("(ResourceNotFoundException)"),
         "{gone}"

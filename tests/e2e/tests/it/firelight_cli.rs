@@ -41,12 +41,12 @@ fn deploy_creates_then_leaves_alone_then_updates() {
         "app.py",
         "def handler(event, context):\n    return 'two'\n",
     );
-    let updated = deploy(&["--memory", "256", "--env", "A=b"]);
+    let updated = deploy(&["--memory", "256", "--env", "STAGE=b"]);
 
     assert_eq!(updated["action"], "updated");
     assert_eq!(updated["configuration"]["MemorySize"], 256);
     assert_eq!(
-        updated["configuration"]["Environment"]["Variables"]["A"],
+        updated["configuration"]["Environment"]["Variables"]["STAGE"],
         "b"
     );
     assert_eq!(answer(), "\"two\"\n");

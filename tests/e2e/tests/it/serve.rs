@@ -30,10 +30,10 @@ fn wrong_keys_are_refused() {
 
     let unknown = unknown
         .aws(&venv, &["lambda", "list-functions"])
-        .failed_with(254);
+        .failed_with(255);
     let forged = forged
         .aws(&venv, &["lambda", "list-functions"])
-        .failed_with(254);
+        .failed_with(255);
 
     assert!(
         unknown.stderr().contains("(UnrecognizedClientException)"),
@@ -54,7 +54,7 @@ fn unsigned_requests_are_refused() {
 
     let unsigned = environment
         .aws(&["lambda", "list-functions", "--no-sign-request"])
-        .failed_with(254);
+        .failed_with(255);
 
     assert!(
         unsigned
