@@ -1,7 +1,7 @@
 //! Egress by address translation: sandboxes reach the internet through the host's address, and nothing nearer.
 //!
 //! ```text
-//!  sandbox eth0 ──veth── s<slot> [ router namespace ] up0 ──veth── fl<hash> [ host ] ──► internet
+//!  sandbox eth0 ──veth── s<slot> [ router namespace ] up0 ──veth── fire-<hash> [ host ] ──► internet
 //!                                  filters, no NAT                          masquerades
 //! ```
 //!

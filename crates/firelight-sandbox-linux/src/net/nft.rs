@@ -29,6 +29,9 @@ pub(super) enum Term<'a> {
     NotFrom(&'a str),
     To(&'a str),
     NotTo(&'a str),
+    /// Interfaces whose names do not begin like this.
+    NotFromAny(&'a str),
+    NotToAny(&'a str),
     Source(Ipv4Addr, u8),
     Destination(Ipv4Addr, u8),
     /// UDP (17) or TCP (6).
@@ -152,6 +155,8 @@ fn add_term(list: &mut Message, term: Term<'_>) {
         Term::NotFrom(name) => interface(list, IN_INTERFACE, Comparison::NotEqual, name),
         Term::To(name) => interface(list, OUT_INTERFACE, Comparison::Equal, name),
         Term::NotTo(name) => interface(list, OUT_INTERFACE, Comparison::NotEqual, name),
+        Term::NotFromAny(start) => interfaces(list, IN_INTERFACE, start),
+        Term::NotToAny(start) => interfaces(list, OUT_INTERFACE, start),
         Term::Source(network, prefix) => address(list, 12, network, prefix),
         Term::Destination(network, prefix) => address(list, 16, network, prefix),
         Term::Protocol(number) => {
@@ -233,6 +238,12 @@ fn interface(list: &mut Message, key: u32, comparison: Comparison, name: &str) {
     padded[..name.len()].copy_from_slice(name.as_bytes());
     load_meta(list, key);
     compare(list, comparison, &padded);
+}
+
+/// Compares only as many bytes as `start` has.
+fn interfaces(list: &mut Message, key: u32, start: &str) {
+    load_meta(list, key);
+    compare(list, Comparison::NotEqual, start.as_bytes());
 }
 
 fn address(list: &mut Message, offset: u32, network: Ipv4Addr, prefix: u8) {

@@ -16,6 +16,8 @@ use crate::sys;
 use crate::sys::netlink::{End, Netlink};
 
 const UPLINK: &str = "up0";
+/// What the names of all routers' interfaces on the host begin with.
+const INTERFACES: &str = "fire-";
 /// Interface numbers in the router: the uplink, then one for each slot.
 const UPLINK_INDEX: u32 = 2;
 const FIRST_SLOT_INDEX: u32 = 1000;
@@ -96,13 +98,20 @@ impl Router {
         self.links.set_up(index).step("bring up the router's end")
     }
 
-    /// Turns back what outlives the launcher.
+    /// Turns back what outlives the launcher, unless another one on this host still needs it.
     pub(crate) fn clear(&self) {
-        if let Some(note) = &self.switched_on {
+        let Some(note) = &self.switched_on else {
+            return;
+        };
+        let interfaces = fs::read_to_string("/proc/net/dev").unwrap_or_default();
+        let routers = interfaces
+            .lines()
+            .filter(|line| line.trim().starts_with(INTERFACES));
+        if routers.count() <= 1 {
             // An operator who finds it still on loses nothing.
             let _ = fs::write(FORWARDING, "0");
-            let _ = fs::remove_file(note);
         }
+        let _ = fs::remove_file(note);
     }
 }
 
@@ -130,7 +139,7 @@ fn host_interface(instance: &str) -> String {
     for byte in instance.bytes() {
         hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     }
-    format!("fl{hash:08x}")
+    format!("{INTERFACES}{hash:08x}")
 }
 
 /// Runs in the router: its switches, its link to the host, its filters.
@@ -253,7 +262,7 @@ fn switch_forwarding_on(state_dir: &Path) -> Result<Option<PathBuf>, StepError> 
 
 /// The host's rules: translate what sandboxes send, keep them from the host itself, let nobody connect to them.
 ///
-/// If forwarding was off, it stays off for everything that is not ours.
+/// If forwarding was off, it stays off for everything that is no sandbox's.
 fn filter_host(
     plan: Plan,
     instance: &str,
@@ -288,10 +297,12 @@ fn filter_host(
         &[Term::To(interface), Term::NotEstablished, Term::Drop],
     );
     if was_off {
-        rules.rule(
-            "forward",
-            &[Term::NotFrom(interface), Term::NotTo(interface), Term::Drop],
-        );
+        let strangers = [
+            Term::NotFromAny(INTERFACES),
+            Term::NotToAny(INTERFACES),
+            Term::Drop,
+        ];
+        rules.rule("forward", &strangers);
     }
     rules.apply(&netlink).step("filter on the host")?;
     Ok(netlink)

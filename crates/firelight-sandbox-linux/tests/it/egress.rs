@@ -46,6 +46,8 @@ fn enter_new_network() {
     // SAFETY: a network namespace of its own shares nothing with other threads that they could miss.
     unsafe { rustix::thread::unshare_unsafe(flags) }.unwrap();
     ip("link set lo up");
+    // A new network takes after the host's.
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
 }
 
 /// Runs `ip` in this thread's network.

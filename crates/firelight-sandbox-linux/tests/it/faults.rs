@@ -137,7 +137,7 @@ async fn many_sandboxes_at_once_come_and_go_without_growth_of_the_launcher() {
         round().await;
     }
 
-    assert_eq!(rig::descriptors_of(rig.driver.launcher_pid()), descriptors);
+    assert!(rig::descriptors_of(rig.driver.launcher_pid()) <= descriptors);
     let growth = rig::resident_kib(rig.driver.launcher_pid()).saturating_sub(memory_kib);
     assert!(growth < 512, "the launcher grew by {growth} KiB");
     rig.driver.stop().await;
