@@ -42,7 +42,7 @@ impl Service {
         if let Some(target) = target(request) {
             return Self::of_target(target, request);
         }
-        if is_form(request) || request.uri.query().is_some_and(|query| has_action(query)) {
+        if is_form(request) || request.uri.query().is_some_and(has_action) {
             return Self::UnknownQuery;
         }
         if is_dated_path(request.uri.path()) {

@@ -269,7 +269,7 @@ impl Claim {
         if !SigningKey::derive(secret_access_key, &self.scope).accepts(&text, &self.signature) {
             return Err(VerifyError::Mismatch);
         }
-        check_body(&payload_hash, payload)
+        self.check_body(&payload_hash, payload)
     }
 
     fn path_rule(&self) -> PathRule {
@@ -314,22 +314,23 @@ impl Claim {
         }
     }
 
+    /// Compares the body with the digest its signature covers; only S3 lets it go unsigned.
+    fn check_body(&self, payload_hash: &str, payload: Payload<'_>) -> Result<(), VerifyError> {
+        let may_be_unsigned = self.scope.service == "s3";
+        match payload {
+            Payload::NotRead => Ok(()),
+            Payload::Bytes(_) if may_be_unsigned && payload_hash == UNSIGNED_PAYLOAD => Ok(()),
+            Payload::Bytes(bytes) if payload_sha256(bytes) == payload_hash => Ok(()),
+            Payload::Bytes(_) => Err(VerifyError::BodyMismatch),
+        }
+    }
+
     fn signed_query(&self, query: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut pairs = split_query(query);
         if self.is_presigned() {
             pairs.retain(|(name, _)| name != b"X-Amz-Signature");
         }
         pairs
-    }
-}
-
-/// Compares the body with the digest its signature covers.
-fn check_body(payload_hash: &str, payload: Payload<'_>) -> Result<(), VerifyError> {
-    match payload {
-        Payload::NotRead => Ok(()),
-        Payload::Bytes(_) if payload_hash == UNSIGNED_PAYLOAD => Ok(()),
-        Payload::Bytes(bytes) if payload_sha256(bytes) == payload_hash => Ok(()),
-        Payload::Bytes(_) => Err(VerifyError::BodyMismatch),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod function_url;
 mod authorization;
+mod hostile;
 mod iam;
 mod lambda;
 mod logs;

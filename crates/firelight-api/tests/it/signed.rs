@@ -19,6 +19,7 @@ struct Draft {
     secret: &'static str,
     token: Option<String>,
     time: SystemTime,
+    sign_body: bool,
 }
 
 impl Draft {
@@ -31,6 +32,7 @@ impl Draft {
             secret,
             token: None,
             time: SystemTime::now(),
+            sign_body: true,
         }
     }
 
@@ -51,7 +53,10 @@ impl Draft {
             .unwrap()
             .into();
         let headers = [("host", host.as_str())];
-        let body = SignableBody::Bytes(self.body.as_bytes());
+        let body = match self.sign_body {
+            true => SignableBody::Bytes(self.body.as_bytes()),
+            false => SignableBody::UnsignedPayload,
+        };
         let signable = SignableRequest::new("POST", &uri, headers.into_iter(), body).unwrap();
         let (instructions, _) = sign(signable, &params).unwrap().into_parts();
         instructions.apply_to_request_http1x(&mut request);
@@ -205,4 +210,22 @@ async fn half_a_signature_is_told_what_is_missing() {
         "{}",
         answer.body
     );
+}
+
+#[tokio::test]
+async fn body_of_lambda_cannot_be_left_out_of_the_signature() {
+    let server = server(Authentication::Required).await;
+    let draft = Draft {
+        body: "anything",
+        sign_body: false,
+        ..Draft::new("/2015-03-31/functions")
+    };
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let request = draft.signed(&server, settings);
+
+    let answer = send(&server, &request, "anything").await;
+
+    assert_eq!(request.headers()["x-amz-content-sha256"], "UNSIGNED-PAYLOAD");
+    assert_eq!(answer.status, 403);
 }

@@ -105,3 +105,68 @@ async fn shutdown_closes_idle_connections_and_ends_the_server() {
     assert_eq!(idle.read(&mut answer).await.unwrap(), 0);
     assert!(TcpStream::connect(server.address).await.is_err());
 }
+
+#[tokio::test]
+async fn client_that_waits_is_told_to_go_on_before_it_sends_its_body() {
+    let server = server(Authentication::AnyCredentials).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\n\
+        X-Amz-Target: Logs_20140328.DescribeLogGroups\r\nContent-Length: 2\r\n\r\n";
+
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    stream.write_all(b"{}").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn unsigned_upload_is_refused_before_its_body_is_sent() {
+    let server = server(Authentication::Required).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /2015-03-31/functions HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\
+        Content-Length: 50000000\r\n\r\n";
+
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+
+    assert_eq!(&answer, b"HTTP/1.1 403");
+}
+
+#[tokio::test]
+async fn body_beyond_the_limit_is_read_to_its_end_and_refused() {
+    let server = server(Authentication::AnyCredentials).await;
+    let length = 5 * 1024 * 1024;
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+         X-Amz-Target: Logs_20140328.DescribeLogGroups\r\nContent-Length: {length}\r\n\r\n"
+    );
+
+    let answer = server.send([head.into_bytes(), vec![b' '; length]].concat()).await;
+
+    assert_eq!(answer.status, 413);
+    assert!(answer.body.contains("RequestEntityTooLargeException"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn client_that_speaks_only_http_2_is_answered() {
+    let server = server(Authentication::AnyCredentials).await;
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let uri = format!("http://{}/?Action=GetCallerIdentity&Version=2011-06-15", server.address);
+    let request = http::Request::get(uri).body(http_body_util::Empty::<bytes::Bytes>::new());
+
+    let answer = sender.send_request(request.unwrap()).await.unwrap();
+
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.version(), http::Version::HTTP_2);
+    driver.abort();
+}

@@ -1,7 +1,14 @@
 //! The Lambda API: every answer field for field, every refusal letter for letter.
 
 mod aliases;
+mod concurrency;
+mod event_invoke;
 mod functions;
+mod layers;
+mod mappings;
+mod options;
+mod permissions;
 pub(crate) mod plane;
 mod tags;
+mod urls;
 mod versions;

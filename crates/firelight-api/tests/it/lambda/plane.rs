@@ -175,6 +175,35 @@ impl Api {
         self.settled(name).await;
     }
 
+    /// Waits until an answer is as wanted.
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let view = self.plane.control.view();
+        loop {
+            let seen = view.applied();
+            let found = self.get(path).await.body;
+            if wanted(&found) {
+                return found;
+            }
+            view.reach(firelight_store::Rev::new(seen.get() + 1))
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Waits until a path answers with a status.
+    pub(crate) async fn until_status(&self, path: &str, status: u16) {
+        let view = self.plane.control.view();
+        loop {
+            let seen = view.applied();
+            if self.get(path).await.status == status {
+                return;
+            }
+            view.reach(firelight_store::Rev::new(seen.get() + 1))
+                .await
+                .unwrap();
+        }
+    }
+
     /// Waits until nothing is in progress on a function, and returns its configuration.
     pub(crate) async fn settled(&self, name: &str) -> Value {
         let view = self.plane.control.view();

@@ -1,0 +1,150 @@
+//! Requests that nobody sane sends: each gets an answer, none a 500, and the server goes on.
+
+use firelight_api::Authentication;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::support::{Answer, Server, server};
+
+/// Runs a property against one server; proptest itself knows nothing of async.
+fn check<S: Strategy>(
+    authentication: Authentication,
+    strategy: S,
+    request: impl Fn(S::Value) -> Vec<u8>,
+) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(server(authentication));
+    let mut runner = TestRunner::new(Config {
+        cases: 200,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let outcome = runner.run(&strategy, |value| {
+        let request = request(value);
+        let shown = String::from_utf8_lossy(&request).into_owned();
+        let answer = runtime.block_on(server.send(&request));
+        prop_assert!(is_sane(&answer), "{} {}\nfor {shown}", answer.status, answer.body);
+        Ok(())
+    });
+    outcome.unwrap();
+    assert_eq!(runtime.block_on(server.get("/_firelight/health")).status, 200);
+}
+
+/// 501 names what is not built; every other fault of the server is one.
+fn is_sane(answer: &Answer) -> bool {
+    let is_fault = answer.status >= 500 && answer.status != 501;
+    !is_fault && !answer.body.contains("<html")
+}
+
+fn post(head: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{head}Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn any_path_and_query_get_an_answer() {
+    let path = "(/[!-~]{0,20}){1,4}(\\?[!-~]{0,40})?";
+    check(Authentication::AnyCredentials, path, |path| {
+        format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").into_bytes()
+    });
+}
+
+#[test]
+fn any_authorization_header_gets_an_answer() {
+    let parts = (
+        "(AWS4-HMAC-SHA256 ?)?",
+        "(Credential=[!-~]{0,40})?,? ?(SignedHeaders=[a-z;-]{0,20})?,? ?(Signature=[0-9a-f]{0,64})?",
+        "(X-Amz-Date: [0-9TZ]{0,18}\r\n)?",
+        "(X-Amz-Content-Sha256: [!-~]{0,20}\r\n)?",
+    );
+    check(Authentication::Required, parts, |(algorithm, fields, date, hash)| {
+        format!(
+            "GET /2015-03-31/functions HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+             Authorization: {algorithm}{fields}\r\n{date}{hash}\r\n"
+        )
+        .into_bytes()
+    });
+}
+
+#[test]
+fn any_presigned_query_gets_an_answer() {
+    let query = "X-Amz-Signature=[!-~]{0,20}(&X-Amz-(Credential|Date|Expires|SignedHeaders|\
+        Algorithm)=[!-~]{0,30}){0,5}";
+    check(Authentication::Required, query, |query| {
+        format!("GET /b/k?{query} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").into_bytes()
+    });
+}
+
+#[test]
+fn any_json_for_any_operation_gets_an_answer() {
+    let member = "logGroupName|logStreamName|limit|nextToken|filterPattern|tags|logEvents|Name|\
+        Names|Path|Value|Type|MaxResults|NextToken|ParameterFilters|startTime|endTime";
+    let value = "null|true|-1|1e99|\"\"|\"[ -~]{0,10}\"|\\[\\]|\\{\\}|\\[null\\]|\\[\\{\\}\\]";
+    let value = prop::string::string_regex(value).unwrap();
+    let members = prop::collection::vec((member, value), 0..5);
+    let operation = prop::sample::select(vec![
+        "Logs_20140328.CreateLogGroup",
+        "Logs_20140328.DescribeLogGroups",
+        "Logs_20140328.DescribeLogStreams",
+        "Logs_20140328.PutLogEvents",
+        "Logs_20140328.GetLogEvents",
+        "Logs_20140328.FilterLogEvents",
+        "Logs_20140328.TagLogGroup",
+        "Logs_20140328.PutRetentionPolicy",
+        "AmazonSSM.PutParameter",
+        "AmazonSSM.GetParameters",
+        "AmazonSSM.GetParametersByPath",
+        "AmazonSSM.DescribeParameters",
+        "AmazonSSM.Nonsense",
+        "Nobody.Nothing",
+    ]);
+    check(Authentication::AnyCredentials, (operation, members), |(operation, members)| {
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let head = format!("X-Amz-Target: {operation}\r\nContent-Type: application/x-amz-json-1.1\r\n");
+        post(&head, format!("{{{}}}", members.join(",")).as_bytes())
+    });
+}
+
+#[test]
+fn any_form_gets_an_answer() {
+    let parameter = "Action|Version|RoleName|UserName|PolicyArn|PolicyName|PolicyDocument|Path|\
+        AssumeRolePolicyDocument|MaxItems|Marker|Tags.member.1.Key|RoleArn|RoleSessionName|\
+        DurationSeconds|Policy";
+    let value = "CreateRole|ListRoles|GetRole|PutRolePolicy|AssumeRole|CreatePolicy|\
+        2010-05-08|2011-06-15|%7B%7D|-1|[ -~]{0,12}|%[0-9a-f]{2}";
+    let pairs = prop::collection::vec((parameter, value), 0..6);
+    check(Authentication::AnyCredentials, pairs, |pairs| {
+        let pairs: Vec<_> =
+            pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let head = "Content-Type: application/x-www-form-urlencoded\r\n";
+        post(head, pairs.join("&").as_bytes())
+    });
+}
+
+#[test]
+fn any_bytes_as_a_body_get_an_answer() {
+    let targets = prop::sample::select(vec!["Logs_20140328.PutLogEvents", "AmazonSSM.GetParameter"]);
+    let body = prop::collection::vec(any::<u8>(), 0..200);
+    check(Authentication::AnyCredentials, (targets, body), |(target, body)| {
+        post(&format!("X-Amz-Target: {target}\r\n"), &body)
+    });
+}
+
+async fn send(server: &Server, request: &str) -> Answer {
+    server.send(request).await
+}
+
+#[tokio::test]
+async fn head_that_never_ends_is_refused() {
+    let server = server(Authentication::AnyCredentials).await;
+    let long = "x".repeat(100_000);
+
+    let request = format!("GET / HTTP/1.1\r\nHost: h\r\nX-Long: {long}\r\n\r\n");
+    let answer = send(&server, &request).await;
+
+    assert_eq!(answer.status, 431);
+}
