@@ -195,7 +195,7 @@ fn find<'a, 'b>(
 
 impl Tables {
     /// Finds a config by its ARN; returns it with its id.
-    fn code_signing<'a, 'b>(
+    pub(crate) fn code_signing<'a, 'b>(
         &'a self,
         scope: &Scope,
         config: &'b str,

@@ -1,4 +1,4 @@
-//! Tags of functions.
+//! Tags: on functions, event source mappings and code signing configs.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,30 @@ use firelight_store::Txn;
 
 use crate::control::{Control, Decision, Origin, StoreTrouble};
 use crate::functions::FindError;
+use crate::records::code_signing::CodeSigningRecord;
 use crate::records::function::FunctionRecord;
+use crate::records::mapping::MappingRecord;
 use crate::records::{encode, key};
+use crate::scope::Scope;
 use crate::view::Tables;
 
-/// The tags of a function stay as they are.
+/// What bears tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tagged {
+    Function(FunctionArn),
+    Mapping { scope: Scope, uuid: String },
+    CodeSigningConfig { scope: Scope, arn: String },
+}
+
+/// The tags are not there, or stay as they are.
 #[derive(Debug, thiserror::Error)]
-pub enum TagFunctionError {
+pub enum TaggingError {
     #[error(transparent)]
     Find(#[from] FindError),
+    #[error("there is no mapping {uuid}")]
+    NoSuchMapping { uuid: String },
+    #[error("there is no code signing config {arn}")]
+    NoSuchCodeSigningConfig { arn: String },
     #[error(transparent)]
     Tags(#[from] TagError),
     #[error("could not store the tags")]
@@ -23,51 +38,114 @@ pub enum TagFunctionError {
 }
 
 impl Control {
-    /// Returns the tags of a function.
-    pub fn function_tags(&self, arn: &FunctionArn) -> Result<BTreeMap<String, String>, FindError> {
-        Ok(self.function(arn)?.function.record.tags.clone())
+    pub fn tags(&self, tagged: &Tagged) -> Result<BTreeMap<String, String>, TaggingError> {
+        let tables = self.view().read();
+        Ok(match tagged {
+            Tagged::Function(arn) => tables.find(arn)?.function.record.tags.clone(),
+            Tagged::Mapping { scope, uuid } => {
+                tables.tagged_mapping(scope, uuid)?.record.tags.clone()
+            }
+            Tagged::CodeSigningConfig { scope, arn } => {
+                tables.tagged_config(scope, arn)?.1.record.tags.clone()
+            }
+        })
     }
 
-    /// Adds tags to a function, overwriting those that are there.
-    pub async fn tag_function(
+    /// Adds tags, overwriting those that are there.
+    pub async fn tag(
         &self,
         origin: &Origin,
-        arn: &FunctionArn,
+        tagged: &Tagged,
         added: &BTreeMap<String, String>,
-    ) -> Result<(), TagFunctionError> {
+    ) -> Result<(), TaggingError> {
         let add = |tags: &Tags| tags.with(added.clone());
-        self.change(Some(origin), |tables| decide(tables, arn, add))
+        self.change(Some(origin), |tables| decide(tables, tagged, &add))
             .await
     }
 
-    /// Removes tags from a function by key.
-    pub async fn untag_function(
+    /// Removes tags by key.
+    pub async fn untag(
         &self,
         origin: &Origin,
-        arn: &FunctionArn,
+        tagged: &Tagged,
         keys: &[String],
-    ) -> Result<(), TagFunctionError> {
+    ) -> Result<(), TaggingError> {
         let remove = |tags: &Tags| Ok(tags.without(keys));
-        self.change(Some(origin), |tables| decide(tables, arn, remove))
+        self.change(Some(origin), |tables| decide(tables, tagged, &remove))
             .await
     }
 }
 
+type Change<'a> = &'a dyn Fn(&Tags) -> Result<Tags, TagError>;
+
 fn decide(
     tables: &Tables,
-    arn: &FunctionArn,
-    change: impl Fn(&Tags) -> Result<Tags, TagError>,
-) -> Result<Decision<()>, TagFunctionError> {
-    let function = &tables.find(arn)?.function;
-    let old = Tags::new(function.record.tags.clone())?;
-    let new = change(&old)?;
-    if new == old {
-        return Ok(Decision::nothing(()));
+    tagged: &Tagged,
+    change: Change<'_>,
+) -> Result<Decision<()>, TaggingError> {
+    let txn = match tagged {
+        Tagged::Function(arn) => {
+            let stored = &tables.find(arn)?.function;
+            let tags = changed(&stored.record.tags, change)?;
+            let record = FunctionRecord {
+                tags,
+                ..FunctionRecord::clone(&stored.record)
+            };
+            Txn::new().replace(key::function(arn), stored.rev, encode(&record))
+        }
+        Tagged::Mapping { scope, uuid } => {
+            let stored = tables.tagged_mapping(scope, uuid)?;
+            let tags = changed(&stored.record.tags, change)?;
+            let record = MappingRecord {
+                tags,
+                ..MappingRecord::clone(&stored.record)
+            };
+            let key = key::in_scope(scope, key::MAPPING, uuid);
+            Txn::new().replace(key, stored.rev, encode(&record))
+        }
+        Tagged::CodeSigningConfig { scope, arn } => {
+            let (id, stored) = tables.tagged_config(scope, arn)?;
+            let tags = changed(&stored.record.tags, change)?;
+            let record = CodeSigningRecord {
+                tags,
+                ..CodeSigningRecord::clone(&stored.record)
+            };
+            let key = key::in_scope(scope, key::CODE_SIGNING, id);
+            Txn::new().replace(key, stored.rev, encode(&record))
+        }
+    };
+    Ok(Decision::commit(txn, ()))
+}
+
+fn changed(
+    old: &BTreeMap<String, String>,
+    change: Change<'_>,
+) -> Result<BTreeMap<String, String>, TagError> {
+    Ok(change(&Tags::new(old.clone())?)?.as_map().clone())
+}
+
+impl Tables {
+    fn tagged_mapping(
+        &self,
+        scope: &Scope,
+        uuid: &str,
+    ) -> Result<&crate::records::Stored<MappingRecord>, TaggingError> {
+        let found = self
+            .scope(scope)
+            .and_then(|tables| tables.mappings.get(uuid));
+        found.ok_or_else(|| TaggingError::NoSuchMapping {
+            uuid: uuid.to_owned(),
+        })
     }
-    let mut record = FunctionRecord::clone(&function.record);
-    record.tags = new.as_map().clone();
-    Ok(Decision::commit(
-        Txn::new().replace(key::function(arn), function.rev, encode(&record)),
-        (),
-    ))
+
+    fn tagged_config<'a, 'b>(
+        &'a self,
+        scope: &Scope,
+        arn: &'b str,
+    ) -> Result<(&'b str, &'a crate::records::Stored<CodeSigningRecord>), TaggingError> {
+        let missing = || TaggingError::NoSuchCodeSigningConfig {
+            arn: arn.to_owned(),
+        };
+        self.code_signing(scope, arn).ok_or_else(missing)
+    }
 }

@@ -56,7 +56,8 @@ impl Call<'_> {
 
     /// Returns the URL that a function URL's id makes.
     pub(super) fn function_url(&self, id: &str) -> String {
-        self.url_domain.url(id, &self.context.region, &self.context.base_url)
+        self.url_domain
+            .url(id, &self.context.region, &self.context.base_url)
     }
 
     /// Settles which function a request names, and with which qualifier.

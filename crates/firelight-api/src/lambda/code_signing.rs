@@ -15,12 +15,15 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
     };
     let tags = request.tags.unwrap_or_default();
     let (control, scope) = (&call.lambda.control, call.scope());
-    let created =
-        control.create_code_signing_config(&call.origin(), &scope, &settings, &tags).await;
+    let created = control
+        .create_code_signing_config(&call.origin(), &scope, &settings, &tags)
+        .await;
     let created = created.map_err(refusals::code_signing)?;
-    Ok(call.operation().reply(&shapes::CreateCodeSigningConfigResponse {
-        code_signing_config: shown(&created),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::CreateCodeSigningConfigResponse {
+            code_signing_config: shown(&created),
+        }))
 }
 
 pub(super) async fn update(call: &Call<'_>) -> Answer {
@@ -32,12 +35,20 @@ pub(super) async fn update(call: &Call<'_>) -> Answer {
             .map(|publishers| publishers.signing_profile_version_arns),
         untrusted_artifact_on_deployment: policy(request.code_signing_policies),
     };
-    let (control, scope, arn) = (&call.lambda.control, call.scope(), request.code_signing_config_arn);
-    let updated = control.update_code_signing_config(&call.origin(), &scope, &arn, &settings).await;
+    let (control, scope, arn) = (
+        &call.lambda.control,
+        call.scope(),
+        request.code_signing_config_arn,
+    );
+    let updated = control
+        .update_code_signing_config(&call.origin(), &scope, &arn, &settings)
+        .await;
     let updated = updated.map_err(refusals::code_signing)?;
-    Ok(call.operation().reply(&shapes::UpdateCodeSigningConfigResponse {
-        code_signing_config: shown(&updated),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::UpdateCodeSigningConfigResponse {
+            code_signing_config: shown(&updated),
+        }))
 }
 
 fn policy(given: Option<shapes::CodeSigningPolicies>) -> Option<String> {
@@ -47,16 +58,26 @@ fn policy(given: Option<shapes::CodeSigningPolicies>) -> Option<String> {
 pub(super) fn get(call: &Call<'_>) -> Answer {
     let request: shapes::GetCodeSigningConfigRequest = call.parse()?;
     let (control, arn) = (&call.lambda.control, request.code_signing_config_arn);
-    let found = control.code_signing_config(&call.scope(), &arn).map_err(refusals::code_signing)?;
-    Ok(call.operation().reply(&shapes::GetCodeSigningConfigResponse {
-        code_signing_config: shown(&found),
-    }))
+    let found = control
+        .code_signing_config(&call.scope(), &arn)
+        .map_err(refusals::code_signing)?;
+    Ok(call
+        .operation()
+        .reply(&shapes::GetCodeSigningConfigResponse {
+            code_signing_config: shown(&found),
+        }))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteCodeSigningConfigRequest = call.parse()?;
-    let (control, scope, arn) = (&call.lambda.control, call.scope(), request.code_signing_config_arn);
-    let deleted = control.delete_code_signing_config(&call.origin(), &scope, &arn).await;
+    let (control, scope, arn) = (
+        &call.lambda.control,
+        call.scope(),
+        request.code_signing_config_arn,
+    );
+    let deleted = control
+        .delete_code_signing_config(&call.origin(), &scope, &arn)
+        .await;
     deleted.map_err(refusals::code_signing)?;
     Ok(call.operation().empty_reply())
 }
@@ -66,10 +87,12 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let control = &call.lambda.control;
     let page = control.list_code_signing_configs(&call.scope(), request.marker.as_ref(), limit);
-    Ok(call.operation().reply(&shapes::ListCodeSigningConfigsResponse {
-        code_signing_configs: Some(page.items.iter().map(shown).collect()),
-        next_marker: page.next,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::ListCodeSigningConfigsResponse {
+            code_signing_configs: Some(page.items.iter().map(shown).collect()),
+            next_marker: page.next,
+        }))
 }
 
 pub(super) fn list_functions(call: &Call<'_>) -> Answer {
@@ -82,10 +105,12 @@ pub(super) fn list_functions(call: &Call<'_>) -> Answer {
     let mut rest: Vec<String> = all.into_iter().filter(|arn| *arn > marker).collect();
     let more = rest.len() > limit;
     rest.truncate(limit);
-    Ok(call.operation().reply(&shapes::ListFunctionsByCodeSigningConfigResponse {
-        next_marker: rest.last().filter(|_| more).cloned(),
-        function_arns: Some(rest),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::ListFunctionsByCodeSigningConfigResponse {
+            next_marker: rest.last().filter(|_| more).cloned(),
+            function_arns: Some(rest),
+        }))
 }
 
 fn shown(config: &CodeSigningDescription) -> shapes::CodeSigningConfig {

@@ -1,7 +1,7 @@
 //! Reserved concurrency, provisioned concurrency, GetAccountSettings.
 
-use firelight_control::records::qualified::{ProvisionedRecord, ProvisionedStatus};
 use firelight_control::AccountUsage;
+use firelight_control::records::qualified::{ProvisionedRecord, ProvisionedStatus};
 use firelight_model::{FunctionTarget, Qualifier};
 use firelight_wire::{ErrorReply, shapes};
 
@@ -18,7 +18,9 @@ pub(super) async fn put_reserved(call: &Call<'_>) -> Answer {
     let target = unqualified(call, &request.function_name)?;
     let reserved = u32::try_from(request.reserved_concurrent_executions).unwrap_or(0);
     let control = &call.lambda.control;
-    let put = control.put_function_concurrency(&call.origin(), &target.arn, Some(reserved)).await;
+    let put = control
+        .put_function_concurrency(&call.origin(), &target.arn, Some(reserved))
+        .await;
     put.map_err(refusals::put_reserved)?;
     Ok(call.operation().reply(&shapes::Concurrency {
         reserved_concurrent_executions: Some(request.reserved_concurrent_executions),
@@ -28,18 +30,27 @@ pub(super) async fn put_reserved(call: &Call<'_>) -> Answer {
 pub(super) fn get_reserved(call: &Call<'_>) -> Answer {
     let request: shapes::GetFunctionConcurrencyRequest = call.parse()?;
     let target = unqualified(call, &request.function_name)?;
-    let function = call.lambda.control.function(&target.arn).map_err(refusals::find)?;
+    let function = call
+        .lambda
+        .control
+        .function(&target.arn)
+        .map_err(refusals::find)?;
     let reserved = function.function.record.reserved_concurrency;
-    Ok(call.operation().reply(&shapes::GetFunctionConcurrencyResponse {
-        reserved_concurrent_executions: reserved.and_then(|reserved| i32::try_from(reserved).ok()),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::GetFunctionConcurrencyResponse {
+            reserved_concurrent_executions: reserved
+                .and_then(|reserved| i32::try_from(reserved).ok()),
+        }))
 }
 
 pub(super) async fn delete_reserved(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteFunctionConcurrencyRequest = call.parse()?;
     let target = unqualified(call, &request.function_name)?;
     let control = &call.lambda.control;
-    let deleted = control.put_function_concurrency(&call.origin(), &target.arn, None).await;
+    let deleted = control
+        .put_function_concurrency(&call.origin(), &target.arn, None)
+        .await;
     deleted.map_err(refusals::concurrency)?;
     Ok(call.operation().empty_reply())
 }
@@ -47,7 +58,11 @@ pub(super) async fn delete_reserved(call: &Call<'_>) -> Answer {
 /// Concurrency is reserved for whole functions.
 fn unqualified(call: &Call<'_>, name: &str) -> Result<FunctionTarget, ErrorReply> {
     let target = call.target(name, None)?;
-    if target.qualifier.is_some() { Err(refusals::functions_only()) } else { Ok(target) }
+    if target.qualifier.is_some() {
+        Err(refusals::functions_only())
+    } else {
+        Ok(target)
+    }
 }
 
 pub(super) async fn put_provisioned(call: &Call<'_>) -> Answer {
@@ -55,20 +70,24 @@ pub(super) async fn put_provisioned(call: &Call<'_>) -> Answer {
     let target = call.target(&request.function_name, Some(&request.qualifier))?;
     let requested = u32::try_from(request.provisioned_concurrent_executions).unwrap_or(0);
     let control = &call.lambda.control;
-    let put = control.put_provisioned_concurrency(&call.origin(), &target, requested).await;
+    let put = control
+        .put_provisioned_concurrency(&call.origin(), &target, requested)
+        .await;
     let put = put.map_err(|error| refusals::put_provisioned(error, &target))?;
     let shown = shown(&put);
-    Ok(call.operation().reply(&shapes::PutProvisionedConcurrencyConfigResponse {
-        requested_provisioned_concurrent_executions: shown
-            .requested_provisioned_concurrent_executions,
-        allocated_provisioned_concurrent_executions: shown
-            .allocated_provisioned_concurrent_executions,
-        available_provisioned_concurrent_executions: shown
-            .available_provisioned_concurrent_executions,
-        status: shown.status,
-        status_reason: shown.status_reason,
-        last_modified: shown.last_modified,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::PutProvisionedConcurrencyConfigResponse {
+            requested_provisioned_concurrent_executions: shown
+                .requested_provisioned_concurrent_executions,
+            allocated_provisioned_concurrent_executions: shown
+                .allocated_provisioned_concurrent_executions,
+            available_provisioned_concurrent_executions: shown
+                .available_provisioned_concurrent_executions,
+            status: shown.status,
+            status_reason: shown.status_reason,
+            last_modified: shown.last_modified,
+        }))
 }
 
 pub(super) fn get_provisioned(call: &Call<'_>) -> Answer {
@@ -83,7 +102,9 @@ pub(super) async fn delete_provisioned(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteProvisionedConcurrencyConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, Some(&request.qualifier))?;
     let control = &call.lambda.control;
-    let deleted = control.delete_provisioned_concurrency(&call.origin(), &target).await;
+    let deleted = control
+        .delete_provisioned_concurrency(&call.origin(), &target)
+        .await;
     deleted.map_err(|error| refusals::provisioned(error, &target))?;
     Ok(call.operation().empty_reply())
 }
@@ -111,10 +132,12 @@ pub(super) fn list_provisioned(call: &Call<'_>) -> Answer {
             last_modified: shown.last_modified,
         }
     };
-    Ok(call.operation().reply(&shapes::ListProvisionedConcurrencyConfigsResponse {
-        provisioned_concurrency_configs: Some(page.items.iter().map(item).collect()),
-        next_marker: page.next,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::ListProvisionedConcurrencyConfigsResponse {
+            provisioned_concurrency_configs: Some(page.items.iter().map(item).collect()),
+            next_marker: page.next,
+        }))
 }
 
 fn shown(record: &ProvisionedRecord) -> shapes::GetProvisionedConcurrencyConfigResponse {

@@ -4,8 +4,8 @@ use firelight_wire::Operation;
 
 use super::call::{Answer, Call};
 use super::{
-    aliases, code_signing, concurrency, event_invoke, function_options, functions, layer_permissions,
-    layers, mappings, permissions, refusals, tags, urls, versions,
+    aliases, code_signing, concurrency, event_invoke, function_options, functions,
+    layer_permissions, layers, mappings, permissions, refusals, tags, urls, versions,
 };
 
 /// Answers a call, or says that its operation is not built.

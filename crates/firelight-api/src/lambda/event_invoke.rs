@@ -36,8 +36,12 @@ async fn change(
     settings: &EventInvokeSettings,
 ) -> Answer {
     let control = &call.lambda.control;
-    let changed = control.change_event_invoke_config(&call.origin(), target, change, settings).await;
-    Ok(call.operation().reply(&shown(&changed.map_err(refusals::event_invoke)?)))
+    let changed = control
+        .change_event_invoke_config(&call.origin(), target, change, settings)
+        .await;
+    Ok(call
+        .operation()
+        .reply(&shown(&changed.map_err(refusals::event_invoke)?)))
 }
 
 fn settings(
@@ -50,8 +54,12 @@ fn settings(
     EventInvokeSettings {
         maximum_retry_attempts: number(retries),
         maximum_event_age_seconds: number(age),
-        on_success: destinations.on_success.map(|to| to.destination.unwrap_or_default()),
-        on_failure: destinations.on_failure.map(|to| to.destination.unwrap_or_default()),
+        on_success: destinations
+            .on_success
+            .map(|to| to.destination.unwrap_or_default()),
+        on_failure: destinations
+            .on_failure
+            .map(|to| to.destination.unwrap_or_default()),
     }
 }
 
@@ -59,14 +67,18 @@ pub(super) fn get(call: &Call<'_>) -> Answer {
     let request: shapes::GetFunctionEventInvokeConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
     let found = call.lambda.control.event_invoke_config(&target);
-    Ok(call.operation().reply(&shown(&found.map_err(refusals::event_invoke)?)))
+    Ok(call
+        .operation()
+        .reply(&shown(&found.map_err(refusals::event_invoke)?)))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteFunctionEventInvokeConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
     let control = &call.lambda.control;
-    let deleted = control.delete_event_invoke_config(&call.origin(), &target).await;
+    let deleted = control
+        .delete_event_invoke_config(&call.origin(), &target)
+        .await;
     deleted.map_err(refusals::event_invoke)?;
     Ok(call.operation().empty_reply())
 }
@@ -79,14 +91,20 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let control = &call.lambda.control;
     let page = control.list_event_invoke_configs(&target.arn, after.as_ref(), limit);
     let page = page.map_err(|_| refusals::the_function_does_not_exist())?;
-    Ok(call.operation().reply(&shapes::ListFunctionEventInvokeConfigsResponse {
-        function_event_invoke_configs: Some(page.items.iter().map(shown).collect()),
-        next_marker: page.next,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::ListFunctionEventInvokeConfigsResponse {
+            function_event_invoke_configs: Some(page.items.iter().map(shown).collect()),
+            next_marker: page.next,
+        }))
 }
 
 fn shown(config: &EventInvokeDescription) -> shapes::FunctionEventInvokeConfig {
-    let EventInvokeDescription { arn, qualifier, record } = config;
+    let EventInvokeDescription {
+        arn,
+        qualifier,
+        record,
+    } = config;
     let number = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
     shapes::FunctionEventInvokeConfig {
         last_modified: timestamp(record.last_modified),
@@ -94,12 +112,18 @@ fn shown(config: &EventInvokeDescription) -> shapes::FunctionEventInvokeConfig {
         maximum_retry_attempts: number(record.maximum_retry_attempts),
         maximum_event_age_in_seconds: number(record.maximum_event_age_seconds),
         destination_config: Some(shapes::DestinationConfig {
-            on_success: Some(shapes::OnSuccess { destination: record.on_success.clone() }),
-            on_failure: Some(shapes::OnFailure { destination: record.on_failure.clone() }),
+            on_success: Some(shapes::OnSuccess {
+                destination: record.on_success.clone(),
+            }),
+            on_failure: Some(shapes::OnFailure {
+                destination: record.on_failure.clone(),
+            }),
         }),
     }
 }
 
 pub(super) fn timestamp(time: firelight_model::WallTime) -> Option<Timestamp> {
-    i64::try_from(time.epoch_ms()).ok().map(|epoch_ms| Timestamp { epoch_ms })
+    i64::try_from(time.epoch_ms())
+        .ok()
+        .map(|epoch_ms| Timestamp { epoch_ms })
 }

@@ -67,7 +67,10 @@ pub(super) async fn code(
     let source_kms_key = given.source_kms_key_arn;
     if let Some(blob) = given.zip_file {
         let zip = zip(blob)?;
-        return Ok(NewCode::Zip { zip, source_kms_key });
+        return Ok(NewCode::Zip {
+            zip,
+            source_kms_key,
+        });
     }
     let (Some(bucket), Some(key)) = (given.s3_bucket, given.s3_key) else {
         return Err(refusals::no_code());

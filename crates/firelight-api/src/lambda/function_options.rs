@@ -14,21 +14,31 @@ pub(super) async fn put_recursion(call: &Call<'_>) -> Answer {
     let recursive_loop =
         RecursiveLoop::from_name(word.as_str()).unwrap_or(RecursiveLoop::Terminate);
     let control = &call.lambda.control;
-    let put = control.put_recursion_config(&call.origin(), &target.arn, recursive_loop).await;
+    let put = control
+        .put_recursion_config(&call.origin(), &target.arn, recursive_loop)
+        .await;
     put.map_err(refusals::option)?;
-    Ok(call.operation().reply(&shapes::PutFunctionRecursionConfigResponse {
-        recursive_loop: Some(word),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::PutFunctionRecursionConfigResponse {
+            recursive_loop: Some(word),
+        }))
 }
 
 pub(super) fn get_recursion(call: &Call<'_>) -> Answer {
     let request: shapes::GetFunctionRecursionConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
-    let function = call.lambda.control.function(&target.arn).map_err(refusals::find)?;
+    let function = call
+        .lambda
+        .control
+        .function(&target.arn)
+        .map_err(refusals::find)?;
     let word = function.function.record.recursive_loop.as_str();
-    Ok(call.operation().reply(&shapes::GetFunctionRecursionConfigResponse {
-        recursive_loop: shapes::RecursiveLoop::from_wire(word),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::GetFunctionRecursionConfigResponse {
+            recursive_loop: shapes::RecursiveLoop::from_wire(word),
+        }))
 }
 
 pub(super) async fn put_runtime_management(call: &Call<'_>) -> Answer {
@@ -37,16 +47,22 @@ pub(super) async fn put_runtime_management(call: &Call<'_>) -> Answer {
     let word = request.update_runtime_on;
     let mode = RuntimeUpdateMode::from_name(word.as_str()).unwrap_or(RuntimeUpdateMode::Auto);
     check_manual(mode, request.runtime_version_arn.as_deref())?;
-    let management =
-        RuntimeManagement { mode, runtime_version_arn: request.runtime_version_arn.clone() };
+    let management = RuntimeManagement {
+        mode,
+        runtime_version_arn: request.runtime_version_arn.clone(),
+    };
     let control = &call.lambda.control;
-    let put = control.put_runtime_management(&call.origin(), &target, &management).await;
+    let put = control
+        .put_runtime_management(&call.origin(), &target, &management)
+        .await;
     put.map_err(refusals::option)?;
-    Ok(call.operation().reply(&shapes::PutRuntimeManagementConfigResponse {
-        update_runtime_on: word,
-        function_arn: arn(&target),
-        runtime_version_arn: request.runtime_version_arn,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::PutRuntimeManagementConfigResponse {
+            update_runtime_on: word,
+            function_arn: arn(&target),
+            runtime_version_arn: request.runtime_version_arn,
+        }))
 }
 
 /// Only Manual names a version of the runtime, and it has to.
@@ -67,12 +83,18 @@ fn check_manual(mode: RuntimeUpdateMode, arn: Option<&str>) -> Result<(), ErrorR
 pub(super) fn get_runtime_management(call: &Call<'_>) -> Answer {
     let request: shapes::GetRuntimeManagementConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
-    let found = call.lambda.control.runtime_management(&target).map_err(refusals::find)?;
-    let mut reply = call.operation().reply(&shapes::GetRuntimeManagementConfigResponse {
-        update_runtime_on: shapes::UpdateRuntimeOn::from_wire(found.mode.as_str()),
-        function_arn: Some(arn(&target)),
-        runtime_version_arn: found.runtime_version_arn.clone(),
-    });
+    let found = call
+        .lambda
+        .control
+        .runtime_management(&target)
+        .map_err(refusals::find)?;
+    let mut reply = call
+        .operation()
+        .reply(&shapes::GetRuntimeManagementConfigResponse {
+            update_runtime_on: shapes::UpdateRuntimeOn::from_wire(found.mode.as_str()),
+            function_arn: Some(arn(&target)),
+            runtime_version_arn: found.runtime_version_arn.clone(),
+        });
     if found.runtime_version_arn.is_none() {
         add_null(&mut reply, "RuntimeVersionArn");
     }
@@ -82,7 +104,9 @@ pub(super) fn get_runtime_management(call: &Call<'_>) -> Answer {
 /// AWS shows the member even where it has no value, which the generated shapes never do.
 fn add_null(reply: &mut Reply, member: &str) {
     if reply.body.pop() == Some(b'}') {
-        reply.body.extend_from_slice(format!(",\"{member}\":null}}").as_bytes());
+        reply
+            .body
+            .extend_from_slice(format!(",\"{member}\":null}}").as_bytes());
     }
 }
 
@@ -95,26 +119,37 @@ pub(super) async fn put_code_signing(call: &Call<'_>) -> Answer {
     let target = call.target(&request.function_name, None)?;
     let config = request.code_signing_config_arn;
     let control = &call.lambda.control;
-    let put =
-        control.put_function_code_signing(&call.origin(), &target.arn, Some(&config)).await;
+    let put = control
+        .put_function_code_signing(&call.origin(), &target.arn, Some(&config))
+        .await;
     put.map_err(refusals::option)?;
-    Ok(call.operation().reply(&shapes::PutFunctionCodeSigningConfigResponse {
-        code_signing_config_arn: config,
-        function_name: target.arn.name.to_string(),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::PutFunctionCodeSigningConfigResponse {
+            code_signing_config_arn: config,
+            function_name: target.arn.name.to_string(),
+        }))
 }
 
 pub(super) fn get_code_signing(call: &Call<'_>) -> Answer {
     let request: shapes::GetFunctionCodeSigningConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
-    let function = call.lambda.control.function(&target.arn).map_err(refusals::find)?;
+    let function = call
+        .lambda
+        .control
+        .function(&target.arn)
+        .map_err(refusals::find)?;
     match function.function.record.code_signing_config.clone() {
-        Some(config) => Ok(call.operation().reply(&shapes::GetFunctionCodeSigningConfigResponse {
-            code_signing_config_arn: config,
-            function_name: target.arn.name.to_string(),
-        })),
+        Some(config) => Ok(call
+            .operation()
+            .reply(&shapes::GetFunctionCodeSigningConfigResponse {
+                code_signing_config_arn: config,
+                function_name: target.arn.name.to_string(),
+            })),
         // Lambda answers an empty object here although the model requires both members.
-        None => Ok(call.operation().reply(&shapes::GetFunctionConcurrencyResponse::default())),
+        None => Ok(call
+            .operation()
+            .reply(&shapes::GetFunctionConcurrencyResponse::default())),
     }
 }
 
@@ -122,7 +157,9 @@ pub(super) async fn delete_code_signing(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteFunctionCodeSigningConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
     let control = &call.lambda.control;
-    let deleted = control.put_function_code_signing(&call.origin(), &target.arn, None).await;
+    let deleted = control
+        .put_function_code_signing(&call.origin(), &target.arn, None)
+        .await;
     deleted.map_err(refusals::option)?;
     Ok(call.operation().empty_reply())
 }

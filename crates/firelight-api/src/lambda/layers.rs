@@ -17,10 +17,17 @@ pub(super) async fn publish(call: &Call<'_>) -> Answer {
         license: request.license_info,
         compatible_runtimes: request.compatible_runtimes,
         compatible_architectures: request.compatible_architectures.map(|architectures| {
-            architectures.iter().map(|architecture| architecture.as_str().to_owned()).collect()
+            architectures
+                .iter()
+                .map(|architecture| architecture.as_str().to_owned())
+                .collect()
         }),
     };
-    let published = call.lambda.control.publish_layer_version(&call.origin(), publication).await;
+    let published = call
+        .lambda
+        .control
+        .publish_layer_version(&call.origin(), publication)
+        .await;
     let published = published.map_err(refusals::publish_layer)?;
     Ok(call.operation().reply(&whole(call, &published)))
 }
@@ -35,7 +42,11 @@ async fn content(
     let (Some(bucket), Some(key)) = (given.s3_bucket, given.s3_key) else {
         return Err(refusals::no_code());
     };
-    let object = ObjectName { bucket, key, version: given.s3_object_version };
+    let object = ObjectName {
+        bucket,
+        key,
+        version: given.s3_object_version,
+    };
     fetch(call, &object).await.map_err(refusals::object)
 }
 
@@ -47,13 +58,20 @@ pub(super) fn get(call: &Call<'_>) -> Answer {
 
 pub(super) fn get_by_arn(call: &Call<'_>) -> Answer {
     let request: shapes::GetLayerVersionByArnRequest = call.parse()?;
-    let arn = request.arn.parse().map_err(|_| refusals::unknown_resource())?;
+    let arn = request
+        .arn
+        .parse()
+        .map_err(|_| refusals::unknown_resource())?;
     described(call, &arn)
 }
 
 fn described(call: &Call<'_>, arn: &LayerVersionArn) -> Answer {
     check_readable(call, arn)?;
-    let found = call.lambda.control.layer_version(arn).ok_or_else(refusals::unknown_resource)?;
+    let found = call
+        .lambda
+        .control
+        .layer_version(arn)
+        .ok_or_else(refusals::unknown_resource)?;
     Ok(call.operation().reply(&whole(call, &found)))
 }
 
@@ -63,13 +81,21 @@ fn check_readable(call: &Call<'_>, arn: &LayerVersionArn) -> Result<(), ErrorRep
         return Ok(());
     }
     let (caller, operation) = (&call.context.caller, call.operation());
-    Err(refusals::foreign_account(caller, operation, &arn.to_string()))
+    Err(refusals::foreign_account(
+        caller,
+        operation,
+        &arn.to_string(),
+    ))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteLayerVersionRequest = call.parse()?;
     let arn = version(call, &request.layer_name, request.version_number)?;
-    let deleted = call.lambda.control.delete_layer_version(&call.origin(), &arn).await;
+    let deleted = call
+        .lambda
+        .control
+        .delete_layer_version(&call.origin(), &arn)
+        .await;
     deleted.map_err(|error| refusals::store(&error))?;
     Ok(call.operation().empty_reply())
 }
@@ -78,11 +104,16 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let request: shapes::ListLayersRequest = call.parse()?;
     let filter = LayerFilter {
         runtime: request.compatible_runtime,
-        architecture: request.compatible_architecture.map(|word| word.as_str().to_owned()),
+        architecture: request
+            .compatible_architecture
+            .map(|word| word.as_str().to_owned()),
     };
     let after: Option<LayerName> = paging::marker(request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
-    let page = call.lambda.control.list_layers(&call.scope(), &filter, after.as_ref(), limit);
+    let page = call
+        .lambda
+        .control
+        .list_layers(&call.scope(), &filter, after.as_ref(), limit);
     let item = |found: &LayerVersionDescription| shapes::LayersListItem {
         layer_name: Some(found.arn.layer.name.to_string()),
         layer_arn: Some(found.arn.layer.to_string()),
@@ -99,11 +130,16 @@ pub(super) fn list_versions(call: &Call<'_>) -> Answer {
     let arn = layer(call, &request.layer_name)?;
     let filter = LayerFilter {
         runtime: request.compatible_runtime,
-        architecture: request.compatible_architecture.map(|word| word.as_str().to_owned()),
+        architecture: request
+            .compatible_architecture
+            .map(|word| word.as_str().to_owned()),
     };
     let before = paging::marker(request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
-    let page = call.lambda.control.list_layer_versions(&arn, &filter, before, limit);
+    let page = call
+        .lambda
+        .control
+        .list_layer_versions(&arn, &filter, before, limit);
     Ok(call.operation().reply(&shapes::ListLayerVersionsResponse {
         layer_versions: Some(page.items.iter().map(listed).collect()),
         next_marker: page.next,
@@ -117,7 +153,11 @@ pub(super) fn layer(call: &Call<'_>, name: &str) -> Result<LayerArn, ErrorReply>
     }
     let name = name.parse().map_err(|_| refusals::bad_layer_name(name))?;
     let scope = call.scope();
-    Ok(LayerArn { region: scope.region, account: scope.account, name })
+    Ok(LayerArn {
+        region: scope.region,
+        account: scope.account,
+        name,
+    })
 }
 
 pub(super) fn version(
@@ -130,10 +170,7 @@ pub(super) fn version(
     Ok(layer(call, name)?.version(number))
 }
 
-fn whole(
-    call: &Call<'_>,
-    found: &LayerVersionDescription,
-) -> shapes::GetLayerVersionResponse {
+fn whole(call: &Call<'_>, found: &LayerVersionDescription) -> shapes::GetLayerVersionResponse {
     let item = listed(found);
     let code = &found.record.code;
     shapes::GetLayerVersionResponse {
@@ -162,7 +199,10 @@ fn listed(found: &LayerVersionDescription) -> shapes::LayerVersionsListItem {
         description: Some(record.description.clone()),
         created_date: Some(record.created.to_string()),
         compatible_architectures: record.compatible_architectures.as_ref().map(|words| {
-            words.iter().filter_map(|word| shapes::Architecture::from_wire(word)).collect()
+            words
+                .iter()
+                .filter_map(|word| shapes::Architecture::from_wire(word))
+                .collect()
         }),
         compatible_runtimes: record.compatible_runtimes.clone(),
         license_info: record.license.clone(),

@@ -1,9 +1,7 @@
 //! Event source mappings: create, get, update, delete, list.
 
-use firelight_control::{
-    CreateMapping, MappingDescription, MappingFilter, UpdateMapping,
-};
-use firelight_wire::{ErrorReply, Reply, shapes};
+use firelight_control::{CreateMapping, MappingDescription, MappingFilter, UpdateMapping};
+use firelight_wire::{Reply, shapes};
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call};
@@ -19,7 +17,11 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         tags: request.tags.clone().unwrap_or_default(),
         settings: created_settings(request),
     };
-    let created = call.lambda.control.create_mapping(&call.origin(), &creation).await;
+    let created = call
+        .lambda
+        .control
+        .create_mapping(&call.origin(), &creation)
+        .await;
     Ok(reply(call, &created.map_err(refusals::mapping)?))
 }
 
@@ -33,7 +35,11 @@ pub(super) async fn update(call: &Call<'_>) -> Answer {
         enabled: request.enabled,
         settings: updated_settings(request),
     };
-    let updated = call.lambda.control.update_mapping(&call.origin(), &update).await;
+    let updated = call
+        .lambda
+        .control
+        .update_mapping(&call.origin(), &update)
+        .await;
     Ok(reply(call, &updated.map_err(refusals::update_mapping)?))
 }
 
@@ -46,7 +52,9 @@ pub(super) fn get(call: &Call<'_>) -> Answer {
 pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteEventSourceMappingRequest = call.parse()?;
     let (control, scope) = (&call.lambda.control, call.scope());
-    let deleted = control.delete_mapping(&call.origin(), &scope, &request.uuid).await;
+    let deleted = control
+        .delete_mapping(&call.origin(), &scope, &request.uuid)
+        .await;
     Ok(reply(call, &deleted.map_err(refusals::delete_mapping)?))
 }
 
@@ -75,7 +83,9 @@ fn reply(call: &Call<'_>, mapping: &MappingDescription) -> Reply {
 
 fn with_body(call: &Call<'_>, body: &Value) -> Reply {
     let mut reply = call.operation().empty_reply();
-    reply.headers.push(("Content-Type", "application/json".to_owned()));
+    reply
+        .headers
+        .push(("Content-Type", "application/json".to_owned()));
     reply.body = body.to_string().into_bytes();
     reply
 }
@@ -159,14 +169,5 @@ fn object(shape: &shapes::EventSourceMappingConfiguration) -> Map<String, Value>
     match serde_json::to_value(shape) {
         Ok(Value::Object(object)) => object,
         _ => Map::new(),
-    }
-}
-
-/// Tells whether an ARN is that of a mapping here, and returns its UUID.
-pub(super) fn uuid_of(call: &Call<'_>, arn: &str) -> Result<String, ErrorReply> {
-    let uuid = arn.rsplit(':').next().unwrap_or_default();
-    match call.lambda.control.mapping(&call.scope(), uuid) {
-        Ok(mapping) if mapping.arn == arn => Ok(mapping.uuid),
-        _ => Err(refusals::missing(format!("Event source mapping not found: {arn}"))),
     }
 }

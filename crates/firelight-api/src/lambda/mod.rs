@@ -37,6 +37,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use firelight_control::Control;
 use firelight_control::sts::SessionKey;
+use firelight_events::Events;
 use firelight_invoke::Invoker;
 use firelight_wire::{ErrorCode, ErrorReply, Operation, Reply, RouteError, Routed, route};
 use http::request::Parts;
@@ -62,6 +63,7 @@ pub struct Lambda {
     sessions: SessionKey,
     pub(crate) invoker: Arc<dyn Invoker>,
     objects: Option<Arc<dyn FetchObject>>,
+    events: Option<Events>,
 }
 
 impl Lambda {
@@ -71,7 +73,15 @@ impl Lambda {
             sessions,
             invoker,
             objects: None,
+            events: None,
         }
+    }
+
+    /// Lets functions be invoked asynchronously.
+    #[must_use]
+    pub fn with_events(mut self, events: Events) -> Self {
+        self.events = Some(events);
+        self
     }
 
     /// Lets packages come from buckets.
@@ -109,12 +119,16 @@ pub(crate) async fn handle(
     let reach = Reach {
         view: lambda.control.view(),
         invoker: &*lambda.invoker,
+        events: lambda.events.as_ref(),
     };
     let answer = match routed.operation {
         Operation::Invoke => invoke::invoke(&reach, context, &request, &routed.labels, body).await,
         Operation::InvokeWithResponseStream => {
             let labels = &routed.labels;
             invoke::invoke_with_response_stream(&reach, context, &request, labels, body).await
+        }
+        Operation::InvokeAsync => {
+            invoke::invoke_async(&reach, context, &request, &routed.labels, body).await
         }
         _ => return rest_call(door, context, &request, &routed, body).await,
     };

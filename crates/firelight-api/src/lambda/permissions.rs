@@ -12,7 +12,10 @@ pub(super) async fn add(call: &Call<'_>) -> Answer {
     let addition = AddPermission {
         target: call.target(&request.function_name, request.qualifier.as_deref())?,
         sid: request.statement_id,
-        principal: request.principal.parse().map_err(|_| refusals::bad_principal())?,
+        principal: request
+            .principal
+            .parse()
+            .map_err(|_| refusals::bad_principal())?,
         action: request.action,
         conditions: Conditions {
             source_arn: request.source_arn,
@@ -26,9 +29,15 @@ pub(super) async fn add(call: &Call<'_>) -> Answer {
         },
         expected_revision: request.revision_id,
     };
-    let added = call.lambda.control.add_permission(&call.origin(), addition).await;
+    let added = call
+        .lambda
+        .control
+        .add_permission(&call.origin(), addition)
+        .await;
     let statement = added.map_err(refusals::policy)?;
-    Ok(call.operation().reply(&shapes::AddPermissionResponse { statement: Some(statement) }))
+    Ok(call.operation().reply(&shapes::AddPermissionResponse {
+        statement: Some(statement),
+    }))
 }
 
 pub(super) async fn remove(call: &Call<'_>) -> Answer {
@@ -38,7 +47,11 @@ pub(super) async fn remove(call: &Call<'_>) -> Answer {
         sid: request.statement_id,
         expected_revision: request.revision_id,
     };
-    let removed = call.lambda.control.remove_permission(&call.origin(), removal).await;
+    let removed = call
+        .lambda
+        .control
+        .remove_permission(&call.origin(), removal)
+        .await;
     removed.map_err(refusals::remove_permission)?;
     Ok(call.operation().empty_reply())
 }
@@ -46,7 +59,11 @@ pub(super) async fn remove(call: &Call<'_>) -> Answer {
 pub(super) fn get(call: &Call<'_>) -> Answer {
     let request: shapes::GetPolicyRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
-    let found = call.lambda.control.policy(&target).map_err(refusals::get_policy)?;
+    let found = call
+        .lambda
+        .control
+        .policy(&target)
+        .map_err(refusals::get_policy)?;
     Ok(call.operation().reply(&shapes::GetPolicyResponse {
         policy: Some(found.document),
         revision_id: Some(found.revision.to_string()),
@@ -60,7 +77,11 @@ pub(super) async fn put_whole(call: &Call<'_>) -> Answer {
         document: request.policy,
         expected_revision: request.revision_id,
     };
-    let put = call.lambda.control.put_resource_policy(&call.origin(), replacement).await;
+    let put = call
+        .lambda
+        .control
+        .put_resource_policy(&call.origin(), replacement)
+        .await;
     let put = put.map_err(refusals::resource_policy)?;
     Ok(call.operation().reply(&shapes::PutResourcePolicyResponse {
         policy: Some(put.document),
@@ -71,7 +92,11 @@ pub(super) async fn put_whole(call: &Call<'_>) -> Answer {
 pub(super) fn get_whole(call: &Call<'_>) -> Answer {
     let request: shapes::GetResourcePolicyRequest = call.parse()?;
     let target = resource(call, &request.resource_arn)?;
-    let found = call.lambda.control.policy(&target).map_err(refusals::get_policy)?;
+    let found = call
+        .lambda
+        .control
+        .policy(&target)
+        .map_err(refusals::get_policy)?;
     Ok(call.operation().reply(&shapes::GetResourcePolicyResponse {
         policy: Some(found.document),
         revision_id: Some(found.revision.to_string()),
@@ -82,12 +107,18 @@ pub(super) async fn delete_whole(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteResourcePolicyRequest = call.parse()?;
     let target = resource(call, &request.resource_arn)?;
     let (control, expected) = (&call.lambda.control, request.revision_id.as_deref());
-    let deleted = control.delete_resource_policy(&call.origin(), &target, expected).await;
+    let deleted = control
+        .delete_resource_policy(&call.origin(), &target, expected)
+        .await;
     deleted.map_err(refusals::resource_policy)?;
     Ok(call.operation().empty_reply())
 }
 
 /// Reads the ARN of a function, a version or an alias.
 fn resource(call: &Call<'_>, arn: &str) -> Result<FunctionTarget, ErrorReply> {
-    if arn.contains(":function:") { call.target(arn, None) } else { Err(refusals::unknown_resource()) }
+    if arn.contains(":function:") {
+        call.target(arn, None)
+    } else {
+        Err(refusals::unknown_resource())
+    }
 }

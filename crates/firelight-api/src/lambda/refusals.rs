@@ -8,7 +8,7 @@ use firelight_control::{
     AliasError, CodeError, CodeSigningError, ConcurrencyError, CreateFunctionError,
     DeleteFunctionError, Duplicate, EventInvokeError, FindError, LayerPolicyError, MappingError,
     OptionError, PolicyError, PublishLayerVersionError, PublishVersionError, ResolveError,
-    ResourcePolicyError, RuntimeRefusal, SettingsError, SourceError, StoreTrouble, TagFunctionError,
+    ResourcePolicyError, RuntimeRefusal, SettingsError, SourceError, StoreTrouble, TaggingError,
     UpdateFunctionError, UrlError,
 };
 use firelight_model::{
@@ -427,11 +427,17 @@ pub(super) fn unknown_alias(arn: &FunctionArn, name: &str) -> ErrorReply {
     missing(format!("Cannot find alias arn: {arn}:{name}"))
 }
 
-pub(super) fn tag_function(error: TagFunctionError) -> ErrorReply {
+pub(super) fn tagging(error: TaggingError, arn: &str) -> ErrorReply {
     match error {
-        TagFunctionError::Find(error) => find(error),
-        TagFunctionError::Tags(error) => tags(error),
-        TagFunctionError::Store(error) => store(&error),
+        TaggingError::Find(error) => find(error),
+        TaggingError::NoSuchMapping { .. } => {
+            missing(format!("Event source mapping not found: {arn}"))
+        }
+        TaggingError::NoSuchCodeSigningConfig { arn } => {
+            code_signing(CodeSigningError::NoSuchConfig { arn })
+        }
+        TaggingError::Tags(error) => tags(error),
+        TaggingError::Store(error) => store(&error),
     }
 }
 
@@ -512,9 +518,10 @@ pub(super) fn layer_policy(error: LayerPolicyError) -> ErrorReply {
         LayerPolicyError::SidExists { sid } => sid_exists(&sid),
         LayerPolicyError::NoSuchSid { sid } => no_sid(&sid),
         LayerPolicyError::NoPolicy => no_policy(),
-        LayerPolicyError::TooLong { size_bytes, limit_bytes } => {
-            policy_too_long(size_bytes, limit_bytes)
-        }
+        LayerPolicyError::TooLong {
+            size_bytes,
+            limit_bytes,
+        } => policy_too_long(size_bytes, limit_bytes),
         LayerPolicyError::StaleRevision => stale_policy("GetLayerPolicy"),
         LayerPolicyError::Store(error) => store(&error),
     }
@@ -528,7 +535,10 @@ pub(super) fn policy(error: PolicyError) -> ErrorReply {
         PolicyError::SidExists { sid } => sid_exists(&sid),
         PolicyError::NoSuchSid { sid } => no_sid(&sid),
         PolicyError::NoPolicy => no_policy(),
-        PolicyError::TooLong { size_bytes, limit_bytes } => policy_too_long(size_bytes, limit_bytes),
+        PolicyError::TooLong {
+            size_bytes,
+            limit_bytes,
+        } => policy_too_long(size_bytes, limit_bytes),
         PolicyError::StaleRevision => stale_policy("GetPolicy"),
         PolicyError::Store(error) => store(&error),
     }
@@ -612,7 +622,10 @@ fn reserve(error: ReserveError) -> ErrorReply {
         ))
         .without_type(),
         // The spaces are AWS's.
-        ReserveError::BelowProvisioned { reserved, provisioned } => invalid(format!(
+        ReserveError::BelowProvisioned {
+            reserved,
+            provisioned,
+        } => invalid(format!(
             " ReservedConcurrentExecutions  {reserved} should not be lower than function's \
              total provisioned concurrency [{provisioned}]."
         ))
@@ -631,9 +644,10 @@ fn reserve(error: ReserveError) -> ErrorReply {
 /// The calls for provisioned concurrency name an alias that they do not find like GetAlias.
 pub(super) fn provisioned(error: ConcurrencyError, target: &FunctionTarget) -> ErrorReply {
     match (error, &target.qualifier) {
-        (ConcurrencyError::Find(FindError::NoSuchQualifier { arn, .. }), Some(Qualifier::Alias(name))) => {
-            unknown_alias(&arn, name.as_str())
-        }
+        (
+            ConcurrencyError::Find(FindError::NoSuchQualifier { arn, .. }),
+            Some(Qualifier::Alias(name)),
+        ) => unknown_alias(&arn, name.as_str()),
         (error, _) => concurrency(error),
     }
 }
@@ -680,9 +694,9 @@ pub(super) fn the_function_does_not_exist() -> ErrorReply {
 pub(super) fn event_invoke(error: EventInvokeError) -> ErrorReply {
     match error {
         EventInvokeError::NoSuchFunction => the_function_does_not_exist(),
-        EventInvokeError::NoConfig { arn, qualifier } => {
-            missing(format!("The function {arn}:{qualifier} doesn't have an EventInvokeConfig"))
-        }
+        EventInvokeError::NoConfig { arn, qualifier } => missing(format!(
+            "The function {arn}:{qualifier} doesn't have an EventInvokeConfig"
+        )),
         EventInvokeError::Nothing => {
             invalid("You must specify at least one of error handling or destination setting.")
         }
@@ -692,7 +706,11 @@ pub(super) fn event_invoke(error: EventInvokeError) -> ErrorReply {
         EventInvokeError::NoSuchDestination { arn } => {
             invalid(format!("The destination ARN {arn} is invalid."))
         }
-        EventInvokeError::Unsupported { on_success, on_failure, .. } => {
+        EventInvokeError::Unsupported {
+            on_success,
+            on_failure,
+            ..
+        } => {
             let side = |name: &str, to: Option<String>| match to {
                 Some(arn) => format!("{name}(destination={arn})"),
                 None => "null".to_owned(),
@@ -717,13 +735,13 @@ pub(super) fn option(error: OptionError) -> ErrorReply {
 
 pub(super) fn code_signing(error: CodeSigningError) -> ErrorReply {
     match error {
-        CodeSigningError::NoSuchConfig { arn } => {
-            missing(format!("The Lambda code signing configuration {arn} can not be found."))
-                .without_type()
+        CodeSigningError::NoSuchConfig { arn } => missing(format!(
+            "The Lambda code signing configuration {arn} can not be found."
+        ))
+        .without_type(),
+        CodeSigningError::InUse => {
+            conflict("Cannot delete the code signing configuration because functions still use it.")
         }
-        CodeSigningError::InUse => conflict(
-            "Cannot delete the code signing configuration because functions still use it.",
-        ),
         CodeSigningError::Store(error) => store(&error),
     }
 }
@@ -767,9 +785,9 @@ fn source(error: SourceError) -> ErrorReply {
         SourceError::UnsupportedPosition { arn } => {
             invalid(format!("Unsupported starting position for arn type: {arn}"))
         }
-        SourceError::UnsupportedDestination => invalid(
-            "Unsupported DestinationConfig parameter for given event source mapping type.",
-        ),
+        SourceError::UnsupportedDestination => {
+            invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
+        }
         SourceError::NoBatchWindow => invalid(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
         ),
@@ -791,7 +809,11 @@ fn duplicate(uuid: &str, duplicate: &Duplicate) -> ErrorReply {
             "The event source arn (\" {arn} \") and function (\" {function} \") provided mapping \
              already exists. {advice}"
         ),
-        Duplicate::Kafka { endpoints, function_arn, topics } => format!(
+        Duplicate::Kafka {
+            endpoints,
+            function_arn,
+            topics,
+        } => format!(
             "An event source mapping with event source (\"{endpoints}\"), function (\"{function_arn}\"), \
              topics (\"{topics}\") already exists. {advice}"
         ),

@@ -16,61 +16,85 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         cors: request.cors.map(cors_record),
         invoke_mode: request.invoke_mode.and_then(invoke_mode),
     };
-    let created = call.lambda.control.create_url(&call.origin(), &target, settings).await;
+    let created = call
+        .lambda
+        .control
+        .create_url(&call.origin(), &target, settings)
+        .await;
     let created = created.map_err(refusals::change_url)?;
     let shown = shown(call, &created);
-    Ok(call.operation().reply(&shapes::CreateFunctionUrlConfigResponse {
-        function_url: shown.function_url,
-        function_arn: shown.function_arn,
-        auth_type: shown.auth_type,
-        cors: shown.cors,
-        creation_time: shown.creation_time,
-        invoke_mode: created.record.invoke_mode.and_then(shown_mode),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::CreateFunctionUrlConfigResponse {
+            function_url: shown.function_url,
+            function_arn: shown.function_arn,
+            auth_type: shown.auth_type,
+            cors: shown.cors,
+            creation_time: shown.creation_time,
+            invoke_mode: created.record.invoke_mode.and_then(shown_mode),
+        }))
 }
 
 pub(super) async fn update(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionUrlConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
     let settings = UrlSettings {
-        auth_type: request.auth_type.and_then(|word| UrlAuthType::from_name(word.as_str())),
+        auth_type: request
+            .auth_type
+            .and_then(|word| UrlAuthType::from_name(word.as_str())),
         cors: request.cors.map(cors_record),
         invoke_mode: request.invoke_mode.and_then(invoke_mode),
     };
-    let updated = call.lambda.control.update_url(&call.origin(), &target, settings).await;
+    let updated = call
+        .lambda
+        .control
+        .update_url(&call.origin(), &target, settings)
+        .await;
     let updated = updated.map_err(refusals::change_url)?;
     let shown = shown(call, &updated);
-    Ok(call.operation().reply(&shapes::UpdateFunctionUrlConfigResponse {
-        function_url: shown.function_url,
-        function_arn: shown.function_arn,
-        auth_type: shown.auth_type,
-        cors: shown.cors,
-        creation_time: shown.creation_time,
-        last_modified_time: shown.last_modified_time,
-        invoke_mode: updated.record.invoke_mode.and_then(shown_mode),
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::UpdateFunctionUrlConfigResponse {
+            function_url: shown.function_url,
+            function_arn: shown.function_arn,
+            auth_type: shown.auth_type,
+            cors: shown.cors,
+            creation_time: shown.creation_time,
+            last_modified_time: shown.last_modified_time,
+            invoke_mode: updated.record.invoke_mode.and_then(shown_mode),
+        }))
 }
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
     let request: shapes::GetFunctionUrlConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
-    let found = call.lambda.control.url(&target).map_err(refusals::look_for_url)?;
+    let found = call
+        .lambda
+        .control
+        .url(&target)
+        .map_err(refusals::look_for_url)?;
     let shown = shown(call, &found);
-    Ok(call.operation().reply(&shapes::GetFunctionUrlConfigResponse {
-        function_url: shown.function_url,
-        function_arn: shown.function_arn,
-        auth_type: shown.auth_type,
-        cors: shown.cors,
-        creation_time: shown.creation_time,
-        last_modified_time: shown.last_modified_time,
-        invoke_mode: shown.invoke_mode,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::GetFunctionUrlConfigResponse {
+            function_url: shown.function_url,
+            function_arn: shown.function_arn,
+            auth_type: shown.auth_type,
+            cors: shown.cors,
+            creation_time: shown.creation_time,
+            last_modified_time: shown.last_modified_time,
+            invoke_mode: shown.invoke_mode,
+        }))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteFunctionUrlConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
-    let deleted = call.lambda.control.delete_url(&call.origin(), &target).await;
+    let deleted = call
+        .lambda
+        .control
+        .delete_url(&call.origin(), &target)
+        .await;
     deleted.map_err(refusals::look_for_url)?;
     Ok(call.operation().empty_reply())
 }
@@ -80,12 +104,17 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let target = call.target(&request.function_name, None)?;
     let after: Option<Qualifier> = paging::marker(request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
-    let page = call.lambda.control.list_urls(&target.arn, after.as_ref(), limit);
+    let page = call
+        .lambda
+        .control
+        .list_urls(&target.arn, after.as_ref(), limit);
     let page = page.map_err(|_| refusals::function_does_not_exist())?;
-    Ok(call.operation().reply(&shapes::ListFunctionUrlConfigsResponse {
-        function_url_configs: page.items.iter().map(|url| shown(call, url)).collect(),
-        next_marker: page.next,
-    }))
+    Ok(call
+        .operation()
+        .reply(&shapes::ListFunctionUrlConfigsResponse {
+            function_url_configs: page.items.iter().map(|url| shown(call, url)).collect(),
+            next_marker: page.next,
+        }))
 }
 
 fn invoke_mode(word: shapes::InvokeMode) -> Option<InvokeMode> {
@@ -103,7 +132,9 @@ fn cors_record(given: shapes::Cors) -> CorsRecord {
         allow_methods: given.allow_methods,
         allow_origins: given.allow_origins,
         expose_headers: given.expose_headers,
-        max_age_seconds: given.max_age.and_then(|seconds| u32::try_from(seconds).ok()),
+        max_age_seconds: given
+            .max_age
+            .and_then(|seconds| u32::try_from(seconds).ok()),
     }
 }
 
@@ -115,13 +146,19 @@ fn cors(record: &CorsRecord) -> shapes::Cors {
         allow_methods: record.allow_methods,
         allow_origins: record.allow_origins,
         expose_headers: record.expose_headers,
-        max_age: record.max_age_seconds.and_then(|seconds| i32::try_from(seconds).ok()),
+        max_age: record
+            .max_age_seconds
+            .and_then(|seconds| i32::try_from(seconds).ok()),
     }
 }
 
 /// Renders a config as Get and List do; changes show the invoke mode only if it was ever given.
 fn shown(call: &Call<'_>, url: &UrlDescription) -> shapes::FunctionUrlConfig {
-    let UrlDescription { arn, qualifier, record } = url;
+    let UrlDescription {
+        arn,
+        qualifier,
+        record,
+    } = url;
     let alias = Some(qualifier).filter(|qualifier| **qualifier != Qualifier::Latest);
     let auth_type = match record.auth_type {
         UrlAuthType::None => shapes::FunctionUrlAuthType::None,

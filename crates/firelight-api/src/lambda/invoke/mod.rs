@@ -7,6 +7,7 @@
 //! Deliberately absent: waiting, limits and everything else that happens between call and outcome.
 
 mod answer;
+mod event;
 mod payload;
 mod stream;
 mod stream_frames;
@@ -16,9 +17,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use firelight_control::{Resolved, View};
+use firelight_events::Events;
 use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
 use firelight_model::{Draw, FunctionReference, FunctionTarget, Version};
-use firelight_wire::shapes::{InvocationRequest, InvocationType, LogType};
+use firelight_wire::shapes::{InvocationRequest, InvocationType, InvokeAsyncRequest, LogType};
 use firelight_wire::{ErrorCode, ErrorReply, Labels, Request, RequestParts, parse};
 use http::request::Parts;
 
@@ -36,6 +38,7 @@ pub(crate) const RESOLVE_ATTEMPTS: u32 = 5;
 pub(super) struct Reach<'a> {
     pub(super) view: &'a View,
     pub(super) invoker: &'a dyn Invoker,
+    pub(super) events: Option<&'a Events>,
 }
 
 /// Answers Invoke.
@@ -54,7 +57,10 @@ pub(super) async fn invoke(
     let payload = payload::read(body, kind).await?;
     match kind {
         InvocationType::DryRun => resolve(reach.view, &target).map(|_| answer::dry_run()),
-        InvocationType::Event => Err(refusals::not_built("Invoke with InvocationType Event")),
+        InvocationType::Event => {
+            let tenant_id = members.tenant_id.clone();
+            event::accept(reach, context, request, &target, payload, tenant_id).await
+        }
         InvocationType::RequestResponse => {
             let caller = Caller {
                 context,
@@ -65,6 +71,20 @@ pub(super) async fn invoke(
             answer::of(ran.outcome, ran.executed_version, ran.trace.as_deref())
         }
     }
+}
+
+/// Answers InvokeAsync, the predecessor of the invocation type Event.
+pub(super) async fn invoke_async(
+    reach: &Reach<'_>,
+    context: &RequestContext,
+    request: &Parts,
+    labels: &Labels<'_>,
+    body: RequestBody,
+) -> Result<Response, ErrorReply> {
+    let members: InvokeAsyncRequest = members(request, labels)?;
+    let target = target_of(context, &members.function_name, None)?;
+    let payload = payload::read(body, InvocationType::Event).await?;
+    event::accept(reach, context, request, &target, payload, None).await
 }
 
 /// What a call takes over from its caller.

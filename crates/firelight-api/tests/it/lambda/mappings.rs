@@ -188,7 +188,7 @@ async fn mappings_are_refused_in_the_words_of_aws() {
     let queue = |members: Value| with(json!({"EventSourceArn": QUEUE}), members);
 
     let text = "The resource you requested does not exist.";
-    api.get(&format!("{MAPPINGS}/no"))
+    api.get(&format!("{MAPPINGS}/00000000-0000-4000-8000-000000000000"))
         .await
         .refused(404, "ResourceNotFoundException", text);
     create(&api, json!({}))

@@ -117,13 +117,11 @@ async fn unknown_code_signing_configs_are_refused_in_the_words_of_aws() {
         .put(SIGNING, json!({"CodeSigningConfigArn": NO_CONFIG}))
         .await;
     put.refused(404, "CodeSigningConfigNotFoundException", &text);
-    let nobody = api.put(
-        &SIGNING.replace("/f/", "/no/"),
-        json!({"CodeSigningConfigArn": NO_CONFIG}),
-    );
-    nobody
-        .await
-        .refused(404, "CodeSigningConfigNotFoundException", &text);
+    let nobody = SIGNING.replace("/f/", "/no/");
+    let nobody = api
+        .put(&nobody, json!({"CodeSigningConfigArn": NO_CONFIG}))
+        .await;
+    nobody.refused(404, "CodeSigningConfigNotFoundException", &text);
     let with_config: Value = with(creation("g"), json!({"CodeSigningConfigArn": NO_CONFIG}));
     let created = api.post(FUNCTIONS, with_config).await;
     created.refused(404, "CodeSigningConfigNotFoundException", &text);

@@ -1,0 +1,40 @@
+//! Asynchronous invocation: answered once the event is durable.
+
+use bytes::Bytes;
+use firelight_events::{EventRequest, Events};
+use firelight_model::FunctionTarget;
+use firelight_wire::ErrorReply;
+use http::StatusCode;
+use http::request::Parts;
+
+use super::{Reach, refusals, resolve};
+use crate::body::{Response, ResponseBody};
+use crate::context::RequestContext;
+
+/// Accepts an event for a function that exists. What it runs on is decided when its turn comes.
+pub(super) async fn accept(
+    reach: &Reach<'_>,
+    context: &RequestContext,
+    request: &Parts,
+    target: &FunctionTarget,
+    payload: Bytes,
+    tenant_id: Option<String>,
+) -> Result<Response, ErrorReply> {
+    let events: &Events = reach
+        .events
+        .ok_or_else(|| refusals::not_built("Invoke with InvocationType Event"))?;
+    resolve(reach.view, target)?;
+    let trace = request.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    let event = EventRequest {
+        request_id: context.request_id,
+        function: target.arn.clone(),
+        qualifier: target.qualifier.clone(),
+        payload,
+        trace: trace.map(str::to_owned),
+        tenant_id,
+    };
+    events.accept(event).await.map_err(|error| refusals::trouble(&error))?;
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
+}
