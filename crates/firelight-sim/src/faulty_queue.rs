@@ -111,7 +111,9 @@ impl FaultyQueue {
         if fate != Fate::Fine {
             self.history.note(format!("{operation} {fate:?}"));
         }
-        tokio::time::sleep(pause).await;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         fate
     }
 

@@ -325,6 +325,10 @@ impl Host {
     }
 
     async fn calm_down(&self) {
+        // What was offered last is still on its way into the queue.
+        for _ in 0..10 {
+            step().await;
+        }
         let end = tokio::time::Instant::now() + AFTERMATH;
         while self.calls.open() > 0 || self.queue.items().await > 0 {
             if tokio::time::Instant::now() > end {
