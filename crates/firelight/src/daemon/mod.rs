@@ -11,6 +11,7 @@
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
 mod data_plane;
+mod events;
 mod live_log;
 mod log;
 mod outside;
@@ -32,9 +33,12 @@ use firelight_control::logs::Logs;
 use firelight_control::ssm::Ssm;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
 use firelight_control::usage::Books;
-use firelight_invoke::DataPlane;
+use firelight_events::{Dispatcher, Token};
+use firelight_invoke::{DataPlane, Invoker};
 use firelight_sandbox_linux::LinuxDriver;
-use firelight_store::{DataDir, DirectoryBlobs, LogStore, SqliteStore, StoreClock, UsageStore};
+use firelight_store::{
+    DataDir, DirectoryBlobs, LogStore, SqliteQueue, SqliteStore, StoreClock, UsageStore,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +70,8 @@ struct Daemon {
     usage: UsageStore,
     completion: firelight_control::Completion,
     data_plane: DataPlane<LinuxDriver>,
+    queue: SqliteQueue,
+    dispatcher: Dispatcher,
     background: CancellationToken,
     door: FrontDoor,
     listener: TcpListener,
@@ -130,7 +136,13 @@ impl Daemon {
             session_key.clone(),
             Arc::new(iam.view().clone()),
         );
-        let lambda = Lambda::new(control, session_key, Arc::new(data_plane.clone()));
+        let queue = SqliteQueue::open(&data.queue_file(), StoreClock::system())
+            .await
+            .map_err(failed("could not open the queue"))?;
+        let invoker: Arc<dyn Invoker> = Arc::new(data_plane.clone());
+        let events = events::open(queue.clone(), control.clone(), Arc::clone(&invoker));
+        let dispatcher = events.dispatch(Token::alone(queue.epoch()));
+        let lambda = Lambda::new(control, session_key, invoker).with_events(events);
         let services = Services {
             credentials,
             iam,
@@ -155,6 +167,8 @@ impl Daemon {
             usage,
             completion,
             data_plane,
+            queue,
+            dispatcher,
             background,
             door,
             listener,
@@ -170,9 +184,11 @@ impl Daemon {
         };
         firelight_api::serve(self.door, self.listener, limits, stop::asked()).await;
         self.background.cancel();
+        self.dispatcher.stop(DRAIN).await;
         self.data_plane.drain(DRAIN).await;
         self.completion.stop().await;
         self.driver.stop().await;
+        self.queue.close().await;
         self.usage.close().await;
         self.logs.close().await;
     }

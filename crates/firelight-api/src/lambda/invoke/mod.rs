@@ -147,9 +147,16 @@ fn target(
     context: &RequestContext,
     members: &InvocationRequest,
 ) -> Result<FunctionTarget, ErrorReply> {
-    let reference: FunctionReference =
-        members.function_name.parse().map_err(refusals::reference)?;
-    let qualifier = members.qualifier.as_deref().map(str::parse).transpose();
+    target_of(context, &members.function_name, members.qualifier.as_deref())
+}
+
+fn target_of(
+    context: &RequestContext,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Result<FunctionTarget, ErrorReply> {
+    let reference: FunctionReference = name.parse().map_err(refusals::reference)?;
+    let qualifier = qualifier.map(str::parse).transpose();
     let qualifier = qualifier.map_err(refusals::qualifier)?;
     let reference = reference
         .with_qualifier(qualifier)
