@@ -1,13 +1,15 @@
 //! Compiles the seccomp lists of `seccomp/` for this architecture.
 
+mod compact;
+
 use std::io;
 
 use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json};
 
 #[cfg(target_arch = "x86_64")]
-const LISTS: &[u8] = include_bytes!("../seccomp/runtime-x86_64.json");
+const LISTS: &[u8] = include_bytes!("../../seccomp/runtime-x86_64.json");
 #[cfg(target_arch = "aarch64")]
-const LISTS: &[u8] = include_bytes!("../seccomp/runtime-aarch64.json");
+const LISTS: &[u8] = include_bytes!("../../seccomp/runtime-aarch64.json");
 
 /// The compiled filters of the `runtime` role.
 pub(crate) struct Filters {
@@ -23,8 +25,10 @@ impl Filters {
             let missing = || io::Error::other(format!("no seccomp list named {name}"));
             programs.remove(name).ok_or_else(missing)
         };
+        let known = take("known")?;
+        let known = compact::compact(&known).unwrap_or(known);
         Ok(Self {
-            known: take("known")?,
+            known,
             refused: take("refused")?,
         })
     }
@@ -42,15 +46,24 @@ impl Filters {
 mod tests {
     use super::*;
 
+    /// The list of known calls as it is compiled, for the tests of what is made of it.
+    pub(super) fn known() -> BpfProgram {
+        let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+        compile_from_json(LISTS, arch)
+            .unwrap()
+            .remove("known")
+            .unwrap()
+    }
+
     #[test]
     fn the_lists_of_both_architectures_compile() {
         let lists = [
             (
-                &include_bytes!("../seccomp/runtime-x86_64.json")[..],
+                &include_bytes!("../../seccomp/runtime-x86_64.json")[..],
                 TargetArch::x86_64,
             ),
             (
-                &include_bytes!("../seccomp/runtime-aarch64.json")[..],
+                &include_bytes!("../../seccomp/runtime-aarch64.json")[..],
                 TargetArch::aarch64,
             ),
         ];
