@@ -3,8 +3,9 @@
 //! The directory is named by its content and made complete under a temporary name first, so that several daemons, or
 //! one that died half-way, cannot leave a wrong one.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -111,17 +112,26 @@ fn content_name() -> String {
 
 fn write_all(directory: &Path, root: &Path) -> io::Result<()> {
     let unfinished = directory.join(format!("unfinished-{}", std::process::id()));
-    fs::create_dir_all(unfinished.join("empty"))?;
+    make_readable_directory(&unfinished)?;
+    for folder in ["python", "node", "empty"] {
+        make_readable_directory(&unfinished.join(folder))?;
+    }
     for file in &FILES {
         let path = unfinished.join(file.path);
-        fs::create_dir_all(path.parent().unwrap_or(&unfinished))?;
-        fs::write(path, file.text)?;
+        fs::write(&path, file.text)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o644))?;
     }
     match fs::rename(&unfinished, root) {
         // Another daemon was faster; both wrote the same.
         Err(_) if root.is_dir() => fs::remove_dir_all(&unfinished),
         renamed => renamed,
     }
+}
+
+/// Makes a directory that the unprivileged user of a sandbox can read, whatever the mask of this process.
+fn make_readable_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The Python bootstrap: events in, results out.
 
 use firelight_runtime_api::Answer;
-use firelight_runtimes::Family;
+use firelight_runtimes::{Family, Layout};
 use serde_json::json;
 
 use crate::function::{Code, Function, interpreters};
@@ -155,5 +155,21 @@ async fn trace_id_is_in_the_environment_of_its_invocation_only() {
 
         assert_eq!(payload, "\"Root=1-2-3\"");
         assert_eq!(function.result("{}").await, serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn bootstrap_is_compiled_ahead_for_an_interpreter() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::install(folder.path()).unwrap();
+    for python in interpreters(Family::Python) {
+        assert!(layout.compile_for(python), "{python}");
+
+        let name = format!("_firelight_runtime.cpython-3{}.pyc", python.version.minor);
+        let compiled = layout
+            .directory(Family::Python)
+            .join("__pycache__")
+            .join(name);
+        assert!(compiled.is_file(), "{}", compiled.display());
     }
 }
