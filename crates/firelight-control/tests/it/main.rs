@@ -1,6 +1,9 @@
 //! Control against real stores: what callers are promised, seen from outside.
 
+mod calls;
 mod functions;
+mod model;
+mod resources;
 mod support;
 
 #[test]

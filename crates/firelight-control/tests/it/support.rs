@@ -10,8 +10,8 @@ use firelight_control::{
     RuntimeRefusal, Settings,
 };
 use firelight_model::{
-    Architecture, FunctionArn, FunctionTarget, FunctionVersion, LifeCycle, Qualifier, Reason,
-    RequestId, RoleArn, RuntimeIdentifier, Tenancy, WallTime,
+    Architecture, FunctionArn, FunctionTarget, FunctionVersion, LifeCycle, Reason, RequestId,
+    RoleArn, RuntimeIdentifier, Tenancy, WallTime,
 };
 use firelight_store::{DirectoryBlobs, MemoryStore, Store};
 use tempfile::TempDir;
@@ -220,8 +220,4 @@ pub(crate) async fn active(control: &TestControl, name: &str) -> FunctionDescrip
         .await
         .unwrap();
     settled(control, name).await
-}
-
-pub(crate) fn latest() -> Qualifier {
-    Qualifier::Latest
 }
