@@ -96,12 +96,7 @@ pub(crate) fn walls(layout: &Layout, privileged: bool) -> Vec<Wall> {
             "memory, without swap",
             DELEGATE,
         ),
-        wall(
-            "process-limit",
-            unless(layout.pids.is_some()),
-            "processes and threads",
-            DELEGATE,
-        ),
+        process_limit(layout, trouble),
         wall(
             "cpu-limit",
             unless(layout.cpu.is_some()),
@@ -115,6 +110,27 @@ pub(crate) fn walls(layout: &Layout, privileged: bool) -> Vec<Wall> {
             DELEGATE,
         ),
     ]
+}
+
+fn process_limit(layout: &Layout, trouble: &str) -> Wall {
+    let name = "process-limit";
+    match (&layout.pids, counts_processes_by_namespace()) {
+        (Some(_), _) => wall(name, None, "processes and threads", ""),
+        (None, true) => wall(name, None, "processes and threads, by RLIMIT_NPROC", ""),
+        (None, false) => wall(name, Some(trouble), "", DELEGATE),
+    }
+}
+
+/// Since Linux 5.14 `RLIMIT_NPROC` counts in each user namespace by itself, which makes it a limit for a sandbox.
+fn counts_processes_by_namespace() -> bool {
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map(|number| number.parse().unwrap_or(0_u32));
+    (numbers.next(), numbers.next()) >= (Some(5), Some(14))
 }
 
 /// Not a wall but a door: whether functions can have a way out that is safe.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use firelight_sandbox::{LaunchError, ListenAt, SandboxDriver, SandboxSpec};
 
+use crate::launcher::raise_descriptor_limit;
 use crate::report::{self, HostReport};
 use crate::role::LAUNCHER;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
@@ -97,9 +98,11 @@ pub struct LinuxDriver {
 
 impl LinuxDriver {
     /// Starts the launcher and waits until it stands. Blocks for some milliseconds; to be called early, while the
-    /// daemon is small and still has its privileges, inside a tokio runtime.
+    /// daemon is small and still has its privileges, inside a tokio runtime. Raises the process's soft limit of
+    /// descriptors to its hard one, because each sandbox takes about a dozen.
     pub fn start(config: &LinuxConfig) -> Result<Self, StartError> {
         check_instance(&config.instance)?;
+        raise_descriptor_limit();
         let failed = |source| StartError::Spawn { source };
         let (socket, launcher_socket) = wire::pair().map_err(failed)?;
         let launcher = spawn_launcher(launcher_socket).map_err(failed)?;

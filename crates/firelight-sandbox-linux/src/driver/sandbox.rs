@@ -153,6 +153,12 @@ impl Sandbox for LinuxSandbox {
     }
 
     async fn kill_processes(&self) -> Result<(), SandboxError> {
+        // A frozen init could not carry it out.
+        let thaw = "thaw the sandbox";
+        self.inner
+            .meters
+            .set_motion(Motion::Running)
+            .map_err(failed(thaw))?;
         // What the function did to itself before is not the reason for the deaths that follow.
         self.inner.note_out_of_memory_kills();
         let (answer, answered) = oneshot::channel();

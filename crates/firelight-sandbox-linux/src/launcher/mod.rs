@@ -35,6 +35,7 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
     sys::signal::reset_all();
     // Out of the terminal's reach: Ctrl-C is for the daemon, which then ends this process in good order.
     let _ = rustix::process::setsid();
+    raise_descriptor_limit();
     let Some(begin) = hear_begin(&daemon)? else {
         return Ok(());
     };
@@ -52,6 +53,15 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
             wire::send(&daemon, &failed.encode(), &[])
         }
     }
+}
+
+/// Lets this process have as many descriptors as it may: launcher and daemon hold some for each sandbox.
+pub(crate) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // With fewer, fewer sandboxes can live, and each refusal says so.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn hear_begin(daemon: &OwnedFd) -> std::io::Result<Option<Begin>> {

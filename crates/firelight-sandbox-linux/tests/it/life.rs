@@ -167,6 +167,20 @@ async fn a_frozen_sandbox_can_be_destroyed() {
 }
 
 #[tokio::test]
+async fn the_processes_of_a_frozen_sandbox_can_be_killed() {
+    let rig = Rig::new();
+    let sandbox = rig.sandbox().await;
+    let mut sleeper = sandbox.spawn(probe("sleep")).await.unwrap();
+    sandbox.freeze().await.unwrap();
+
+    sandbox.kill_processes().await.unwrap();
+
+    assert_eq!(sleeper.wait().await, Exit::Signal(9));
+    assert_eq!(run_probe(&sandbox, "exit-7").await.exit, Exit::Code(7));
+    rig.end(sandbox).await;
+}
+
+#[tokio::test]
 async fn dropping_a_sandbox_kills_everything_in_it() {
     let rig = Rig::new();
     let sandbox = rig.sandbox().await;

@@ -29,7 +29,7 @@ async fn attack(name: &str, wall: &str) -> Option<(Outcome, u64)> {
 
 #[tokio::test]
 async fn a_fork_bomb_stops_at_the_process_limit() {
-    if let Some((outcome, _)) = attack("fork-bomb", "seccomp").await {
+    if let Some((outcome, _)) = attack("fork-bomb", "process-limit").await {
         // The limit is 64, and the bomb itself is one of them.
         assert_eq!(outcome.stdout, "63 EAGAIN\n", "{outcome:?}");
     }
@@ -37,7 +37,7 @@ async fn a_fork_bomb_stops_at_the_process_limit() {
 
 #[tokio::test]
 async fn a_thread_bomb_stops_at_the_process_limit() {
-    if let Some((outcome, _)) = attack("thread-bomb", "seccomp").await {
+    if let Some((outcome, _)) = attack("thread-bomb", "process-limit").await {
         assert_eq!(outcome.stdout, "63 EAGAIN\n", "{outcome:?}");
     }
 }
