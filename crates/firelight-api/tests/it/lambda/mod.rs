@@ -6,6 +6,7 @@ mod event_invoke;
 mod functions;
 mod layers;
 mod mappings;
+mod operations;
 mod options;
 mod permissions;
 pub(crate) mod plane;
