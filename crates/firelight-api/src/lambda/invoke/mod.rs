@@ -19,7 +19,7 @@ use bytes::Bytes;
 use firelight_control::{Resolved, View};
 use firelight_events::Events;
 use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
-use firelight_model::{Draw, FunctionReference, FunctionTarget, Version};
+use firelight_model::{Draw, FunctionReference, FunctionTarget, PackageType, Version};
 use firelight_wire::shapes::{InvocationRequest, InvocationType, InvokeAsyncRequest, LogType};
 use firelight_wire::{ErrorCode, ErrorReply, Labels, Request, RequestParts, parse};
 use http::request::Parts;
@@ -168,8 +168,13 @@ fn target_of(
 
 fn resolve(view: &View, target: &FunctionTarget) -> Result<Resolved, ErrorReply> {
     let draw = Draw::from_random(rand::random());
-    view.resolve(&target.arn, target.qualifier.as_ref(), draw)
-        .map_err(refusals::resolve)
+    let resolved = view
+        .resolve(&target.arn, target.qualifier.as_ref(), draw)
+        .map_err(refusals::resolve)?;
+    match resolved.version.package_type() {
+        PackageType::Zip => Ok(resolved),
+        PackageType::Image => Err(refusals::not_built("Invoking functions of package type Image")),
+    }
 }
 
 fn call(
