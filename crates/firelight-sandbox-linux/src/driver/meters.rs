@@ -57,7 +57,7 @@ impl Meters {
         self.write(FdTag::CpuMaxV2, &format!("{quota} {period}"))
     }
 
-    /// Asks the kernel to freeze or thaw. It does so a little later: see [`Meters::is_settled`].
+    /// Asks the kernel to freeze or thaw. It does so a little later: see [`Meters::is_frozen`].
     pub(super) fn set_motion(&self, motion: Motion) -> io::Result<()> {
         let (v1, v2) = match motion {
             Motion::Frozen => ("FROZEN", "1"),
@@ -67,19 +67,13 @@ impl Meters {
         self.write(FdTag::FreezeV2, v2)
     }
 
-    /// Tells whether every process has stopped, or runs again.
-    pub(super) fn is_settled(&self, motion: Motion) -> io::Result<bool> {
+    /// Tells whether every process has stopped.
+    pub(super) fn is_frozen(&self) -> io::Result<bool> {
         if let Some(state) = self.text(FdTag::FreezerV1)? {
-            let wanted = if motion == Motion::Frozen {
-                "FROZEN"
-            } else {
-                "THAWED"
-            };
-            return Ok(state.trim() == wanted);
+            return Ok(state.trim() == "FROZEN");
         }
         if let Some(events) = self.text(FdTag::FreezeEventsV2)? {
-            let frozen = keyed(&events, "frozen") == Some(1);
-            return Ok(frozen == (motion == Motion::Frozen));
+            return Ok(keyed(&events, "frozen") == Some(1));
         }
         Ok(true)
     }

@@ -95,11 +95,12 @@ impl LinuxSandbox {
         };
         let meters = &self.inner.meters;
         meters.set_motion(motion).map_err(failed(step))?;
-        if meters.is_settled(motion).map_err(failed(step))? {
+        // Thawed processes run when the kernel comes to them; only frozen ones are worth waiting for.
+        if motion == Motion::Running || meters.is_frozen().map_err(failed(step))? {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
-        let settled = tokio::task::spawn_blocking(move || settle(&inner.meters, motion));
+        let settled = tokio::task::spawn_blocking(move || await_frozen(&inner.meters));
         settled
             .await
             .map_err(io::Error::other)
@@ -109,14 +110,14 @@ impl LinuxSandbox {
 }
 
 /// Waits for the kernel on a thread of its own: it gives no event for this on version 1.
-fn settle(meters: &Meters, motion: Motion) -> io::Result<()> {
+fn await_frozen(meters: &Meters) -> io::Result<()> {
     let deadline = tokio::time::Instant::now() + FREEZE_TIMEOUT;
-    while !meters.is_settled(motion)? {
+    while !meters.is_frozen()? {
         if tokio::time::Instant::now() > deadline {
             return Err(io::ErrorKind::TimedOut.into());
         }
         // Asked again because a process that was being started may have slipped through on version 1.
-        meters.set_motion(motion)?;
+        meters.set_motion(Motion::Frozen)?;
         meters.wait_for_change(Duration::from_millis(1));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use firelight_sandbox::{Overlay, SandboxSpec};
+use firelight_sandbox::{Egress, Overlay, SandboxSpec};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
@@ -33,29 +33,47 @@ pub(super) fn claim(
         .step("write the cgroup limits")?;
     limit_init(resident.pid, spec)?;
     watch.done(Lap::Limit);
-    let renamed = spec.host_name != ground.begin.host_name;
     let mut trees = prepare_trees(ground, doors, spec)?;
-    let file_name = resident.number.to_string();
-    if renamed {
-        let hosts = ground.template.file(&file_name, &hosts(&spec.host_name));
+    let own_files = own_files(ground, spec);
+    for (index, (target, content)) in own_files.iter().enumerate() {
+        let mount = ground.template.file(&file_name(resident, index), content);
+        let target = Path::new(target);
         trees.push(Tree {
-            mount: hosts.step("write /etc/hosts")?,
-            target: Path::new("/etc/hosts"),
+            mount: mount.step(format_args!("write {}", target.display()))?,
+            target,
         });
     }
     watch.done(Lap::PrepareMounts);
     let there = Visit::enter(&doors.mounts, &ground.own_mounts, LinkNameSpaceType::Mount)?;
     let done = size_tmp(spec).and_then(|()| trees.iter().try_for_each(attach));
     there.leave();
-    if renamed {
-        ground.template.forget_file(&file_name);
+    for index in 0..own_files.len() {
+        ground.template.forget_file(&file_name(resident, index));
     }
     done?;
-    if renamed {
+    if spec.host_name != ground.begin.host_name {
         rename(ground, doors, &spec.host_name)?;
     }
     watch.done(Lap::AttachMounts);
     Ok(())
+}
+
+/// Files of `/etc` that must differ from the template's, with their content.
+fn own_files(ground: &Ground, spec: &SandboxSpec) -> Vec<(&'static str, String)> {
+    let mut files = Vec::new();
+    if spec.host_name != ground.begin.host_name {
+        files.push(("/etc/hosts", hosts(&spec.host_name)));
+    }
+    if spec.egress == Egress::Host {
+        // In the host's own network its own resolver is right, even one on the loopback.
+        let content = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        files.push(("/etc/resolv.conf", content));
+    }
+    files
+}
+
+fn file_name(resident: &Resident, index: usize) -> String {
+    format!("{}-{index}", resident.number)
 }
 
 /// A mount attached nowhere, and where it shall go.

@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 use std::process::Command;
 use std::time::Duration;
 
-use firelight_sandbox::{Egress, Exit, Sandbox, SandboxDriver};
-use firelight_sandbox_linux::LinuxConfig;
+use firelight_sandbox::{Egress, Exit, ListenAt, Sandbox, SandboxDriver};
+use firelight_sandbox_linux::{HostNetwork, LinuxConfig};
 
 use crate::rig::{self, Outcome, Rig, probe as probe_program, run};
 
@@ -226,6 +226,31 @@ async fn an_egress_that_is_not_there_or_not_allowed_is_refused() {
         assert!(refused, "{launched:?}");
     }
     rig.driver.stop().await;
+}
+
+#[tokio::test]
+async fn the_hosts_own_network_is_given_only_where_it_is_allowed() {
+    let rig = Rig::with(|config| config.host_network = HostNetwork::Allowed);
+    let neighbour = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = neighbour.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        neighbour
+            .accept()
+            .map(|(mut client, _)| client.write_all(b"hello"))
+    });
+    let mut sandbox = rig
+        .sandbox_with(|spec| {
+            spec.egress = Egress::Host;
+            spec.listen_at = ListenAt("127.0.0.1:0".parse().unwrap());
+        })
+        .await;
+
+    let outcome = reach(&sandbox, &[&address]).await;
+
+    assert_eq!(outcome.stdout, format!("{address} hello\n"), "{outcome:?}");
+    let listener = sandbox.take_listener().unwrap();
+    assert_ne!(listener.local_addr().unwrap().port(), 0);
+    rig.end(sandbox).await;
 }
 
 /// The interfaces of this thread's network.
