@@ -8,3 +8,20 @@
 //! decided here. Whoever sends a request has been authenticated before it gets here.
 //!
 //! Deliberately absent: signatures of requests, functions, and any bytes of an object in memory beyond one chunk.
+
+mod api;
+mod body;
+mod checksum;
+mod depot;
+mod endpoint;
+mod fetch;
+mod host;
+mod intake;
+mod record;
+mod refusal;
+
+pub use body::seal::{ChunkSeal, Sealed};
+pub use depot::{Caller, Depot, ListBlobsError, Outside};
+pub use endpoint::Endpoint;
+pub use host::bucket_of;
+pub use refusal::Refusal;

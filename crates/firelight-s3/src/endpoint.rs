@@ -1,0 +1,217 @@
+//! The endpoint: a request whose sender is known goes in, its answer or a refusal comes out.
+//!
+//! The signature has been checked before; what is left of it would make `s3s` ask for a check of its own, so it is taken
+//! away here. Bodies are unwrapped here, too.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use firelight_store::{Blobs, Store};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http_body::Body as HttpBody;
+use http_body_util::{BodyExt, Limited};
+use s3s::Body;
+use s3s::dto::Range;
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+use crate::api::Api;
+use crate::body::seal::{ChunkSeal, Sealed};
+use crate::body::{Content, Trailers, Wrapping};
+use crate::depot::{Caller, Depot};
+use crate::host::BucketHost;
+use crate::refusal::Refusal;
+
+/// The longest error of `s3s` that is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+/// Answers S3 requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Endpoint {
+    service: Arc<S3Service>,
+}
+
+impl Endpoint {
+    pub fn new<S: Store, B: Blobs>(depot: Depot<S, B>) -> Self {
+        let mut builder = S3ServiceBuilder::new(Api { depot });
+        builder.set_host(BucketHost);
+        Self {
+            service: Arc::new(builder.build()),
+        }
+    }
+
+    /// Answers a request. With a seal, the chunks of its body are checked.
+    ///
+    /// # Errors
+    /// A refusal, which the caller renders.
+    pub async fn answer<B>(
+        &self,
+        caller: Caller,
+        seal: Option<ChunkSeal>,
+        request: Request<B>,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Refusal>,
+    {
+        let (mut head, body) = request.into_parts();
+        let trailers = Trailers::default();
+        let content = unwrap(&mut head, body, seal, trailers.clone())?;
+        forget_signature(&mut head)?;
+        ignore_unreadable_range(&mut head.headers);
+        let mut caller = caller;
+        caller.expected_owner = text(&head.headers, "x-amz-expected-bucket-owner");
+        head.extensions.insert(caller);
+        head.extensions.insert(trailers);
+        let request = Request::from_parts(head, Body::http_body_unsync(content));
+        let answered = self.service.call(request).await;
+        let response = answered.map_err(|error| Refusal::internal(s3s::StdError::from(error)))?;
+        if response.status().as_u16() < 300 {
+            return Ok(response);
+        }
+        Err(read_refusal(response).await)
+    }
+}
+
+/// Wraps the body so that it yields what the client means by it.
+fn unwrap<B>(
+    head: &mut Parts,
+    body: B,
+    seal: Option<ChunkSeal>,
+    trailers: Trailers,
+) -> Result<Content<B>, Refusal> {
+    let headers = &mut head.headers;
+    let (wrapping, sealed) = Wrapping::of(headers);
+    let seal = seal.filter(|_| sealed != Sealed::Nothing).map(|seal| ChunkSeal { sealed, ..seal });
+    let mut expected = None;
+    if let Wrapping::Chunked = wrapping {
+        let given = text(headers, "x-amz-decoded-content-length");
+        let length: Option<u64> = given.and_then(|given| given.parse().ok());
+        let length = length.ok_or_else(Refusal::missing_content_length)?;
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        headers.remove("x-amz-decoded-content-length");
+        remove_coding(headers);
+        expected = Some(length);
+    }
+    headers.remove("x-amz-content-sha256");
+    Ok(Content::new(body, wrapping, seal, expected, trailers))
+}
+
+/// `aws-chunked` is how the body travelled, not what the object is.
+fn remove_coding(headers: &mut HeaderMap) {
+    let Some(codings) = text(headers, CONTENT_ENCODING.as_str()) else {
+        return;
+    };
+    let left: Vec<&str> = codings
+        .split(',')
+        .map(str::trim)
+        .filter(|coding| *coding != "aws-chunked" && !coding.is_empty())
+        .collect();
+    headers.remove(CONTENT_ENCODING);
+    if let Ok(value) = HeaderValue::try_from(left.join(",")) {
+        if !left.is_empty() {
+            headers.insert(CONTENT_ENCODING, value);
+        }
+    }
+}
+
+/// Takes away the signature. A presigned URL may carry in its query what else is a header.
+fn forget_signature(head: &mut Parts) -> Result<(), Refusal> {
+    head.headers.remove(AUTHORIZATION);
+    let Some(query) = head.uri.query() else {
+        return Ok(());
+    };
+    let mut left = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = name.to_ascii_lowercase();
+        if is_signature(&name) {
+            continue;
+        }
+        if !name.starts_with("x-amz-") {
+            left.push(pair);
+            continue;
+        }
+        let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            head.headers.entry(name).or_insert(value);
+        }
+    }
+    let path = head.uri.path();
+    let target = if left.is_empty() { path.to_owned() } else { format!("{path}?{}", left.join("&")) };
+    let mut parts = head.uri.clone().into_parts();
+    let target = target.try_into().map_err(|_| Refusal::invalid_request("Couldn't parse the specified URI."))?;
+    parts.path_and_query = Some(target);
+    head.uri = Uri::from_parts(parts).map_err(Refusal::internal)?;
+    Ok(())
+}
+
+/// Parameters that are the signature of a request, in the fourth version or the second.
+fn is_signature(name: &str) -> bool {
+    let names = [
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-signedheaders",
+        "x-amz-signature",
+        "x-amz-security-token",
+        "x-amz-content-sha256",
+        "awsaccesskeyid",
+        "signature",
+        "expires",
+    ];
+    names.contains(&name)
+}
+
+/// A range in a form that S3 does not know counts as none, as HTTP says.
+fn ignore_unreadable_range(headers: &mut HeaderMap) {
+    if text(headers, RANGE.as_str()).is_some_and(|range| Range::parse(&range).is_err()) {
+        headers.remove(RANGE);
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+async fn read_refusal(response: Response<Body>) -> Refusal {
+    let (mut head, body) = response.into_parts();
+    let collected = Limited::new(body, MAX_ERROR_BYTES).collect().await;
+    let bytes = collected.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    Refusal::read(head.status, &mut head.headers, &String::from_utf8_lossy(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(uri: &str) -> Parts {
+        Request::get(uri).body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_presigned_url_loses_its_signature_and_keeps_what_it_says() {
+        let mut head = head(
+            "/b/k?X-Amz-Signature=s&X-Amz-Date=d&versionId=v&x-amz-checksum-crc32=NhCmhg%3D%3D&tagging",
+        );
+
+        forget_signature(&mut head).unwrap();
+
+        assert_eq!(head.uri, "/b/k?versionId=v&tagging");
+        assert_eq!(head.headers["x-amz-checksum-crc32"], "NhCmhg==");
+    }
+
+    #[test]
+    fn the_coding_of_the_body_is_no_property_of_the_object() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip, aws-chunked"));
+        remove_coding(&mut headers);
+        assert_eq!(headers[CONTENT_ENCODING], "gzip");
+
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("aws-chunked"));
+        remove_coding(&mut headers);
+        assert!(!headers.contains_key(CONTENT_ENCODING));
+    }
+}

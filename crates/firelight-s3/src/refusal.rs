@@ -1,0 +1,486 @@
+//! Why a request is refused, and S3's words for it.
+//!
+//! Domain code says what is wrong; this file alone knows codes, statuses and texts. An answer of `s3s` has no place for
+//! further elements of an error, so a refusal travels through it in a private header and is rendered by the front door.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use s3s::{S3Error, S3ErrorCode};
+
+use firelight_store::{CommitError, OpenBlobError, PutBlobError, ReadError};
+
+/// Carries the message and the further elements of an error through `s3s`.
+const CARRIER: HeaderName = HeaderName::from_static("x-firelight-refusal");
+
+/// A request that is not done, in S3's terms.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub code: Cow<'static, str>,
+    pub message: String,
+    /// Further elements of the error's body.
+    pub members: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    /// What went wrong on our side; for the log.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            members: Vec::new(),
+            headers: HeaderMap::new(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.members.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    fn not_found(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    pub(crate) fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let text = "We encountered an internal error. Please try again.";
+        let mut refusal = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", text);
+        refusal.source = Some(source.into());
+        refusal
+    }
+
+    pub(crate) fn access_denied() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+    }
+
+    pub(crate) fn no_such_bucket(bucket: &str) -> Self {
+        Self::not_found("NoSuchBucket", "The specified bucket does not exist")
+            .with("BucketName", bucket)
+    }
+
+    pub(crate) fn no_such_key(key: &str) -> Self {
+        Self::not_found("NoSuchKey", "The specified key does not exist.").with("Key", key)
+    }
+
+    pub(crate) fn no_such_version(key: &str, version: &str) -> Self {
+        Self::not_found("NoSuchVersion", "The specified version does not exist.")
+            .with("Key", key)
+            .with("VersionId", version)
+    }
+
+    pub(crate) fn no_such_upload(upload: &str) -> Self {
+        let text = "The specified upload does not exist. The upload ID may be invalid, or the \
+                    upload may have been aborted or completed.";
+        Self::not_found("NoSuchUpload", text).with("UploadId", upload)
+    }
+
+    /// The newest version is a delete marker.
+    pub(crate) fn deleted(key: &str, version: &str) -> Self {
+        Self::no_such_key(key)
+            .with_header("x-amz-delete-marker", "true")
+            .with_header("x-amz-version-id", version)
+    }
+
+    /// The version asked for is a delete marker, which has no content.
+    pub(crate) fn is_delete_marker(version: &str) -> Self {
+        let text = "The specified method is not allowed against this resource.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", text)
+            .with("Method", "GET")
+            .with("ResourceType", "DeleteMarker")
+            .with_header("x-amz-delete-marker", "true")
+            .with_header("x-amz-version-id", version)
+            .with_header("allow", "DELETE")
+    }
+
+    pub(crate) fn bucket_not_empty(bucket: &str, versioned: bool) -> Self {
+        let text = if versioned {
+            "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+        } else {
+            "The bucket you tried to delete is not empty"
+        };
+        Self::conflict("BucketNotEmpty", text).with("BucketName", bucket)
+    }
+
+    pub(crate) fn bucket_is_yours(bucket: &str) -> Self {
+        let text = "Your previous request to create the named bucket succeeded and you already own it.";
+        Self::conflict("BucketAlreadyOwnedByYou", text).with("BucketName", bucket)
+    }
+
+    pub(crate) fn bucket_is_taken(bucket: &str) -> Self {
+        let text = "The requested bucket name is not available. The bucket namespace is shared by \
+                    all users of the system. Please select a different name and try again.";
+        Self::conflict("BucketAlreadyExists", text).with("BucketName", bucket)
+    }
+
+    pub(crate) fn invalid_bucket_name(bucket: &str) -> Self {
+        Self::bad_request("InvalidBucketName", "The specified bucket is not valid.")
+            .with("BucketName", bucket)
+    }
+
+    pub(crate) fn illegal_location(region: &str) -> Self {
+        let text = format!(
+            "The {region} location constraint is incompatible for the region specific endpoint \
+             this request was sent to."
+        );
+        Self::bad_request("IllegalLocationConstraintException", text)
+    }
+
+    pub(crate) fn illegal_versioning() -> Self {
+        let text = "The Versioning element must be specified";
+        Self::bad_request("IllegalVersioningConfigurationException", text)
+    }
+
+    pub(crate) fn acl_not_supported() -> Self {
+        let text = "The bucket does not allow ACLs";
+        Self::bad_request("AccessControlListNotSupported", text)
+    }
+
+    pub(crate) fn precondition_failed(condition: &str) -> Self {
+        let text = "At least one of the pre-conditions you specified did not hold";
+        Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", text)
+            .with("Condition", condition)
+    }
+
+    pub(crate) fn not_modified() -> Self {
+        Self::new(StatusCode::NOT_MODIFIED, "NotModified", "Not Modified")
+    }
+
+    pub(crate) fn invalid_range(range: &str, size: u64) -> Self {
+        let text = "The requested range is not satisfiable";
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange", text)
+            .with("RangeRequested", range)
+            .with("ActualObjectSize", size.to_string())
+    }
+
+    pub(crate) fn invalid_part_number(number: i32, parts: usize) -> Self {
+        let text = "The requested partnumber is not satisfiable";
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidPartNumber", text)
+            .with("PartNumberRequested", number.to_string())
+            .with("ActualPartCount", parts.to_string())
+    }
+
+    pub(crate) fn invalid_argument(name: &str, value: &str, text: impl Into<String>) -> Self {
+        Self::bad_request("InvalidArgument", text)
+            .with("ArgumentName", name)
+            .with("ArgumentValue", value)
+    }
+
+    pub(crate) fn invalid_request(text: impl Into<String>) -> Self {
+        Self::bad_request("InvalidRequest", text)
+    }
+
+    pub(crate) fn malformed_xml() -> Self {
+        let text = "The XML you provided was not well-formed or did not validate against our \
+                    published schema";
+        Self::bad_request("MalformedXML", text)
+    }
+
+    pub(crate) fn malformed_policy(text: impl Into<String>) -> Self {
+        Self::bad_request("MalformedPolicy", text)
+    }
+
+    pub(crate) fn invalid_tag(text: impl Into<String>) -> Self {
+        Self::bad_request("InvalidTag", text)
+    }
+
+    pub(crate) fn too_many_tags(limit: usize) -> Self {
+        let text = format!("Object tags cannot be greater than {limit}");
+        Self::bad_request("BadRequest", text)
+    }
+
+    pub(crate) fn metadata_too_large(size: usize, limit: usize) -> Self {
+        let text = "Your metadata headers exceed the maximum allowed metadata size";
+        Self::bad_request("MetadataTooLarge", text)
+            .with("Size", size.to_string())
+            .with("MaxSizeAllowed", limit.to_string())
+    }
+
+    pub(crate) fn key_too_long(size: usize, limit: usize) -> Self {
+        Self::bad_request("KeyTooLongError", "Your key is too long")
+            .with("Size", size.to_string())
+            .with("MaxSizeAllowed", limit.to_string())
+    }
+
+    pub(crate) fn entity_too_large(size: u64, limit: u64) -> Self {
+        let text = "Your proposed upload exceeds the maximum allowed size";
+        Self::bad_request("EntityTooLarge", text)
+            .with("ProposedSize", size.to_string())
+            .with("MaxSizeAllowed", limit.to_string())
+    }
+
+    pub(crate) fn entity_too_small(size: u64, limit: u64, number: u32, etag: &str) -> Self {
+        let text = "Your proposed upload is smaller than the minimum allowed size";
+        Self::bad_request("EntityTooSmall", text)
+            .with("ProposedSize", size.to_string())
+            .with("MinSizeAllowed", limit.to_string())
+            .with("PartNumber", number.to_string())
+            .with("ETag", etag)
+    }
+
+    pub(crate) fn invalid_part(upload: &str, number: u32, etag: &str) -> Self {
+        let text = "One or more of the specified parts could not be found.  The part may not have \
+                    been uploaded, or the specified entity tag may not match the part's entity tag.";
+        Self::bad_request("InvalidPart", text)
+            .with("UploadId", upload)
+            .with("PartNumber", number.to_string())
+            .with("ETag", etag)
+    }
+
+    pub(crate) fn invalid_part_order(upload: &str) -> Self {
+        let text = "The list of parts was not in ascending order. Parts must be ordered by part number.";
+        Self::bad_request("InvalidPartOrder", text).with("UploadId", upload)
+    }
+
+    pub(crate) fn invalid_digest(given: &str) -> Self {
+        let text = "The Content-MD5 you specified was invalid.";
+        Self::bad_request("InvalidDigest", text).with("Content-MD5", given)
+    }
+
+    pub(crate) fn bad_md5(expected: &str, calculated: &str) -> Self {
+        let text = "The Content-MD5 you specified did not match what we received.";
+        Self::bad_request("BadDigest", text)
+            .with("ExpectedDigest", expected)
+            .with("CalculatedDigest", calculated)
+    }
+
+    pub(crate) fn bad_checksum(algorithm: &str) -> Self {
+        let text = format!("The {algorithm} you specified did not match the calculated checksum.");
+        Self::bad_request("BadDigest", text)
+    }
+
+    pub(crate) fn invalid_checksum(header: &str) -> Self {
+        Self::invalid_request(format!("Value for {header} header is invalid."))
+    }
+
+    pub(crate) fn body_mismatch() -> Self {
+        let text = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+        Self::bad_request("XAmzContentSHA256Mismatch", text)
+    }
+
+    pub(crate) fn bad_chunk_signature() -> Self {
+        let text = "The request signature we calculated does not match the signature you provided. \
+                    Check your key and signing method.";
+        Self::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", text)
+    }
+
+    /// The body broke off, or is not as long as it was said to be.
+    #[must_use]
+    pub fn incomplete_body() -> Self {
+        let text = "You did not provide the number of bytes specified by the Content-Length HTTP header";
+        Self::bad_request("IncompleteBody", text)
+    }
+
+    pub(crate) fn missing_content_length() -> Self {
+        let text = "You must provide the Content-Length HTTP header.";
+        Self::new(StatusCode::LENGTH_REQUIRED, "MissingContentLength", text)
+    }
+
+    /// The client stopped sending.
+    #[must_use]
+    pub fn idle() -> Self {
+        let text = "Your socket connection to the server was not read from or written to within \
+                    the timeout period. Idle connections will be closed.";
+        Self::bad_request("RequestTimeout", text)
+    }
+
+    pub(crate) fn malformed_trailer() -> Self {
+        let text = "The request contained trailing data that was not well-formed or did not \
+                    conform to our published schema.";
+        Self::bad_request("MalformedTrailerError", text)
+    }
+
+    pub(crate) fn contended() -> Self {
+        let text = "A conflicting conditional operation is currently in progress against this \
+                    resource. Please try again.";
+        Self::conflict("OperationAborted", text)
+    }
+
+    pub(crate) fn not_implemented(header: &str) -> Self {
+        let text = "A header you provided implies functionality that is not implemented";
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", text).with("Header", header)
+    }
+
+    /// A configuration that was never put.
+    pub(crate) fn no_configuration(code: &'static str, text: &str, bucket: &str) -> Self {
+        Self::not_found(code, text).with("BucketName", bucket)
+    }
+
+    /// Reads a refusal, or an error of `s3s` itself, out of an answer of `s3s`.
+    pub(crate) fn read(status: StatusCode, headers: &mut HeaderMap, body: &str) -> Self {
+        let mut refusal = match headers.remove(CARRIER) {
+            Some(carried) => Self::carried(status, carried.to_str().unwrap_or_default()),
+            None => Self::of_protocol(status, body),
+        };
+        headers.remove(http::header::CONTENT_TYPE);
+        headers.remove(http::header::CONTENT_LENGTH);
+        refusal.headers = std::mem::take(headers);
+        refusal
+    }
+
+    fn carried(status: StatusCode, text: &str) -> Self {
+        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let mut fields = text.split('&').filter_map(|field| field.split_once('='));
+        let mut next = || fields.next().map(|(name, value)| (decode(name), decode(value)));
+        let (code, message) = next().unwrap_or_default();
+        let mut refusal = Self::new(status, code, message);
+        refusal.members.extend(std::iter::from_fn(next));
+        refusal
+    }
+
+    fn of_protocol(status: StatusCode, body: &str) -> Self {
+        let code = element(body, "Code").unwrap_or_else(|| "InvalidRequest".to_owned());
+        let message = element(body, "Message").unwrap_or_else(|| message_of(&code).to_owned());
+        Self::new(status, code, message)
+    }
+
+    fn carrier(&self) -> HeaderValue {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let first = (self.code.as_ref(), self.message.as_str());
+        let members = self.members.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let fields: Vec<String> = std::iter::once(first)
+            .chain(members)
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
+        HeaderValue::try_from(fields.join("&")).expect("percent-encoding leaves plain characters")
+    }
+}
+
+/// Returns the text of the first element of a name in a small document of `s3s`.
+fn element(body: &str, name: &str) -> Option<String> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+    Some(text.replace("&apos;", "'").replace("&amp;", "&"))
+}
+
+/// The text of a code for which `s3s` has none.
+fn message_of(code: &str) -> &'static str {
+    match code {
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "KeyTooLongError" => "Your key is too long",
+        "MalformedXML" => {
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        }
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "MissingRequestBodyError" => "Request Body is empty",
+        "NotImplemented" => {
+            "A header you provided implies functionality that is not implemented"
+        }
+        _ => "The request is not valid.",
+    }
+}
+
+impl From<Refusal> for S3Error {
+    fn from(refusal: Refusal) -> Self {
+        if let Some(source) = &refusal.source {
+            tracing::error!(error = &**source as &dyn std::error::Error, "an S3 request failed");
+        }
+        let code = S3ErrorCode::Custom(refusal.code.as_ref().into());
+        let mut error = Self::new(code);
+        error.set_status_code(refusal.status);
+        let mut headers = refusal.headers.clone();
+        headers.insert(CARRIER, refusal.carrier());
+        error.set_headers(headers);
+        error
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<OpenBlobError> for Refusal {
+    fn from(error: OpenBlobError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<serde_json::Error> for Refusal {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<PutBlobError> for Refusal {
+    /// What the source of a blob refused, such as a digest that does not match, is told as it is.
+    fn from(error: PutBlobError) -> Self {
+        match error {
+            PutBlobError::Source(error) => Self::from(error),
+            PutBlobError::Write(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for Refusal {
+    fn from(error: std::io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(refusal) => refusal,
+            Err(error) => Self::internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_survives_its_way_through_s3s() {
+        let refusal = Refusal::no_such_key("a&b=ü").with_header("x-amz-delete-marker", "true");
+
+        let response = S3Error::from(refusal).to_http_response().unwrap();
+        let (mut parts, _) = response.into_parts();
+        let read = Refusal::read(parts.status, &mut parts.headers, "");
+
+        assert_eq!(read.status, StatusCode::NOT_FOUND);
+        assert_eq!(read.to_string(), "NoSuchKey: The specified key does not exist.");
+        assert_eq!(read.members, [("Key".to_owned(), "a&b=ü".to_owned())]);
+        assert_eq!(read.headers["x-amz-delete-marker"], "true");
+        assert!(!read.headers.contains_key(CARRIER));
+    }
+
+    #[test]
+    fn an_error_of_the_protocol_layer_gets_s3s_words() {
+        let body = "<Error><Code>InvalidBucketName</Code></Error>";
+
+        let read = Refusal::read(StatusCode::BAD_REQUEST, &mut HeaderMap::new(), body);
+
+        assert_eq!(read.message, "The specified bucket is not valid.");
+    }
+}
