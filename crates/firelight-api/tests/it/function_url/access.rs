@@ -134,3 +134,22 @@ async fn url_whose_function_is_gone_is_unknown() {
         (403, r#"{"Message":null}"#)
     );
 }
+
+#[tokio::test]
+async fn url_of_an_alias_outlives_it_and_is_forbidden_from_then_on() {
+    let script = Script::giving("3");
+    let url = Url {
+        alias: Some("prod"),
+        ..Url::default()
+    };
+    let visitor = url.open(&script).await;
+
+    let before = visitor.get("/").await;
+    let path = "/2015-03-31/functions/f/aliases/prod";
+    let deleted = visitor.api.delete(path).await;
+    let after = visitor.get("/").await;
+
+    assert_eq!((before.status, deleted.status), (200, 204));
+    assert!(script.calls()[0].invoked_arn.ends_with(":function:f:prod"));
+    assert!(forbidden(&after), "{after:?}");
+}

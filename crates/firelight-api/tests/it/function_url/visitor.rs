@@ -5,11 +5,14 @@ use std::sync::Arc;
 use firelight_api::Authentication;
 use firelight_control::records::qualified::CorsRecord;
 use firelight_control::{AddPermission, Conditions, Origin, Principal, UrlSettings};
-use firelight_model::{FunctionArn, FunctionTarget, InvokeMode, RequestId, UrlAuthType};
+use firelight_model::{FunctionArn, FunctionTarget, InvokeMode, Qualifier, RequestId, UrlAuthType};
+use serde_json::json;
 
 use crate::lambda::plane::{Api, Plane};
 use crate::script::Script;
 use crate::support::{Answer, Server, server_with};
+
+const ALIASES: &str = "/2015-03-31/functions/f/aliases";
 
 /// How the URL of the function `f` is configured, and what stands around it.
 pub(crate) struct Url {
@@ -19,6 +22,8 @@ pub(crate) struct Url {
     pub(crate) authentication: Authentication,
     /// Whether the resource policy lets everybody in.
     pub(crate) public: bool,
+    /// The alias that the URL leads to; `$LATEST` otherwise.
+    pub(crate) alias: Option<&'static str>,
 }
 
 impl Default for Url {
@@ -29,6 +34,7 @@ impl Default for Url {
             cors: None,
             authentication: Authentication::Required,
             public: true,
+            alias: None,
         }
     }
 }
@@ -48,24 +54,28 @@ impl Url {
         let open = server_with(Authentication::AnyCredentials, plane.lambda()).await;
         let api = Api::on(open, plane);
         api.active("f").await;
+        let target = target(self.alias);
+        if let Some(alias) = self.alias {
+            let alias = json!({"Name": alias, "FunctionVersion": "$LATEST"});
+            assert_eq!(api.post(ALIASES, alias).await.status, 201);
+        }
         if self.public {
-            permit_everybody(&api).await;
+            permit_everybody(&api, target.clone()).await;
         }
         let settings = UrlSettings {
             auth_type: Some(self.auth_type),
             invoke_mode: Some(self.invoke_mode),
             cors: self.cors,
         };
-        let (origin, target) = (origin(), target());
-        let url = api.control().create_url(&origin, &target, settings).await;
+        let url = api.control().create_url(&origin(), &target, settings).await;
         let id = url.unwrap().record.id;
         Visitor { server, api, id }
     }
 }
 
-async fn permit_everybody(api: &Api) {
+async fn permit_everybody(api: &Api, target: FunctionTarget) {
     let permission = AddPermission {
-        target: target(),
+        target,
         sid: "public".into(),
         principal: Principal::Everybody,
         action: "lambda:InvokeFunctionUrl".into(),
@@ -85,7 +95,7 @@ fn origin() -> Origin {
     }
 }
 
-fn target() -> FunctionTarget {
+fn target(alias: Option<&str>) -> FunctionTarget {
     let arn = FunctionArn {
         region: "us-east-1".parse().unwrap(),
         account: "000000000000".parse().unwrap(),
@@ -93,7 +103,7 @@ fn target() -> FunctionTarget {
     };
     FunctionTarget {
         arn,
-        qualifier: None,
+        qualifier: alias.map(|name| Qualifier::Alias(name.parse().unwrap())),
     }
 }
 
