@@ -5,8 +5,8 @@ use firelight_control::records::configuration::{ImageRecord, PackageRecord, ZipR
 use firelight_control::{
     CreateFunction, FunctionDescription, UpdateFunctionCode, UpdateFunctionConfiguration,
 };
-use firelight_model::{Architecture, FunctionName, Version};
-use firelight_wire::shapes;
+use firelight_model::{Architecture, FunctionName, PackageType, Version};
+use firelight_wire::{ErrorReply, shapes};
 
 use super::call::{Answer, Call};
 use super::configuration_shape::{full, listed};
@@ -16,6 +16,7 @@ use super::{code_location, paging, refusals};
 pub(super) async fn create(call: &Call<'_>) -> Answer {
     let request: shapes::CreateFunctionRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
+    check_new(&request)?;
     let role = request
         .role
         .parse()
@@ -44,6 +45,10 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         arn: target.arn,
         role,
         settings: given.settings()?,
+        package_type: match request.package_type {
+            Some(shapes::PackageType::Image) => PackageType::Image,
+            Some(shapes::PackageType::Zip) | None => PackageType::Zip,
+        },
         code: code(call, request.code).await?,
         architecture: architecture(request.architectures.as_deref())
             .unwrap_or(Architecture::DEFAULT),
@@ -60,6 +65,34 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
     Ok(call
         .operation()
         .reply(&full(&created.map_err(refusals::create_function)?)))
+}
+
+/// Refuses what would be accepted and then ignored.
+fn check_new(request: &shapes::CreateFunctionRequest) -> Result<(), ErrorReply> {
+    if let Some(config) = &request.capacity_provider_config {
+        let provider = &config.lambda_managed_instances_capacity_provider_config;
+        return Err(refusals::unknown_capacity_provider(
+            &provider.capacity_provider_arn,
+        ));
+    }
+    check_offered("PublishTo", request.publish_to.is_some())?;
+    check_offered("RuntimeConfig", request.runtime_config.is_some())?;
+    check_offered("AcceleratorConfig", request.accelerator_config.is_some())?;
+    check_copied(request.code.s3_object_storage_mode)
+}
+
+fn check_offered(what: &str, is_given: bool) -> Result<(), ErrorReply> {
+    if is_given {
+        Err(refusals::not_offered(what))
+    } else {
+        Ok(())
+    }
+}
+
+/// A package is always copied out of its bucket.
+fn check_copied(mode: Option<shapes::S3ObjectStorageMode>) -> Result<(), ErrorReply> {
+    let by_reference = mode.is_some_and(|mode| mode.as_str() == "REFERENCE");
+    check_offered("S3ObjectStorageMode REFERENCE", by_reference)
 }
 
 pub(super) fn get(call: &Call<'_>) -> Answer {
@@ -156,6 +189,8 @@ fn function_and_version(marker: &str) -> Option<(FunctionName, Version)> {
 pub(super) async fn update_code(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionCodeRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
+    check_offered("PublishTo", request.publish_to.is_some())?;
+    check_copied(request.s3_object_storage_mode)?;
     // An unknown function is told before its code is looked at.
     call.lambda
         .control
@@ -191,6 +226,11 @@ pub(super) async fn update_code(call: &Call<'_>) -> Answer {
 pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionConfigurationRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
+    if request.capacity_provider_config.is_some() {
+        return Err(refusals::capacity_provider_on_default_function());
+    }
+    check_offered("RuntimeConfig", request.runtime_config.is_some())?;
+    check_offered("AcceleratorConfig", request.accelerator_config.is_some())?;
     call.lambda
         .control
         .function(&target.arn)

@@ -9,6 +9,10 @@ use super::refusals;
 
 pub(super) async fn add(call: &Call<'_>) -> Answer {
     let request: shapes::AddPermissionRequest = call.parse()?;
+    let is_for_url = request.action == "lambda:InvokeFunctionUrl";
+    if request.function_url_auth_type.is_some() && !is_for_url {
+        return Err(refusals::url_auth_type_elsewhere());
+    }
     let addition = AddPermission {
         target: call.target(&request.function_name, request.qualifier.as_deref())?,
         sid: request.statement_id,

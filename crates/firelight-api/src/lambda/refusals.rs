@@ -458,6 +458,29 @@ pub(super) fn unknown_resource() -> ErrorReply {
     missing("The resource you requested does not exist.")
 }
 
+/// For what AWS has and Firelight has not: refusing is better than ignoring. The text is ours.
+pub(super) fn not_offered(what: &str) -> ErrorReply {
+    invalid(format!("Firelight does not support {what}."))
+}
+
+pub(super) fn unknown_capacity_provider(arn: &str) -> ErrorReply {
+    missing(format!("Capacity provider not found: {arn}"))
+}
+
+pub(super) fn capacity_provider_on_default_function() -> ErrorReply {
+    invalid("CapacityProviderConfig isn't supported for Lambda Default functions.")
+}
+
+/// The text is ours.
+pub(super) fn url_auth_type_elsewhere() -> ErrorReply {
+    invalid("FunctionUrlAuthType is only supported for the lambda:InvokeFunctionUrl action.")
+}
+
+/// The text is ours.
+pub(super) fn credentials_to_anybody() -> ErrorReply {
+    invalid("AllowOrigins cannot be * when AllowCredentials is true.")
+}
+
 // ---- layers and permissions -------------------------------------------------------------------
 
 pub(super) fn publish_layer(error: PublishLayerVersionError) -> ErrorReply {
@@ -555,7 +578,9 @@ pub(super) fn remove_permission(error: PolicyError) -> ErrorReply {
 
 pub(super) fn get_policy(error: PolicyError) -> ErrorReply {
     match error {
-        PolicyError::NoPolicy | PolicyError::Find(_) => unknown_resource(),
+        PolicyError::NoPolicy | PolicyError::Find(_) | PolicyError::NoSuchAlias { .. } => {
+            unknown_resource()
+        }
         other => policy(other),
     }
 }
@@ -818,4 +843,73 @@ fn duplicate(uuid: &str, duplicate: &Duplicate) -> ErrorReply {
              topics (\"{topics}\") already exists. {advice}"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    //! Texts that no call over HTTP provokes cheaply; all others are pinned in `tests/it/lambda`.
+
+    use super::*;
+
+    fn body(error: &ErrorReply) -> (u16, String) {
+        let reply = error.reply();
+        (reply.status, String::from_utf8(reply.body).unwrap())
+    }
+
+    fn invalid_body(text: &str) -> (u16, String) {
+        (400, format!(r#"{{"Type":"User","message":"{text}"}}"#))
+    }
+
+    #[test]
+    fn packages_that_are_too_large_are_told_their_limit() {
+        let zipped = zip_too_large(52_428_800);
+        let text = r#"{"message":"Zipped size must be smaller than 52428800 bytes"}"#;
+        assert_eq!(body(&zipped), (413, text.to_owned()));
+        let unzipped = code(CodeError::TooLargeUnzipped {
+            limit_bytes: 262_144_000,
+        });
+        let text = "Unzipped size must be smaller than 262144000 bytes";
+        assert_eq!(body(&unzipped), invalid_body(text));
+        let combined = settings(SettingsError::TooLargeWithLayers {
+            actual_bytes: 262_144_001,
+        });
+        let text = "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. \
+            The actual size is 262144001 bytes.";
+        assert_eq!(body(&combined), invalid_body(text));
+    }
+
+    #[test]
+    fn versions_that_cannot_run_name_their_state() {
+        let arn = FunctionArn {
+            region: "us-east-1".parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+            name: "f".parse().unwrap(),
+        };
+        let pending = resolve(ResolveError::NotInvocable {
+            arn: arn.clone(),
+            source: NotInvocable::Pending,
+        });
+        let text = "The operation cannot be performed at this time. \
+            The function is currently in the following state: Pending";
+        assert_eq!(
+            body(&pending),
+            (409, format!(r#"{{"Type":"User","message":"{text}"}}"#))
+        );
+        let missing = resolve(ResolveError::NoSuchFunction { arn });
+        let text = "Function not found: arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST";
+        assert_eq!(
+            body(&missing),
+            (404, format!(r#"{{"Type":"User","Message":"{text}"}}"#))
+        );
+    }
+
+    #[test]
+    fn an_image_for_a_zip_function_and_the_reverse_are_told_apart() {
+        let image = code(CodeError::ImageForZip);
+        let text = "Please don't provide ImageUri when updating a function with packageType Zip.";
+        assert_eq!(body(&image), invalid_body(text));
+        let zip = code(CodeError::ZipForImage);
+        let text = "Please provide ImageUri when updating a function with packageType Image.";
+        assert_eq!(body(&zip), invalid_body(text));
+    }
 }

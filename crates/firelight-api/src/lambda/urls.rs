@@ -3,7 +3,7 @@
 use firelight_control::records::qualified::CorsRecord;
 use firelight_control::{UrlDescription, UrlSettings};
 use firelight_model::{InvokeMode, Qualifier, UrlAuthType};
-use firelight_wire::shapes;
+use firelight_wire::{ErrorReply, shapes};
 
 use super::call::{Answer, Call};
 use super::{paging, refusals};
@@ -11,6 +11,7 @@ use super::{paging, refusals};
 pub(super) async fn create(call: &Call<'_>) -> Answer {
     let request: shapes::CreateFunctionUrlConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
+    check_cors(request.cors.as_ref())?;
     let settings = UrlSettings {
         auth_type: UrlAuthType::from_name(request.auth_type.as_str()),
         cors: request.cors.map(cors_record),
@@ -38,6 +39,7 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
 pub(super) async fn update(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionUrlConfigRequest = call.parse()?;
     let target = call.target(&request.function_name, request.qualifier.as_deref())?;
+    check_cors(request.cors.as_ref())?;
     let settings = UrlSettings {
         auth_type: request
             .auth_type
@@ -115,6 +117,17 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
             function_url_configs: page.items.iter().map(|url| shown(call, url)).collect(),
             next_marker: page.next,
         }))
+}
+
+/// Browsers take no credentials to just any origin, so nobody can configure it.
+fn check_cors(cors: Option<&shapes::Cors>) -> Result<(), ErrorReply> {
+    let Some(cors) = cors else { return Ok(()) };
+    let origins = cors.allow_origins.iter().flatten();
+    let to_anybody = origins.into_iter().any(|origin| origin == "*");
+    if to_anybody && cors.allow_credentials == Some(true) {
+        return Err(refusals::credentials_to_anybody());
+    }
+    Ok(())
 }
 
 fn invoke_mode(word: shapes::InvokeMode) -> Option<InvokeMode> {

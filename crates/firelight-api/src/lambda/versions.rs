@@ -10,6 +10,9 @@ use super::{paging, refusals};
 pub(super) async fn publish(call: &Call<'_>) -> Answer {
     let request: shapes::PublishVersionRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
+    if request.publish_to.is_some() {
+        return Err(refusals::not_offered("PublishTo"));
+    }
     let publication = PublishVersion {
         arn: target.arn,
         description: request.description,

@@ -26,6 +26,7 @@ use crate::view::Tables;
 pub struct CreateFunction {
     pub arn: FunctionArn,
     pub role: RoleArn,
+    pub package_type: PackageType,
     pub code: NewCode,
     pub architecture: Architecture,
     pub tenancy: Tenancy,
@@ -61,7 +62,8 @@ impl Control {
         mut request: CreateFunction,
     ) -> Result<FunctionDescription, CreateFunctionError> {
         request.settings.role = Some(request.role.clone());
-        check_required(&request.settings, request.code.package_type())?;
+        check_required(&request.settings, request.package_type)?;
+        check_package_type(request.package_type, &request.code)?;
         request
             .settings
             .check_world(self.world(), request.architecture)?;
@@ -127,6 +129,15 @@ impl Control {
             recursive_loop: RecursiveLoop::Terminate,
             runtime_management: RuntimeManagement::default(),
         }
+    }
+}
+
+/// The kind of package that is announced is the kind that has to come.
+fn check_package_type(announced: PackageType, code: &NewCode) -> Result<(), CodeError> {
+    match (announced, code.package_type()) {
+        (PackageType::Zip, PackageType::Image) => Err(CodeError::ImageForZip),
+        (PackageType::Image, PackageType::Zip) => Err(CodeError::ZipForImage),
+        _ => Ok(()),
     }
 }
 

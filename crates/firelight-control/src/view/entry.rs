@@ -64,7 +64,8 @@ impl FunctionEntry {
     pub(crate) fn main_version(&self, qualifier: Option<&Qualifier>) -> Option<Version> {
         match qualifier {
             None | Some(Qualifier::Latest) => Some(Version::Latest),
-            Some(Qualifier::LatestPublished) => self.newest().map(Version::Number),
+            // Only functions on capacity providers have one.
+            Some(Qualifier::LatestPublished) => None,
             Some(Qualifier::Version(number)) => self
                 .versions
                 .contains_key(number)
@@ -89,10 +90,6 @@ impl FunctionEntry {
         let provisioned =
             provisioned.map(|(qualifier, config)| (key::PROVISIONED, qualifier, config.rev));
         urls.chain(events).chain(provisioned).collect()
-    }
-
-    pub(crate) fn newest(&self) -> Option<VersionNumber> {
-        self.versions.keys().next_back().copied()
     }
 
     /// Returns `$LATEST` as it will run once everything that is in progress has ended.

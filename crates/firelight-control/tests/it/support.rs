@@ -10,8 +10,8 @@ use firelight_control::{
     RuntimeRefusal, Settings,
 };
 use firelight_model::{
-    Architecture, FunctionArn, FunctionTarget, FunctionVersion, LifeCycle, Reason, RequestId,
-    RoleArn, RuntimeIdentifier, Tenancy, WallTime,
+    Architecture, FunctionArn, FunctionTarget, FunctionVersion, LifeCycle, PackageType, Reason,
+    RequestId, RoleArn, RuntimeIdentifier, Tenancy, WallTime,
 };
 use firelight_store::{DirectoryBlobs, MemoryStore, Store};
 use tempfile::TempDir;
@@ -181,6 +181,7 @@ pub(crate) fn creation(name: &str) -> CreateFunction {
     CreateFunction {
         arn: arn(name),
         role: "arn:aws:iam::123456789012:role/r1".parse().unwrap(),
+        package_type: PackageType::Zip,
         code: code("one"),
         architecture: Architecture::X86_64,
         tenancy: Tenancy::Shared,
