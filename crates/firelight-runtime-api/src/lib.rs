@@ -22,6 +22,7 @@ mod event;
 mod head_timeout;
 mod listener;
 pub mod machine;
+mod prompt_ack;
 mod session;
 mod state;
 mod telemetry;

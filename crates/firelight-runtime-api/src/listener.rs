@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::endpoint;
 use crate::head_timeout::{HeadTimeout, RequestCount};
+use crate::prompt_ack::{Prompt, PromptAck};
 use crate::state::Shared;
 
 /// After a failed accept (no descriptors left, say) the listener rests this long instead of spinning.
@@ -165,12 +166,15 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let limits = shared.config.limits;
     let requests = RequestCount::default();
+    let prompt = Prompt::default();
     let io = TokioIo::new(HeadTimeout::new(
-        stream,
+        PromptAck::new(stream, prompt.clone()),
         limits.head_timeout,
         requests.clone(),
     ));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request| {
+        prompt.set(false);
+        request.extensions_mut().insert(prompt.clone());
         let during = requests.begin();
         let answer = endpoint::serve(Arc::clone(&shared), request);
         async move {

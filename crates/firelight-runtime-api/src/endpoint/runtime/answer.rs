@@ -15,6 +15,7 @@ use super::{ERROR_TYPE, content_type, xray_cause};
 use crate::answer::{Answer, ErrorReport, ErrorType, StreamEnd, StreamPart, streamed_body};
 use crate::listener::AbuseCounters;
 use crate::machine::{AnswerKind, AnswerRefused};
+use crate::prompt_ack::Prompt;
 use crate::state::Shared;
 
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
@@ -140,6 +141,9 @@ async fn streamed(
     mut answering: Answering,
     request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
+    if let Some(prompt) = request.extensions().get::<Prompt>() {
+        prompt.set(true);
+    }
     let content_type = content_type(request.headers());
     let (parts, body) = streamed_body(answering.shared.config.limits.stream_parts);
     answering.send(Answer::Stream { content_type, body });
