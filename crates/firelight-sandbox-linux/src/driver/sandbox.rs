@@ -18,8 +18,10 @@ use super::link::{Link, Parcel};
 use super::meters::{Meters, Motion};
 use super::process::LinuxProcess;
 use super::reader::PacketSocket;
-use crate::wire::{Ended, Event, FdTag, MAX_PACKET, Packet, SpawnFault, Task};
+use crate::wire::{Ended, Event, FdTag, Packet, SpawnFault, Task};
 
+/// Larger than any event; what is larger did not come from an init of ours.
+const MAX_EVENT: usize = 64;
 /// How long the kernel may take to freeze every process before that is a failure.
 const FREEZE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -319,7 +321,7 @@ impl Book {
 }
 
 async fn read(inner: Arc<Inner>) {
-    let mut buffer = vec![0; MAX_PACKET];
+    let mut buffer = [0; MAX_EVENT];
     while let Ok(Some(packet)) = inner.control.receive(&mut buffer).await {
         if let Err(error) = inner.take_in(packet) {
             tracing::warn!(%error, "a sandbox's init said something strange");

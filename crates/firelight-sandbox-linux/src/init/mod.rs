@@ -70,6 +70,7 @@ impl Built {
 
 /// The life of init, on the child's side of the launcher's `clone`.
 pub(crate) fn run(blueprint: Blueprint<'_>, setup: OwnedFd, control: OwnedFd) -> ! {
+    let _ = rustix::thread::set_name(c"fire-init");
     let code = match construct(blueprint, &setup, &control) {
         Ok(()) => {
             drop(setup);

@@ -33,6 +33,8 @@ use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
 /// The whole life of the launcher. `daemon` is the socket to the daemon.
 pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
     sys::signal::reset_all();
+    // What an operator sees in a list of processes.
+    let _ = rustix::thread::set_name(c"fire-launcher");
     // Out of the terminal's reach: Ctrl-C is for the daemon, which then ends this process in good order.
     let _ = rustix::process::setsid();
     raise_descriptor_limit();

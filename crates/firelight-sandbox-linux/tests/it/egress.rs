@@ -229,6 +229,26 @@ fn nothing_of_the_network_is_left_when_the_launcher_is_killed() {
     });
 }
 
+#[test]
+fn sandboxes_with_egress_come_and_go_and_each_has_a_way_out() {
+    on_a_host_of_its_own(async || {
+        let rig = Rig::with(|config| {
+            with_egress(config);
+            config.blank_sandboxes = 4;
+        });
+        if !rig.stands("egress-nat") {
+            return rig.driver.stop().await;
+        }
+        for _ in 0..30 {
+            let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
+            let outcome = reach(&sandbox, &[SERVER]).await;
+            assert_eq!(outcome.stdout, format!("{SERVER} {HOST}\n"), "{outcome:?}");
+            drop(sandbox);
+        }
+        rig.driver.stop().await;
+    });
+}
+
 #[tokio::test]
 async fn an_egress_that_is_not_there_or_not_allowed_is_refused() {
     let rig = Rig::new();

@@ -76,7 +76,8 @@ fn sandboxed_processes() -> Vec<String> {
             // A zombie waits for the host's init, and has nothing of ours any more.
             let dead = status.lines().any(|line| line.starts_with("State:\tZ"));
             let orphan = !dead && status.lines().any(|line| line == "PPid:\t1");
-            let probe = status.starts_with("Name:\tprobe") || status.starts_with("Name:\texe");
+            let probe =
+                status.starts_with("Name:\tprobe") || status.starts_with("Name:\tfire-init");
             (orphan && probe).then_some(status)
         })
         .collect()
