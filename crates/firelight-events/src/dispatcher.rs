@@ -61,6 +61,7 @@ impl Dispatcher {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let working = TaskTracker::new();
         let room = workshop.settings.in_flight as usize;
+        let in_flight = InFlight::new(workshop.settings.in_flight_per_function);
         let claimer = Claimer {
             bench: Arc::new(Bench {
                 queue,
@@ -69,7 +70,7 @@ impl Dispatcher {
             }),
             token,
             room: Arc::new(Semaphore::new(room)),
-            in_flight: InFlight::default(),
+            in_flight,
             working: working.clone(),
         };
         let claiming = tokio::spawn(claimer.run(stop.clone()));
@@ -195,9 +196,8 @@ impl Claimer {
     }
 
     fn begin_all(&self, items: Vec<Claimed>, permits: Vec<OwnedSemaphorePermit>) {
-        let per_lane = self.bench.workshop.settings.in_flight_per_function;
         for (claimed, permit) in items.into_iter().zip(permits) {
-            let Some(item) = self.in_flight.enter(&claimed, per_lane) else {
+            let Some(item) = self.in_flight.enter(&claimed) else {
                 continue;
             };
             let bench = Arc::clone(&self.bench);
@@ -220,10 +220,15 @@ impl Bench {
     async fn work(&self, claimed: &Claimed, item: &Working) {
         let verdict = tokio::select! {
             biased;
-            verdict = self.workshop.attempt(claimed) => verdict,
+            verdict = self.attempt(claimed, item) => verdict,
             () = self.hold_on(item) => return,
         };
         self.settle(item, verdict).await;
+    }
+
+    async fn attempt(&self, claimed: &Claimed, item: &Working) -> Verdict {
+        let _place = item.place().await;
+        self.workshop.attempt(claimed).await
     }
 
     /// Extends the hold for ever.
