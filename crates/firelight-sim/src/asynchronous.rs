@@ -279,6 +279,7 @@ impl Host {
                 return self.history.violated(format!("{left} items never end"));
             }
             sleep(Duration::from_secs(10)).await;
+            self.queue.check_silence();
         }
     }
 }
@@ -347,7 +348,7 @@ pub async fn simulate(seed: u64) -> Result<Vec<String>, Violation> {
         }
     }
     tokio::time::sleep_until(host.clock.began() + host.world.scenario.storm).await;
-    host.queue.heal();
+    host.queue.heal(host.world.scenario.settings.hold);
     // An offer may still wait for a slow answer of the storm.
     sleep(Duration::from_secs(60)).await;
     host.calm_down().await;

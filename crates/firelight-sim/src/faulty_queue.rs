@@ -11,10 +11,14 @@ use firelight_store::{
     Queue, ReadError, Receipt, SettleError, Settled, Settlement, StoreClock, Verdict,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::history::History;
 use crate::ledger::Ledger;
 use crate::rng::Rng;
+
+/// The longest that a slow operation takes.
+const SLOWEST: Duration = Duration::from_secs(30);
 
 /// How often an operation goes wrong, in percent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +45,10 @@ struct State {
     faults: Faults,
     /// Which event each claim was about.
     events: HashMap<Receipt, RequestId>,
+    /// From when on nothing that was claimed may be left alone, and for how long at most.
+    strict: Option<(Instant, Duration)>,
+    /// Claims that were handed over and not heard of since.
+    silent: HashMap<Receipt, Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,17 +78,36 @@ impl FaultyQueue {
                 rng,
                 faults,
                 events: HashMap::new(),
+                strict: None,
+                silent: HashMap::new(),
             })),
             silence: Arc::new(watch::Sender::new(0)),
         }
     }
 
-    pub(crate) fn heal(&self) {
-        self.lock().faults = Faults::default();
+    /// Ends all faults. Once what is slow has come through, whatever is claimed must be worked on: settled, or held on
+    /// before two thirds of its hold are over.
+    pub(crate) fn heal(&self, hold: Duration) {
+        let mut state = self.lock();
+        state.faults = Faults::default();
+        state.strict = Some((Instant::now() + 2 * SLOWEST, hold * 2 / 3));
     }
 
     pub(crate) fn begin_epoch(&self) -> Epoch {
+        self.lock().silent.clear();
         self.inner.begin_epoch()
+    }
+
+    /// Checks that nothing that was claimed is left alone.
+    pub(crate) fn check_silence(&self) {
+        let state = self.lock();
+        let Some((_, longest)) = state.strict else {
+            return;
+        };
+        let alone = |since: &&Instant| since.elapsed() > longest;
+        let left = state.silent.values().filter(alone).count();
+        self.history
+            .check(left == 0, || format!("{left} claimed items are left alone"));
     }
 
     /// What lies in the queue, without faults.
@@ -95,7 +122,7 @@ impl FaultyQueue {
             let faults = state.faults;
             let rng = &mut state.rng;
             let pause = if rng.percent(faults.is_slow) {
-                rng.millis(1..30_000)
+                rng.up_to(SLOWEST)
             } else {
                 Duration::from_millis(rng.within(0..3))
             };
@@ -117,9 +144,26 @@ impl FaultyQueue {
         fate
     }
 
+    /// The way back takes its time too.
+    async fn answer_travels(&self) {
+        let pause = self.lock().rng.within(0..3);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+
+    fn heard_of(&self, receipts: impl IntoIterator<Item = Receipt>) {
+        let mut state = self.lock();
+        for receipt in receipts {
+            state.silent.remove(&receipt);
+        }
+    }
+
     fn remember(&self, claims: &Claims) {
         let mut state = self.lock();
+        let strict = state.strict.is_some_and(|(from, _)| Instant::now() >= from);
         for item in &claims.items {
+            if strict {
+                state.silent.insert(item.receipt, Instant::now());
+            }
             if let Some(id) = event_of(&item.body) {
                 state.events.insert(item.receipt, id);
             }
@@ -163,6 +207,7 @@ impl Queue for FaultyQueue {
             return Err(EnqueueError::Failed(simulated()));
         }
         self.inner.enqueue(items).await?;
+        self.answer_travels().await;
         match fate {
             Fate::LosesAnswer => Err(EnqueueError::Unknown(simulated())),
             Fate::Fine | Fate::Fails => Ok(()),
@@ -176,6 +221,7 @@ impl Queue for FaultyQueue {
         }
         let claims = self.inner.claim(claim).await?;
         self.remember(&claims);
+        self.answer_travels().await;
         match fate {
             Fate::LosesAnswer => Err(ClaimError::Failed(simulated())),
             Fate::Fine | Fate::Fails => Ok(claims),
@@ -183,6 +229,7 @@ impl Queue for FaultyQueue {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, SettleError> {
+        self.heard_of(settlements.iter().map(|one| one.receipt));
         let fate = self.fate("settle").await;
         if fate == Fate::Fails {
             return Err(SettleError::Failed(simulated()));
@@ -194,6 +241,7 @@ impl Queue for FaultyQueue {
             .collect();
         let settled = self.inner.settle(settlements).await?;
         self.note_closed(&finished, &settled);
+        self.answer_travels().await;
         match fate {
             Fate::LosesAnswer => Err(SettleError::Unknown(simulated())),
             Fate::Fine | Fate::Fails => Ok(settled),
@@ -205,6 +253,7 @@ impl Queue for FaultyQueue {
         receipts: Vec<Receipt>,
         hold: Duration,
     ) -> Result<Vec<Settled>, SettleError> {
+        self.heard_of(receipts.iter().copied());
         match self.fate("extend").await {
             Fate::Fine | Fate::LosesAnswer => self.inner.extend(receipts, hold).await,
             Fate::Fails => Err(SettleError::Failed(simulated())),

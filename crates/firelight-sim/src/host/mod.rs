@@ -272,6 +272,7 @@ impl Host {
         self.check_concurrency();
         self.check_budget();
         self.calls.check_patience(PATIENCE);
+        self.queue.check_silence();
         let waiting = self.plane.counts().waiting;
         let most = self.states * self.scenario.plane.longest_line;
         self.history
@@ -410,6 +411,7 @@ pub async fn simulate(seed: u64) -> Result<Vec<String>, Violation> {
     let plane = host.plane.clone();
     let tidy = tokio::spawn(async move { plane.keep_tidy().await });
     let epoch = host.queue.begin_epoch();
+    host.queue.heal(host.scenario.events.hold);
     let dispatcher = host.events.dispatch(Token::alone(epoch));
     host.storm().await;
     host.calm_down().await;
