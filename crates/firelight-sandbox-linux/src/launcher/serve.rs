@@ -352,7 +352,11 @@ impl Launcher {
             }
             _ => None,
         };
-        let Resident { group, slot, .. } = resident;
+        let Resident {
+            group, slot, pidfd, ..
+        } = resident;
+        // Before anybody is told that nothing is left.
+        drop(pidfd);
         self.remove(Removal {
             number,
             group,

@@ -152,6 +152,18 @@ fn own_program() -> PathBuf {
     std::env::current_exe().expect("the path of this binary")
 }
 
+/// Copies this binary to be executed from elsewhere.
+///
+/// By another process: a descriptor open for writing here could be inherited by whatever another test starts at this
+/// moment, and a file that anybody has open for writing cannot be executed.
+pub(crate) fn copy_own_program(to: &Path) {
+    let copied = std::process::Command::new("cp")
+        .arg(own_program())
+        .arg(to)
+        .status();
+    assert!(copied.expect("cp runs").success());
+}
+
 /// The program that runs one probe inside.
 pub(crate) fn probe(name: &str) -> ProcessSpec {
     program(PROBE, &["probe", "__probe", name])

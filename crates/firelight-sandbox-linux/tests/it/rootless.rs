@@ -16,7 +16,7 @@ fn everything_that_needs_no_privilege_holds_without_one() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let copy = dir.path().join("it");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    crate::rig::copy_own_program(&copy);
 
     let output = Command::new(&copy)
         .uid(NOBODY)

@@ -14,7 +14,7 @@ use crate::rig::{Rig, run, run_probe};
 fn evil_package(rig: &Rig) -> ReadOnlyMount {
     let dir = rig.dir.path().join("package");
     fs::create_dir(&dir).unwrap();
-    fs::copy(std::env::current_exe().unwrap(), dir.join("setuid")).unwrap();
+    crate::rig::copy_own_program(&dir.join("setuid"));
     fs::set_permissions(dir.join("setuid"), fs::Permissions::from_mode(0o6755)).unwrap();
     symlink("/etc/shadow", dir.join("shadow")).unwrap();
     symlink("../../../../../../etc/shadow", dir.join("up")).unwrap();
