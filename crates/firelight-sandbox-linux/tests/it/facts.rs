@@ -177,6 +177,24 @@ async fn the_limits_of_a_process_are_those_of_the_specification() {
 }
 
 #[tokio::test]
+async fn a_program_inherits_its_standard_streams_and_no_other_descriptor() {
+    let rig = Rig::with(|config| config.blank_sandboxes = 1);
+    let (other, sandbox) = (rig.sandbox().await, rig.sandbox().await);
+
+    let outcome = run_probe(&sandbox, "descriptors").await;
+
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{outcome:?}");
+    assert_eq!(lines[0], "0 /dev/null");
+    assert!(
+        lines[1].starts_with("1 pipe:") && lines[2].starts_with("2 pipe:"),
+        "{lines:?}"
+    );
+    other.destroy().await.unwrap();
+    rig.end(sandbox).await;
+}
+
+#[tokio::test]
 async fn standard_output_can_be_opened_again_by_its_name() {
     let rig = Rig::new();
     let sandbox = rig.sandbox().await;
