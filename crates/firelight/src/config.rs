@@ -74,8 +74,6 @@ pub struct ServerConfig {
     pub runtimes: BTreeMap<RuntimeIdentifier, PathBuf>,
     pub sandbox: SandboxConfig,
     pub log: LogConfig,
-    /// How long log events are kept in a log group that has no retention of its own; `None` keeps them for ever.
-    pub retention: Option<Duration>,
 }
 
 /// What the daemon is told about execution environments.

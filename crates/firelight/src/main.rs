@@ -8,7 +8,6 @@
 //! Deliberately absent: logic. A command talks to the API that every other client uses, and prints what it says.
 
 #![expect(unreachable_pub, reason = "nothing is reachable from outside a binary")]
-#![expect(dead_code, reason = "the daemon will read the server's configuration")]
 
 mod announce;
 mod args;

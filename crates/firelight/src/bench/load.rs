@@ -21,7 +21,6 @@ pub struct LoadClient {
 /// An answer, whole.
 pub struct Answer {
     pub status: StatusCode,
-    pub function_error: bool,
     pub body: Bytes,
 }
 
@@ -54,13 +53,8 @@ impl LoadClient {
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
-        let function_error = response.headers().contains_key("x-amz-function-error");
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer {
-            status,
-            function_error,
-            body,
-        })
+        Ok(Answer { status, body })
     }
 
     /// Invokes and checks that the payload came back.

@@ -40,7 +40,7 @@ impl Language {
                 Some((runtime.identifier, interpreter.clone()))
             })
             .collect();
-        fitting.sort_by(|(_, one), (_, other)| one.version.cmp(&other.version));
+        fitting.sort_by_key(|(_, interpreter)| interpreter.version);
         let (runtime, interpreter) = fitting.pop()?;
         Some(Self {
             runtime,

@@ -14,7 +14,6 @@ use super::{
 };
 
 const ADDRESS: &str = "an address with a port, like 127.0.0.1:4566";
-const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 impl ServerConfig {
     /// Checks every value the daemon needs, and what the mode forbids.
@@ -42,7 +41,6 @@ impl ServerConfig {
                 filter: text(layers, "log.level"),
                 format: log_format(layers)?,
             },
-            retention: retention(layers)?,
         })
     }
 }
@@ -105,11 +103,6 @@ fn network(layers: &Layers) -> Result<Network, ConfigError> {
 fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
     let names = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     set_choice(layers, "log.format", &names, "text or json")
-}
-
-fn retention(layers: &Layers) -> Result<Option<Duration>, ConfigError> {
-    let days: u64 = parsed(layers, "logs.retention_days", "a number of days")?;
-    Ok((days > 0).then(|| Duration::from_secs(days.saturating_mul(SECONDS_PER_DAY))))
 }
 
 fn runtimes(layers: &Layers) -> Result<BTreeMap<RuntimeIdentifier, PathBuf>, ConfigError> {
@@ -255,7 +248,6 @@ mod tests {
             ("000000000000", "us-east-1")
         );
         assert_eq!(config.authentication, Authentication::Any);
-        assert_eq!(config.retention, None);
     }
 
     #[test]

@@ -31,11 +31,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("log.level", Some("info"), "filter of the daemon's own log"),
     setting("log.format", Some("text"), "text or json"),
     setting(
-        "logs.retention_days",
-        Some("0"),
-        "days that log events are kept; 0 is for ever",
-    ),
-    setting(
         "sandbox.network",
         Some("internet"),
         "what functions reach: none, internet or host",
