@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::body::{ReadBodyError, RequestBody};
 use crate::error::ApiError;
 use crate::protocol::Protocol;
-use crate::sigv4::{Claim, ClaimError, Payload, SigningTime, SkewError, VerifyError};
+use crate::sigv4::{ChunkSeed, Claim, ClaimError, Payload, SigningTime, SkewError, VerifyError};
 
 /// Whether requests must be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,25 @@ pub(crate) async fn prove(
     let bytes = body.read(body_limit).await?;
     claim.verify(request, Payload::Bytes(&bytes), &holder.secret_access_key)?;
     Ok((holder.caller, RequestBody::Read(bytes)))
+}
+
+/// Returns the caller of a signed request whose body is read, and compared, later.
+pub(crate) fn prove_head(
+    book: &CredentialBook,
+    request: &Parts,
+    claim: Option<Claim>,
+    now: Timestamp,
+) -> Result<(Caller, ChunkSeed), AuthenticationError> {
+    let claim = claim.ok_or(AuthenticationError::Missing)?;
+    claim.check_time(SigningTime::from_timestamp(now))?;
+    let token = claim.session_token.as_deref();
+    let holder = book.look_up(&claim.access_key_id, token, now.as_second());
+    let holder = holder.map_err(|source| AuthenticationError::Key {
+        access_key_id: claim.access_key_id.clone(),
+        source,
+    })?;
+    claim.verify(request, Payload::NotRead, &holder.secret_access_key)?;
+    Ok((holder.caller, claim.chunk_seed(&holder.secret_access_key)))
 }
 
 /// Returns whom a request acts as where signatures are not looked at.

@@ -50,6 +50,33 @@ impl RequestBody {
     }
 }
 
+impl RequestBody {
+    /// Returns the pieces of the body as they come.
+    pub(crate) fn into_stream(
+        self,
+    ) -> std::pin::Pin<Box<dyn futures_util::Stream<Item = std::io::Result<Bytes>> + Send>> {
+        match self {
+            Self::Read(bytes) => {
+                Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
+            }
+            Self::Incoming(incoming) => Box::pin(futures_util::stream::try_unfold(
+                incoming,
+                |mut incoming| async {
+                    let chunk = next_chunk(&mut incoming).await.map_err(io_error)?;
+                    Ok(chunk.map(|chunk| (chunk, incoming)))
+                },
+            )),
+        }
+    }
+}
+
+fn io_error(error: ReadBodyError) -> std::io::Error {
+    match error {
+        ReadBodyError::Idle => std::io::Error::new(std::io::ErrorKind::TimedOut, error),
+        error => std::io::Error::other(error),
+    }
+}
+
 async fn read_incoming(mut incoming: Incoming, limit: usize) -> Result<Bytes, ReadBodyError> {
     let declared = incoming.size_hint().lower();
     if declared > limit as u64 {

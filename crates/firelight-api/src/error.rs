@@ -31,7 +31,7 @@ pub struct ApiError {
     /// Stands as `Type` in rest-json bodies; absent where AWS leaves it out.
     pub fault: Option<Fault>,
     /// Further members of the body, such as `Reason` of a throttle.
-    pub members: Vec<(&'static str, String)>,
+    pub members: Vec<(Cow<'static, str>, String)>,
     /// The header `Retry-After`.
     pub retry_after_seconds: Option<u64>,
 }
@@ -87,7 +87,7 @@ impl ApiError {
 
     #[must_use]
     pub fn with_member(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.members.push((name, value.into()));
+        self.members.push((name.into(), value.into()));
         self
     }
 }

@@ -37,8 +37,8 @@ use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, Visit};
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
-use crate::sigv4::Claim;
-use crate::{admin, iam, lambda, logs, ssm, sts};
+use crate::sigv4::{ChunkSeed, Claim};
+use crate::{admin, iam, lambda, logs, s3, ssm, sts};
 
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -63,6 +63,7 @@ pub struct Services {
     pub sts: Sts,
     pub logs: Logs,
     pub ssm: Ssm,
+    pub s3: firelight_s3::Endpoint,
     pub books: Books,
     pub lambda: lambda::Lambda,
 }
@@ -176,7 +177,17 @@ impl FrontDoor {
         let received_at = Timestamp::now();
         let region = self.region(claim.as_ref().ok().and_then(Option::as_ref));
         let base_url = base_url(&request);
+        let mut chunks = None;
         let (caller, body) = match self.config.authentication {
+            // Objects are as long as they like, so their bytes are compared as they come.
+            Authentication::Required if service == Service::S3 => {
+                let claim = claim.map_err(AuthenticationError::Claim)?;
+                let book = &self.services.credentials;
+                let (caller, proven) =
+                    authentication::prove_head(book, &request, claim, received_at)?;
+                chunks = Some(proven);
+                (caller, body)
+            }
             Authentication::Required => {
                 let claim = claim.map_err(AuthenticationError::Claim)?;
                 let limit = body_limit(&service, &request);
@@ -202,6 +213,9 @@ impl FrontDoor {
             base_url,
             received_at,
         };
+        if service == Service::S3 {
+            return Ok(self.s3_call(&context, request, body, chunks).await?);
+        }
         Ok(self.dispatch(service, &context, request, body).await?)
     }
 
@@ -240,6 +254,18 @@ impl FrontDoor {
             }
             other => Err(not_offered(&other)),
         }
+    }
+
+    async fn s3_call(
+        &self,
+        context: &RequestContext,
+        request: Parts,
+        body: RequestBody,
+        chunks: Option<ChunkSeed>,
+    ) -> Result<Response, ApiError> {
+        let needed = s3::permissions(context, &request)?;
+        self.authorizer(context, Protocol::S3).check_all(&needed)?;
+        s3::handle(&self.services.s3, context, request, body, chunks).await
     }
 
     /// Reads the operation and the body of a JSON call.

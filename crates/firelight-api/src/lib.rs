@@ -20,6 +20,7 @@ mod iam;
 pub mod lambda;
 mod logs;
 mod protocol;
+mod s3;
 mod server;
 mod service;
 pub mod sigv4;

@@ -32,6 +32,8 @@ fn resource(iam: &Iam, context: &RequestContext, form: &Form) -> String {
         entity(EntityKind::Role, name)
     } else if let Some(name) = form.get("UserName") {
         entity(EntityKind::User, name)
+    } else if is_about_oneself(form) {
+        context.caller.arn()
     } else if let Some(arn) = form.get("PolicyArn") {
         arn.to_owned()
     } else if let Some(name) = form.get("PolicyName") {
@@ -39,6 +41,19 @@ fn resource(iam: &Iam, context: &RequestContext, form: &Form) -> String {
     } else {
         "*".to_owned()
     }
+}
+
+/// Without a name, these are about whoever asks.
+fn is_about_oneself(form: &Form) -> bool {
+    let actions = [
+        "GetUser",
+        "CreateAccessKey",
+        "DeleteAccessKey",
+        "ListAccessKeys",
+        "UpdateAccessKey",
+    ];
+    form.get("Action")
+        .is_some_and(|action| actions.contains(&action))
 }
 
 /// Returns what an action of STS needs. Whom one may become is decided by the role itself.

@@ -51,7 +51,7 @@ pub(super) fn error(error: &ApiError, version: JsonVersion) -> Response {
     let mut body = Map::new();
     body.insert("__type".into(), error.code.as_ref().into());
     for (name, value) in &error.members {
-        body.insert((*name).into(), value.as_str().into());
+        body.insert(name.as_ref().into(), value.as_str().into());
     }
     // Some errors carry no text at all, such as SSM's ParameterNotFound.
     if !error.message.is_empty() {

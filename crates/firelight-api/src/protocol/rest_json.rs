@@ -34,7 +34,7 @@ fn body(error: &ApiError) -> Map<String, Value> {
         body.insert("Type".into(), name.into());
     }
     for (name, value) in &error.members {
-        body.insert((*name).into(), value.as_str().into());
+        body.insert(name.as_ref().into(), value.as_str().into());
     }
     let key = match error.message_key {
         MessageKey::Lower => "message",

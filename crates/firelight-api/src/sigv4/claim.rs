@@ -26,6 +26,15 @@ pub struct Claim {
     form: Form,
 }
 
+/// What the signatures of chunks begin with: the key of the scope, and the request's signature.
+#[derive(Clone)]
+pub struct ChunkSeed {
+    pub key: [u8; 32],
+    pub time: String,
+    pub scope: String,
+    pub signature: String,
+}
+
 /// Where the signature stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -270,6 +279,16 @@ impl Claim {
             return Err(VerifyError::Mismatch);
         }
         self.check_body(&payload_hash, payload)
+    }
+
+    /// Returns what the chunks of a body that follows this request are signed with.
+    pub fn chunk_seed(&self, secret_access_key: &str) -> ChunkSeed {
+        ChunkSeed {
+            key: SigningKey::derive(secret_access_key, &self.scope).into_bytes(),
+            time: self.signed_at.to_string(),
+            scope: self.scope.to_string(),
+            signature: self.signature.clone(),
+        }
     }
 
     fn path_rule(&self) -> PathRule {

@@ -20,6 +20,10 @@ impl SigningKey {
         Self(keyed_hash(&service, "aws4_request"))
     }
 
+    pub(super) fn into_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// Returns the signature of `string_to_sign` in lower-case hexadecimal.
     pub(super) fn sign(&self, string_to_sign: &str) -> String {
         hex(&keyed_hash(&self.0, string_to_sign))

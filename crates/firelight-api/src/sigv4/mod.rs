@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Pure: the time and the secret come in from outside; who owns an access key, and what its owner
-//! may do, is decided elsewhere. Chunk-signed bodies (`STREAMING-AWS4-…`) belong to S3.
+//! may do, is decided elsewhere.
 
 mod canonical;
 mod claim;
@@ -17,7 +17,7 @@ mod test_suite;
 mod time;
 
 pub use canonical::{PathRule, payload_sha256};
-pub use claim::{Claim, ClaimError, Payload, SkewError, VerifyError};
+pub use claim::{ChunkSeed, Claim, ClaimError, Payload, SkewError, VerifyError};
 pub use sign::{Signer, SigningCredentials};
 pub use time::SigningTime;
 

@@ -23,11 +23,19 @@ fn check<S: Strategy>(
         let request = request(value);
         let shown = String::from_utf8_lossy(&request).into_owned();
         let answer = runtime.block_on(server.send(&request));
-        prop_assert!(is_sane(&answer), "{} {}\nfor {shown}", answer.status, answer.body);
+        prop_assert!(
+            is_sane(&answer),
+            "{} {}\nfor {shown}",
+            answer.status,
+            answer.body
+        );
         Ok(())
     });
     outcome.unwrap();
-    assert_eq!(runtime.block_on(server.get("/_firelight/health")).status, 200);
+    assert_eq!(
+        runtime.block_on(server.get("/_firelight/health")).status,
+        200
+    );
 }
 
 /// 501 names what is not built; every other fault of the server is one.
@@ -60,13 +68,17 @@ fn any_authorization_header_gets_an_answer() {
         "(X-Amz-Date: [0-9TZ]{0,18}\r\n)?",
         "(X-Amz-Content-Sha256: [!-~]{0,20}\r\n)?",
     );
-    check(Authentication::Required, parts, |(algorithm, fields, date, hash)| {
-        format!(
-            "GET /2015-03-31/functions HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+    check(
+        Authentication::Required,
+        parts,
+        |(algorithm, fields, date, hash)| {
+            format!(
+                "GET /2015-03-31/functions HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
              Authorization: {algorithm}{fields}\r\n{date}{hash}\r\n"
-        )
-        .into_bytes()
-    });
+            )
+            .into_bytes()
+        },
+    );
 }
 
 #[test]
@@ -101,12 +113,20 @@ fn any_json_for_any_operation_gets_an_answer() {
         "AmazonSSM.Nonsense",
         "Nobody.Nothing",
     ]);
-    check(Authentication::AnyCredentials, (operation, members), |(operation, members)| {
-        let members: Vec<_> =
-            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-        let head = format!("X-Amz-Target: {operation}\r\nContent-Type: application/x-amz-json-1.1\r\n");
-        post(&head, format!("{{{}}}", members.join(",")).as_bytes())
-    });
+    check(
+        Authentication::AnyCredentials,
+        (operation, members),
+        |(operation, members)| {
+            let members: Vec<_> = members
+                .iter()
+                .map(|(name, value)| format!("\"{name}\":{value}"))
+                .collect();
+            let head = format!(
+                "X-Amz-Target: {operation}\r\nContent-Type: application/x-amz-json-1.1\r\n"
+            );
+            post(&head, format!("{{{}}}", members.join(",")).as_bytes())
+        },
+    );
 }
 
 #[test]
@@ -118,8 +138,10 @@ fn any_form_gets_an_answer() {
         2010-05-08|2011-06-15|%7B%7D|-1|[ -~]{0,12}|%[0-9a-f]{2}";
     let pairs = prop::collection::vec((parameter, value), 0..6);
     check(Authentication::AnyCredentials, pairs, |pairs| {
-        let pairs: Vec<_> =
-            pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let head = "Content-Type: application/x-www-form-urlencoded\r\n";
         post(head, pairs.join("&").as_bytes())
     });
@@ -127,11 +149,14 @@ fn any_form_gets_an_answer() {
 
 #[test]
 fn any_bytes_as_a_body_get_an_answer() {
-    let targets = prop::sample::select(vec!["Logs_20140328.PutLogEvents", "AmazonSSM.GetParameter"]);
+    let targets =
+        prop::sample::select(vec!["Logs_20140328.PutLogEvents", "AmazonSSM.GetParameter"]);
     let body = prop::collection::vec(any::<u8>(), 0..200);
-    check(Authentication::AnyCredentials, (targets, body), |(target, body)| {
-        post(&format!("X-Amz-Target: {target}\r\n"), &body)
-    });
+    check(
+        Authentication::AnyCredentials,
+        (targets, body),
+        |(target, body)| post(&format!("X-Amz-Target: {target}\r\n"), &body),
+    );
 }
 
 async fn send(server: &Server, request: &str) -> Answer {

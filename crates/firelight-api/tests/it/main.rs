@@ -9,6 +9,7 @@ mod iam;
 mod lambda;
 mod logs;
 mod script;
+mod s3;
 mod signed;
 mod streaming;
 mod ssm;

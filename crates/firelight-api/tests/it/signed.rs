@@ -226,6 +226,9 @@ async fn body_of_lambda_cannot_be_left_out_of_the_signature() {
 
     let answer = send(&server, &request, "anything").await;
 
-    assert_eq!(request.headers()["x-amz-content-sha256"], "UNSIGNED-PAYLOAD");
+    assert_eq!(
+        request.headers()["x-amz-content-sha256"],
+        "UNSIGNED-PAYLOAD"
+    );
     assert_eq!(answer.status, 403);
 }

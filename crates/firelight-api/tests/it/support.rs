@@ -11,7 +11,8 @@ use firelight_control::ssm::Ssm;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, SessionKey, Sts};
 use firelight_control::usage::Books;
 use firelight_model::WallTime;
-use firelight_store::{LogStore, MemoryStore, UsageStore};
+use firelight_s3::{Depot, Endpoint, Outside};
+use firelight_store::{DirectoryBlobs, LogStore, MemoryStore, UsageStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -84,6 +85,11 @@ pub(crate) async fn server_behind(
         .await
         .unwrap();
     let folder = TempDir::new().unwrap();
+    let blobs = DirectoryBlobs::open(folder.path().join("blobs")).unwrap();
+    let outside = Outside {
+        now: Box::new(now),
+        random: Box::new(|| *uuid::Uuid::new_v4().as_bytes()),
+    };
     let log_store = LogStore::open(&folder.path().join("logs.db"), Arc::new(now))
         .await
         .unwrap();
@@ -99,6 +105,7 @@ pub(crate) async fn server_behind(
         credentials,
         iam,
         sts,
+        s3: Endpoint::new(Depot::new(store.clone(), blobs, outside)),
         ssm: Ssm::new(store.clone(), sources),
         logs: Logs::new(log_store, store),
         books: Books::new(usage_store),

@@ -147,10 +147,16 @@ async fn body_beyond_the_limit_is_read_to_its_end_and_refused() {
          X-Amz-Target: Logs_20140328.DescribeLogGroups\r\nContent-Length: {length}\r\n\r\n"
     );
 
-    let answer = server.send([head.into_bytes(), vec![b' '; length]].concat()).await;
+    let answer = server
+        .send([head.into_bytes(), vec![b' '; length]].concat())
+        .await;
 
     assert_eq!(answer.status, 413);
-    assert!(answer.body.contains("RequestEntityTooLargeException"), "{}", answer.body);
+    assert!(
+        answer.body.contains("RequestEntityTooLargeException"),
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]
@@ -159,9 +165,14 @@ async fn client_that_speaks_only_http_2_is_answered() {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(stream);
     let executor = hyper_util::rt::TokioExecutor::new();
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
     let driver = tokio::spawn(connection);
-    let uri = format!("http://{}/?Action=GetCallerIdentity&Version=2011-06-15", server.address);
+    let uri = format!(
+        "http://{}/?Action=GetCallerIdentity&Version=2011-06-15",
+        server.address
+    );
     let request = http::Request::get(uri).body(http_body_util::Empty::<bytes::Bytes>::new());
 
     let answer = sender.send_request(request.unwrap()).await.unwrap();

@@ -14,6 +14,7 @@ mod data_plane;
 mod events;
 mod live_log;
 mod log;
+mod objects;
 mod outside;
 mod sandboxes;
 mod secret;
@@ -35,6 +36,7 @@ use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
 use firelight_control::usage::Books;
 use firelight_events::{Dispatcher, Token};
 use firelight_invoke::{DataPlane, Invoker};
+use firelight_s3::Depot;
 use firelight_sandbox_linux::LinuxDriver;
 use firelight_store::{
     DataDir, DirectoryBlobs, LogStore, SqliteQueue, SqliteStore, StoreClock, UsageStore,
@@ -130,7 +132,8 @@ impl Daemon {
         tokio::spawn(background.clone().run_until_cancelled_owned(async move {
             tidying.keep_tidy().await;
         }));
-        sweep::start(&background, control.clone(), blobs);
+        let depot = Depot::new(store.clone(), blobs.clone(), objects::outside());
+        sweep::start(&background, control.clone(), depot.clone(), blobs);
         let credentials = CredentialBook::new(
             root_keys(config)?,
             session_key.clone(),
@@ -142,11 +145,18 @@ impl Daemon {
         let invoker: Arc<dyn Invoker> = Arc::new(data_plane.clone());
         let events = events::open(queue.clone(), control.clone(), Arc::clone(&invoker));
         let dispatcher = events.dispatch(Token::alone(queue.epoch()));
-        let lambda = Lambda::new(control, session_key, invoker).with_events(events);
+        let fetch = Arc::new(objects::FromDepot::new(
+            depot.clone(),
+            config.region.clone(),
+        ));
+        let lambda = Lambda::new(control, session_key, invoker)
+            .with_events(events)
+            .with_objects(fetch);
         let services = Services {
             credentials,
             iam,
             sts,
+            s3: firelight_s3::Endpoint::new(depot),
             ssm: Ssm::new(store.clone(), sources),
             logs: Logs::new(logs.clone(), store),
             books: Books::new(usage.clone()),

@@ -249,3 +249,25 @@ async fn a_layer_is_shared_and_unshared() {
         .await
         .refused(404, RNF, "No policy is associated with the given resource.");
 }
+
+#[tokio::test]
+async fn a_layer_of_another_account_is_usable_only_when_it_is_shared() {
+    let api = Api::start().await;
+    publish(&api, "deps", json!({})).await;
+    let foreign = format!("{ARN}:1").replace("000000000000", "123456789012");
+    let by_arn = format!(
+        "{LAYERS}?find=LayerVersion&Arn={}",
+        foreign.replace(':', "%3A")
+    );
+    let text = format!(
+        "User: arn:aws:iam::000000000000:root is not authorized to perform: lambda:GetLayerVersion on \
+         resource: {foreign} because no resource-based policy allows the lambda:GetLayerVersion action"
+    );
+
+    api.get(&by_arn)
+        .await
+        .refused(403, "AccessDeniedException", &text);
+    let attached = json!({"Layers": [foreign]});
+    let created = api.post(FUNCTIONS, with(creation("f"), attached)).await;
+    created.refused(403, "AccessDeniedException", &text);
+}

@@ -1,0 +1,89 @@
+//! S3: who asks and what it needs is settled here; the crate firelight-s3 does the rest.
+//!
+//! Objects are as long as they like, so the signature of a request is checked before its body is
+//! read, and the body against its signed digests while it is read.
+
+mod access;
+
+use firelight_s3::{Caller, ChunkSeal, Endpoint, Refusal, Sealed};
+use futures_util::TryStreamExt;
+use http::StatusCode;
+use http::request::Parts;
+use http_body::Frame;
+use http_body_util::StreamBody;
+
+use crate::body::{RequestBody, Response, ResponseBody};
+use crate::context::RequestContext;
+use crate::error::{ApiError, Chain};
+use crate::protocol::Protocol;
+use crate::sigv4::ChunkSeed;
+
+pub(crate) use access::permissions;
+
+/// Answers a request whose sender is proven and allowed to make it.
+pub(crate) async fn handle(
+    endpoint: &Endpoint,
+    context: &RequestContext,
+    request: Parts,
+    body: RequestBody,
+    seed: Option<ChunkSeed>,
+) -> Result<Response, ApiError> {
+    let caller = Caller::new(context.account, context.region.to_string());
+    let frames = body.into_stream().map_ok(Frame::data).map_err(BrokenBody);
+    let request = http::Request::from_parts(request, StreamBody::new(frames));
+    match endpoint.answer(caller, seed.map(seal), request).await {
+        Ok(answer) => Ok(answer.map(ResponseBody::stream)),
+        Err(refusal) => Ok(refused(refusal, context)),
+    }
+}
+
+/// Which parts of the body are signed, the endpoint tells from the request.
+fn seal(seed: ChunkSeed) -> ChunkSeal {
+    let ChunkSeed {
+        key,
+        time,
+        scope,
+        signature,
+    } = seed;
+    ChunkSeal {
+        key,
+        time,
+        scope,
+        signature,
+        sealed: Sealed::Nothing,
+    }
+}
+
+fn refused(refusal: Refusal, context: &RequestContext) -> Response {
+    let request_id = context.request_id;
+    if let Some(source) = &refusal.source {
+        tracing::error!(%request_id, error = %Chain(source.as_ref()), "S3 failed");
+    }
+    let mut error = ApiError::new(refusal.status, refusal.code, refusal.message);
+    error.members = refusal
+        .members
+        .into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect();
+    let mut response = Protocol::S3.error(&error, &request_id.to_string());
+    response.headers_mut().extend(refusal.headers);
+    if refusal.status == StatusCode::NOT_MODIFIED {
+        *response.body_mut() = ResponseBody::empty();
+    }
+    response
+}
+
+/// A body that stopped coming.
+#[derive(Debug)]
+struct BrokenBody(std::io::Error);
+
+impl From<BrokenBody> for Refusal {
+    fn from(error: BrokenBody) -> Self {
+        tracing::debug!(error = %error.0, "the body of a request broke off");
+        if error.0.kind() == std::io::ErrorKind::TimedOut {
+            Self::idle()
+        } else {
+            Self::incomplete_body()
+        }
+    }
+}
