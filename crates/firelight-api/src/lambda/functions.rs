@@ -62,9 +62,9 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         .control
         .create_function(&call.origin(), creation)
         .await;
-    Ok(call
-        .operation()
-        .reply(&full(&created.map_err(refusals::create_function)?)))
+    Ok(call.operation().reply(&full(
+        &created.map_err(|error| refusals::create_function(error, &call.context.caller))?,
+    )))
 }
 
 /// Refuses what would be accepted and then ignored.
@@ -218,9 +218,9 @@ pub(super) async fn update_code(call: &Call<'_>) -> Answer {
         .control
         .update_function_code(&call.origin(), update)
         .await;
-    Ok(call
-        .operation()
-        .reply(&full(&updated.map_err(refusals::update_function)?)))
+    Ok(call.operation().reply(&full(
+        &updated.map_err(|error| refusals::update_function(error, &call.context.caller))?,
+    )))
 }
 
 pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
@@ -265,9 +265,9 @@ pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
         .control
         .update_function_configuration(&call.origin(), update)
         .await;
-    Ok(call
-        .operation()
-        .reply(&full(&updated.map_err(refusals::update_function)?)))
+    Ok(call.operation().reply(&full(
+        &updated.map_err(|error| refusals::update_function(error, &call.context.caller))?,
+    )))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Answer {

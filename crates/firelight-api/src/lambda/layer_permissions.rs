@@ -4,13 +4,15 @@ use firelight_control::{AddLayerPermission, RemoveLayerPermission};
 use firelight_wire::shapes;
 
 use super::call::{Answer, Call};
-use super::layers::version;
+use super::layers::{check_own, version};
 use super::refusals;
 
 pub(super) async fn add(call: &Call<'_>) -> Answer {
     let request: shapes::AddLayerVersionPermissionRequest = call.parse()?;
+    let arn = version(call, &request.layer_name, request.version_number)?;
+    check_own(call, &arn.layer)?;
     let addition = AddLayerPermission {
-        arn: version(call, &request.layer_name, request.version_number)?,
+        arn,
         sid: request.statement_id,
         principal: request
             .principal
@@ -36,8 +38,10 @@ pub(super) async fn add(call: &Call<'_>) -> Answer {
 
 pub(super) async fn remove(call: &Call<'_>) -> Answer {
     let request: shapes::RemoveLayerVersionPermissionRequest = call.parse()?;
+    let arn = version(call, &request.layer_name, request.version_number)?;
+    check_own(call, &arn.layer)?;
     let removal = RemoveLayerPermission {
-        arn: version(call, &request.layer_name, request.version_number)?,
+        arn,
         sid: request.statement_id,
         expected_revision: request.revision_id,
     };

@@ -10,8 +10,10 @@ use super::{code_location, paging, refusals};
 
 pub(super) async fn publish(call: &Call<'_>) -> Answer {
     let request: shapes::PublishLayerVersionRequest = call.parse()?;
+    let arn = layer(call, &request.layer_name)?;
+    check_own(call, &arn)?;
     let publication = PublishLayerVersion {
-        arn: layer(call, &request.layer_name)?,
+        arn,
         zip: content(call, request.content).await?,
         description: request.description.unwrap_or_default(),
         license: request.license_info,
@@ -75,22 +77,34 @@ fn described(call: &Call<'_>, arn: &LayerVersionArn) -> Answer {
     Ok(call.operation().reply(&whole(call, &found)))
 }
 
-/// A layer of another account is readable only if its policy says so, and nobody can say so across accounts yet.
+/// A layer of another account is readable if its policy says so.
 fn check_readable(call: &Call<'_>, arn: &LayerVersionArn) -> Result<(), ErrorReply> {
-    if arn.layer.account == call.context.account {
+    if call.lambda.control.may_use_layer(call.context.account, arn) {
+        return Ok(());
+    }
+    Err(refusals::not_shared(
+        &call.context.caller.arn(),
+        &arn.to_string(),
+    ))
+}
+
+/// Only the owner changes a layer.
+pub(super) fn check_own(call: &Call<'_>, layer: &LayerArn) -> Result<(), ErrorReply> {
+    if layer.account == call.context.account {
         return Ok(());
     }
     let (caller, operation) = (&call.context.caller, call.operation());
     Err(refusals::foreign_account(
         caller,
         operation,
-        &arn.to_string(),
+        &layer.to_string(),
     ))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteLayerVersionRequest = call.parse()?;
     let arn = version(call, &request.layer_name, request.version_number)?;
+    check_own(call, &arn.layer)?;
     let deleted = call
         .lambda
         .control

@@ -122,6 +122,15 @@ pub(super) fn foreign_account(caller: &Caller, operation: Operation, resource: &
     ErrorReply::new(ErrorCode::AccessDenied, text)
 }
 
+/// A layer version of another account whose policy does not let the caller's account in.
+pub(super) fn not_shared(who: &str, layer_version: &str) -> ErrorReply {
+    let text = format!(
+        "User: {who} is not authorized to perform: lambda:GetLayerVersion on resource: {layer_version} \
+         because no resource-based policy allows the lambda:GetLayerVersion action"
+    );
+    ErrorReply::new(ErrorCode::AccessDenied, text)
+}
+
 // ---- functions --------------------------------------------------------------------------------
 
 pub(super) fn find(error: FindError) -> ErrorReply {
@@ -179,8 +188,11 @@ pub(super) fn stale_function() -> ErrorReply {
     ErrorReply::new(ErrorCode::PreconditionFailed, STALE_FUNCTION)
 }
 
-pub(super) fn create_function(error: CreateFunctionError) -> ErrorReply {
+pub(super) fn create_function(error: CreateFunctionError, caller: &Caller) -> ErrorReply {
     match error {
+        CreateFunctionError::Settings(SettingsError::LayerNotShared { arn }) => {
+            not_shared(&caller.arn(), &arn.to_string())
+        }
         CreateFunctionError::Exists { arn } => {
             conflict(format!("Function already exist: {}", arn.name))
         }
@@ -200,8 +212,11 @@ pub(super) fn unknown_code_signing(arn: &str) -> ErrorReply {
     ErrorReply::new(ErrorCode::CodeSigningConfigNotFound, text)
 }
 
-pub(super) fn update_function(error: UpdateFunctionError) -> ErrorReply {
+pub(super) fn update_function(error: UpdateFunctionError, caller: &Caller) -> ErrorReply {
     match error {
+        UpdateFunctionError::Settings(SettingsError::LayerNotShared { arn }) => {
+            not_shared(&caller.arn(), &arn.to_string())
+        }
         UpdateFunctionError::Find(error) => find(error),
         UpdateFunctionError::StaleRevision => stale_function(),
         UpdateFunctionError::Busy { arn, source } => busy(&arn, source),
@@ -296,6 +311,7 @@ fn settings(error: SettingsError) -> ErrorReply {
         ),
         SettingsError::Layers(error) => layers(error),
         SettingsError::NoSuchLayer { arn } => unknown_layer(&arn.to_string()),
+        SettingsError::LayerNotShared { arn } => not_shared("unknown", &arn.to_string()),
         SettingsError::TooLargeWithLayers { actual_bytes } => invalid(format!(
             "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. \
              The actual size is {actual_bytes} bytes."

@@ -86,7 +86,7 @@ impl Control {
         tables.check_creatable(request)?;
         let arn = &request.arn;
         let bare = bare_configuration(request, code)?;
-        let configuration = request.settings.applied(&bare, &arn.region, tables)?;
+        let configuration = request.settings.applied(&bare, arn, tables)?;
         check(&configuration)?;
         let mut record = self.new_record(request, configuration, tags);
         let mut described = FunctionDescription::latest(arn, &record);

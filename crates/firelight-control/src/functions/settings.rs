@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use firelight_model::{
-    Architecture, EnvironmentVariables, EphemeralStorage, FunctionTimeout, Handler, LayerListError,
-    LayerVersionArn, LevelWithText, LoggingChange, MemorySize, PackageType, Region, RoleArn,
-    RuntimeIdentifier, SnapStart, TracingMode, check_layers,
+    Architecture, EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionTimeout, Handler,
+    LayerListError, LayerVersionArn, LevelWithText, LoggingChange, MemorySize, PackageType,
+    RoleArn, RuntimeIdentifier, SnapStart, TracingMode, check_layers,
 };
 
 use crate::outside::{RuntimeRefusal, World};
@@ -71,6 +71,8 @@ pub enum SettingsError {
     Layers(#[from] LayerListError),
     #[error("layer version {arn} does not exist")]
     NoSuchLayer { arn: LayerVersionArn },
+    #[error("layer version {arn} is not shared with the account")]
+    LayerNotShared { arn: LayerVersionArn },
     #[error("code and layers have {actual_bytes} bytes when unpacked")]
     TooLargeWithLayers { actual_bytes: u64 },
     #[error(transparent)]
@@ -103,13 +105,13 @@ impl Settings {
     pub(crate) fn applied(
         &self,
         base: &Configuration,
-        region: &Region,
+        function: &FunctionArn,
         tables: &Tables,
     ) -> Result<Configuration, SettingsError> {
         let configuration = Configuration {
             description: given(&self.description, &base.description),
             role: given(&self.role, &base.role),
-            package: self.package(&base.package, region, tables)?,
+            package: self.package(&base.package, function, tables)?,
             architecture: base.architecture,
             memory: self.memory.unwrap_or(base.memory),
             timeout: self.timeout.unwrap_or(base.timeout),
@@ -155,7 +157,7 @@ impl Settings {
     fn package(
         &self,
         base: &PackageRecord,
-        region: &Region,
+        function: &FunctionArn,
         tables: &Tables,
     ) -> Result<PackageRecord, SettingsError> {
         match base {
@@ -164,7 +166,7 @@ impl Settings {
                 handler: given(&self.handler, &zip.handler),
                 code: zip.code.clone(),
                 layers: match &self.layers {
-                    Some(layers) => attach(layers, region, tables)?,
+                    Some(layers) => attach(layers, function, tables)?,
                     None => zip.layers.clone(),
                 },
             })),
@@ -213,11 +215,14 @@ fn vpc_of(subnet_ids: &[String]) -> String {
 /// Looks the layers up. What is attached stays usable when the layer version is deleted later.
 fn attach(
     layers: &[LayerVersionArn],
-    region: &Region,
+    function: &FunctionArn,
     tables: &Tables,
 ) -> Result<Vec<AttachedLayer>, SettingsError> {
-    check_layers(layers, region)?;
+    check_layers(layers, &function.region)?;
     let attach = |arn: &LayerVersionArn| {
+        if !tables.may_use_layer(function.account, arn) {
+            return Err(SettingsError::LayerNotShared { arn: arn.clone() });
+        }
         let version = tables.layer_version(arn);
         version
             .map(|version| AttachedLayer {

@@ -1,7 +1,8 @@
 //! AddLayerVersionPermission, RemoveLayerVersionPermission and GetLayerVersionPolicy.
 
-use firelight_model::{LayerVersionArn, RevisionId};
+use firelight_model::{AccountId, LayerVersionArn, RevisionId};
 use firelight_store::Txn;
+use serde_json::Value;
 
 use super::LIMIT_BYTES;
 use super::function::PolicyDescription;
@@ -183,4 +184,65 @@ fn with_policy(
         ..record
     };
     Txn::new().replace(key::layer_version(arn), version.rev, encode(&record))
+}
+
+impl Control {
+    /// Tells whether an account may use a layer version: its owner may, and whoever the policy lets.
+    pub fn may_use_layer(&self, account: AccountId, arn: &LayerVersionArn) -> bool {
+        self.view().read().may_use_layer(account, arn)
+    }
+}
+
+impl Tables {
+    pub(crate) fn may_use_layer(&self, account: AccountId, arn: &LayerVersionArn) -> bool {
+        let is_owner = account == arn.layer.account;
+        let shared = self
+            .layer_version(arn)
+            .map(|version| &version.record.policy.statements);
+        is_owner
+            || shared
+                .into_iter()
+                .flatten()
+                .any(|statement| lets(&statement.json, account))
+    }
+}
+
+/// Tells whether a statement lets a whole account in. One with a condition asks for an organization, and there are
+/// none here.
+fn lets(statement: &str, account: AccountId) -> bool {
+    let Ok(statement) = serde_json::from_str::<Value>(statement) else {
+        return false;
+    };
+    let principal = &statement["Principal"];
+    let root = format!("arn:aws:iam::{account}:root");
+    let is_named = *principal == "*" || principal["AWS"] == root.as_str();
+    is_named && statement.get("Condition").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_lets_in_everybody_or_the_account_it_names() {
+        let account: AccountId = "123456789012".parse().unwrap();
+        for (statement, expected) in [
+            (r#"{"Principal":"*"}"#, true),
+            (
+                r#"{"Principal":{"AWS":"arn:aws:iam::123456789012:root"}}"#,
+                true,
+            ),
+            (
+                r#"{"Principal":{"AWS":"arn:aws:iam::000000000000:root"}}"#,
+                false,
+            ),
+            (
+                r#"{"Principal":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}}"#,
+                false,
+            ),
+            ("", false),
+        ] {
+            assert_eq!(lets(statement, account), expected, "{statement}");
+        }
+    }
 }
