@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use firelight_model::{AccountId, FunctionVersion, VersionKey};
 use firelight_sandbox::SandboxDriver;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,7 @@ use crate::admission::Admission;
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::{Call, Invoker, NotStarted, Outcome};
 use crate::host::Host;
+use crate::keeper::{Purpose, keep_environment};
 use crate::pool::{Counts, Pool, Requested};
 use crate::ports::Ports;
 use crate::settings::Settings;
@@ -45,6 +46,15 @@ pub(crate) struct Inner<D: SandboxDriver> {
     pools: Mutex<HashMap<VersionKey, Arc<VersionPool>>>,
     tasks: TaskTracker,
     draining: AtomicBool,
+}
+
+/// Environments cannot be kept ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProvisionError {
+    #[error("the version does not exist any more")]
+    NoSuchVersion,
+    #[error("the init of an environment failed")]
+    InitFailed,
 }
 
 /// The pool of one state of one version.
@@ -106,6 +116,26 @@ impl<D: SandboxDriver> DataPlane<D> {
         {
             tracing::warn!("environments were still busy at the end of the drain");
         }
+    }
+
+    /// Keeps `wanted` environments of a version ready from now on, and waits until they are.
+    pub async fn provision(&self, key: &VersionKey, wanted: u32) -> Result<(), ProvisionError> {
+        let pool = self
+            .0
+            .pool(key)
+            .map_err(|_| ProvisionError::NoSuchVersion)?;
+        let (ready, mut told) = mpsc::channel(1);
+        self.0.provision(&pool, wanted, &ready);
+        drop(ready);
+        let mut all = true;
+        while let Some(one) = told.recv().await {
+            all &= one;
+        }
+        if all {
+            return Ok(());
+        }
+        let _ = pool.lock().provision(0);
+        Err(ProvisionError::InitFailed)
     }
 
     /// Invocations in flight in an account.
@@ -176,7 +206,7 @@ impl<D: SandboxDriver> Inner<D> {
                         assignment = back;
                     }
                 },
-                Requested::StartOne => return self.start_environment(pool),
+                Requested::StartOne => return self.start_environment(pool, Purpose::Demand),
                 Requested::Wait => return,
                 Requested::Refused(refused) => {
                     let reason = "too many requests wait for environments of this version".into();
@@ -187,10 +217,9 @@ impl<D: SandboxDriver> Inner<D> {
     }
 
     /// Starts the task of one more environment, which the pool already counts as starting.
-    pub(crate) fn start_environment(self: &Arc<Self>, pool: &Arc<VersionPool>) {
+    pub(crate) fn start_environment(self: &Arc<Self>, pool: &Arc<VersionPool>, purpose: Purpose) {
         let (inner, pool) = (Arc::clone(self), Arc::clone(pool));
-        self.tasks
-            .spawn(crate::keeper::keep_environment(inner, pool));
+        self.tasks.spawn(keep_environment(inner, pool, purpose));
     }
 
     /// Retires the environment that has been idle longest on this machine, to make room. `false` if none is idle.
@@ -216,7 +245,45 @@ impl<D: SandboxDriver> Inner<D> {
         Ok(pool)
     }
 
-    fn tidy(&self, now: Instant) {
+    /// Starts what is missing of the environments that are kept ready.
+    fn provision(
+        self: &Arc<Self>,
+        pool: &Arc<VersionPool>,
+        wanted: u32,
+        ready: &mpsc::Sender<bool>,
+    ) {
+        let missing = pool
+            .lock()
+            .provision(usize::try_from(wanted).unwrap_or(usize::MAX));
+        for _ in 0..missing {
+            self.start_environment(
+                pool,
+                Purpose::Provisioned {
+                    ready: ready.clone(),
+                },
+            );
+        }
+    }
+
+    /// Replaces environments that were kept ready and are gone, also after a restart.
+    fn keep_provisioned(self: &Arc<Self>) {
+        let provisioned: HashMap<_, _> = self.ports.versions.provisioned().into_iter().collect();
+        for pool in self.all_pools() {
+            if !provisioned.contains_key(&pool.version.key()) {
+                let _ = pool.lock().provision(0);
+            }
+        }
+        for (key, wanted) in provisioned {
+            // Nobody waits to be told.
+            let (ready, _) = mpsc::channel(1);
+            if let Ok(pool) = self.pool(&key) {
+                self.provision(&pool, wanted, &ready);
+            }
+        }
+    }
+
+    fn tidy(self: &Arc<Self>, now: Instant) {
+        self.keep_provisioned();
         for pool in self.all_pools() {
             let key = pool.version.key();
             let current = self.ports.versions.find(&key).is_some();

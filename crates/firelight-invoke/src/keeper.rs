@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use firelight_runtime_api::ShutdownReason;
+use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -19,12 +20,35 @@ use crate::pool::Freed;
 use crate::prepare::{MakeError, blueprint};
 use crate::responder::Responder;
 
+/// Why an environment is started.
+pub(crate) enum Purpose {
+    /// A request waits for it.
+    Demand,
+    /// It is to be kept ready; `ready` is told whether it is.
+    Provisioned { ready: mpsc::Sender<bool> },
+}
+
+impl Purpose {
+    fn initialization_type(&self) -> InitializationType {
+        match self {
+            Self::Demand => InitializationType::OnDemand,
+            Self::Provisioned { .. } => InitializationType::ProvisionedConcurrency,
+        }
+    }
+}
+
 /// Runs an environment of `pool`, which counts it as starting.
 pub(crate) async fn keep_environment<D: SandboxDriver>(
     inner: Arc<Inner<D>>,
     pool: Arc<VersionPool>,
+    purpose: Purpose,
 ) {
-    let (environment, share) = match make(&inner, &pool).await {
+    let made = make(&inner, &pool, &purpose).await;
+    if let Purpose::Provisioned { ready } = purpose {
+        // Whoever asked may have given up.
+        let _ = ready.send(made.is_ok()).await;
+    }
+    let (environment, share) = match made {
         Ok(made) => made,
         Err(reason) => {
             let unserved = pool.lock().start_failed();
@@ -42,11 +66,12 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
 async fn make<D: SandboxDriver>(
     inner: &Arc<Inner<D>>,
     pool: &VersionPool,
+    purpose: &Purpose,
 ) -> Result<(Environment<D>, Share), NotStarted> {
     let share = room(inner, pool.version.memory.mb()).await?;
     let version = &pool.version;
     let mut environment = async {
-        let blueprint = blueprint(version, &inner.ports, &inner.settings).await?;
+        let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type()).await?;
         Ok(Environment::launch(&inner.ports.driver, blueprint).await?)
     }
     .await
@@ -54,7 +79,17 @@ async fn make<D: SandboxDriver>(
         tracing::error!(version = %version.key(), error = &error as &dyn std::error::Error, "could not make an environment");
         NotStarted::LaunchFailed { reason: error.to_string() }
     })?;
-    environment.init_phase().await;
+    match purpose {
+        Purpose::Demand => environment.init_phase().await,
+        Purpose::Provisioned { .. } => {
+            if !environment.provision().await {
+                environment.destroy(ShutdownReason::Failure).await;
+                return Err(NotStarted::LaunchFailed {
+                    reason: "the init failed".into(),
+                });
+            }
+        }
+    }
     Ok((environment, share))
 }
 
@@ -139,7 +174,7 @@ async fn serve<D: SandboxDriver>(
             None => {
                 let start_another = pool.lock().lost_busy();
                 if start_another {
-                    inner.start_environment(pool);
+                    inner.start_environment(pool, Purpose::Demand);
                 }
                 return environment;
             }

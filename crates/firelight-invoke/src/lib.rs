@@ -37,7 +37,8 @@ pub use call::{
     StreamError, StreamItem, Streaming,
 };
 pub use clock::Clock;
-pub use data_plane::DataPlane;
+pub use data_plane::{DataPlane, ProvisionError};
+pub use firelight_runtimes::InitializationType;
 pub use host::Budget;
 pub use metering::InvocationMeter;
 pub use pool::Counts;

@@ -52,6 +52,8 @@ struct IdleEnvironment<E> {
 #[derive(Debug)]
 pub(crate) struct Pool<W, E> {
     closed: bool,
+    /// Environments that are kept ready, used or not.
+    provisioned: usize,
     idle: Vec<IdleEnvironment<E>>,
     waiting: VecDeque<W>,
     starting: usize,
@@ -63,6 +65,7 @@ impl<W, E> Pool<W, E> {
     pub(crate) fn new(longest_line: usize) -> Self {
         Self {
             closed: false,
+            provisioned: 0,
             idle: Vec::new(),
             waiting: VecDeque::new(),
             starting: 0,
@@ -100,6 +103,17 @@ impl<W, E> Pool<W, E> {
             return Requested::StartOne;
         }
         Requested::Wait
+    }
+
+    /// Sets how many environments are kept ready, and counts as starting those that are missing: that many must be
+    /// started now.
+    #[must_use]
+    pub(crate) fn provision(&mut self, wanted: usize) -> usize {
+        self.provisioned = if self.closed { 0 } else { wanted };
+        let there = self.idle.len() + self.busy + self.starting;
+        let missing = self.provisioned.saturating_sub(there);
+        self.starting += missing;
+        missing
     }
 
     /// A started environment is ready for its first invocation.
@@ -144,8 +158,10 @@ impl<W, E> Pool<W, E> {
     pub(crate) fn expire(&mut self, now: Instant, limit: Duration) -> Vec<E> {
         let mut expired = Vec::new();
         let mut kept = Vec::with_capacity(self.idle.len());
+        let mut spare = self.spare();
         for idle in self.idle.drain(..) {
-            if now.duration_since(idle.since) >= limit {
+            if spare > 0 && now.duration_since(idle.since) >= limit {
+                spare -= 1;
                 expired.push(idle.handle);
             } else {
                 kept.push(idle);
@@ -155,15 +171,18 @@ impl<W, E> Pool<W, E> {
         expired
     }
 
-    /// When the oldest idle environment became idle.
+    /// When the oldest idle environment became idle that is not kept ready.
     pub(crate) fn oldest_idle_since(&self) -> Option<Instant> {
-        self.idle.first().map(|idle| idle.since)
+        self.idle
+            .first()
+            .filter(|_| self.spare() > 0)
+            .map(|idle| idle.since)
     }
 
     /// Takes out the environment that has been idle longest, to make room for another function.
     #[must_use]
     pub(crate) fn evict_oldest(&mut self) -> Option<E> {
-        if self.idle.is_empty() {
+        if self.spare() == 0 {
             None
         } else {
             Some(self.idle.remove(0).handle)
@@ -193,6 +212,13 @@ impl<W, E> Pool<W, E> {
         }
         self.idle.push(IdleEnvironment { handle, since: now });
         Freed::Idle
+    }
+
+    /// Idle environments beyond those that are kept ready.
+    fn spare(&self) -> usize {
+        self.idle
+            .len()
+            .saturating_sub(self.provisioned.saturating_sub(self.busy))
     }
 
     fn start_for_waiting(&mut self) -> bool {
@@ -318,6 +344,37 @@ mod tests {
 
         assert_eq!(pool.start_failed(), Some("a"));
         assert!(pool.is_empty());
+    }
+
+    #[test]
+    fn provisioned_environments_are_started_ahead_and_neither_expire_nor_make_room() {
+        let mut pool = pool();
+        let t0 = Instant::now();
+        assert_eq!(pool.provision(2), 2);
+        let _ = pool.started(1, t0);
+        let _ = pool.started(2, t0);
+        assert_eq!(pool.provision(2), 0);
+
+        let later = t0 + Duration::from_secs(3600);
+        assert_eq!(
+            pool.expire(later, Duration::from_secs(300)),
+            Vec::<u32>::new()
+        );
+        assert_eq!(pool.evict_oldest(), None);
+
+        assert_eq!(pool.provision(1), 0);
+        assert_eq!(pool.expire(later, Duration::from_secs(300)), vec![1]);
+    }
+
+    #[test]
+    fn lost_provisioned_environment_is_started_again() {
+        let mut pool = pool();
+        let _ = pool.provision(1);
+        let _ = pool.started(1, Instant::now());
+        let _ = pool.request("a");
+        let _ = pool.lost_busy();
+
+        assert_eq!(pool.provision(1), 1);
     }
 
     #[test]

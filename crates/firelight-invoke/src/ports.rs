@@ -15,6 +15,9 @@ pub trait Versions: Send + Sync + 'static {
     /// The version with exactly this key; `None` when it was changed or deleted since.
     fn find(&self, key: &VersionKey) -> Option<Arc<FunctionVersion>>;
 
+    /// The versions of which environments are kept ready, and how many of each.
+    fn provisioned(&self) -> Vec<(VersionKey, u32)>;
+
     /// The concurrency limit that applies to the function now.
     fn ceiling(&self, key: &VersionKey) -> Ceiling;
 }

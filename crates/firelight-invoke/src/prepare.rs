@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use firelight_model::{FunctionVersion, LogGroupName, WallTime};
+use firelight_runtimes::InitializationType;
 use firelight_sandbox::{
     LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
 };
@@ -38,8 +39,7 @@ pub trait Prepare: Send + Sync + 'static {
 pub struct EnvironmentFacts {
     pub log_stream: Arc<StreamName>,
     pub credentials: Credentials,
-    /// `on-demand`, `provisioned-concurrency` or `snap-start`.
-    pub initialization_type: &'static str,
+    pub initialization_type: InitializationType,
 }
 
 /// What runs inside an environment, and on what ground.
@@ -97,13 +97,14 @@ pub(crate) async fn blueprint<D>(
     version: &Arc<FunctionVersion>,
     ports: &Ports<D>,
     settings: &Settings,
+    initialization_type: InitializationType,
 ) -> Result<Blueprint, MakeError> {
     let id = SandboxId::from_random((ports.random)());
     let log_stream = Arc::new(log_stream(version, ports.clock.now(), (ports.random)()));
     let facts = EnvironmentFacts {
         log_stream: Arc::clone(&log_stream),
         credentials: (ports.credentials)(version),
-        initialization_type: "on-demand",
+        initialization_type,
     };
     let prepared = ports.prepare.prepare(version, &facts).await?;
     let spec = SandboxSpec {
@@ -118,7 +119,7 @@ pub(crate) async fn blueprint<D>(
     let program = Program {
         runtime: prepared.runtime,
         extensions: prepared.extensions,
-        initialization_type: facts.initialization_type,
+        initialization_type: initialization_type.as_str(),
         runtime_version: prepared
             .runtime_version
             .map(|(name, arn)| RuntimeVersion { name, arn }),

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use firelight_model::{CodeBlob, FunctionVersion, LogForm, ZipPackage};
 use firelight_package::{ExtractedPackages, PackageDirectory};
 use firelight_runtimes::{
-    Bootstrap, Credentials, FunctionFacts, Ground, InitializationType, Inventory, Layout,
-    LogDestination, LogFormat, RUNTIME_API_ADDRESS, Runtime, catalogue, find_bootstrap, plan,
-    plan_extension,
+    Bootstrap, Credentials, FunctionFacts, Ground, Inventory, Layout, LogDestination, LogFormat,
+    RUNTIME_API_ADDRESS, Runtime, catalogue, find_bootstrap, plan, plan_extension,
 };
 use firelight_sandbox::{Overlay, ProcessSpec, ReadOnlyMount};
 use firelight_store::{BlobDigest, Blobs};
@@ -149,7 +148,7 @@ impl<B: Blobs> ZipGround<B> {
                     level: application.as_str(),
                 },
             },
-            initialization_type: InitializationType::OnDemand,
+            initialization_type: facts.initialization_type,
             credentials: Credentials::Keys {
                 access_key_id: &facts.credentials.access_key_id,
                 secret_access_key: &facts.credentials.secret_access_key,

@@ -14,6 +14,7 @@ mod arrival;
 mod entry;
 mod executable;
 mod follower;
+mod provisioned;
 mod referenced;
 mod resolve;
 mod tables;

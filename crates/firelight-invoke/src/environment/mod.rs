@@ -117,6 +117,12 @@ impl<D: SandboxDriver> Environment<D> {
         self.limit_cpu().await;
     }
 
+    /// Brings the environment up ahead of any invocation; `false` if it cannot. Its init is reported with none.
+    pub(crate) async fn provision(&mut self) -> bool {
+        self.init_phase().await;
+        self.unreported_init.take().is_some()
+    }
+
     /// Takes the extra CPU of init away again.
     async fn limit_cpu(&mut self) {
         let share = self.settings.milli_cpus(self.version.memory.mb());

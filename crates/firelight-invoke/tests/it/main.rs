@@ -6,6 +6,7 @@ mod failures;
 mod limits;
 mod log;
 mod plane;
+mod provisioned;
 mod reuse;
 mod runtime;
 mod streaming;

@@ -44,6 +44,7 @@ pub(crate) struct Plane {
 pub(crate) struct TestVersions {
     known: Mutex<HashMap<VersionKey, Arc<FunctionVersion>>>,
     ceiling: Mutex<Option<Ceiling>>,
+    provisioned: Mutex<Vec<(VersionKey, u32)>>,
 }
 
 impl TestVersions {
@@ -68,6 +69,10 @@ impl TestVersions {
 impl Versions for TestVersions {
     fn find(&self, key: &VersionKey) -> Option<Arc<FunctionVersion>> {
         self.known.lock().unwrap().get(key).cloned()
+    }
+
+    fn provisioned(&self) -> Vec<(VersionKey, u32)> {
+        self.provisioned.lock().unwrap().clone()
     }
 
     fn ceiling(&self, _key: &VersionKey) -> Ceiling {

@@ -76,6 +76,10 @@ impl Versions for Catalogue {
         (version.key() == *key).then(|| Arc::clone(version))
     }
 
+    fn provisioned(&self) -> Vec<(VersionKey, u32)> {
+        Vec::new()
+    }
+
     fn ceiling(&self, key: &VersionKey) -> Ceiling {
         let known = self.function(&key.function);
         known.map_or(Ceiling::Unreserved(0), |function| function.ceiling)

@@ -130,6 +130,10 @@ impl Versions for ControlVersions {
         (version.revision == key.revision).then(|| Arc::clone(version))
     }
 
+    fn provisioned(&self) -> Vec<(VersionKey, u32)> {
+        self.0.view().provisioned_versions()
+    }
+
     fn ceiling(&self, key: &VersionKey) -> Ceiling {
         let function = self.0.view().function(&key.arn());
         let reserved = function.and_then(|entry| entry.function.record.reserved_concurrency);

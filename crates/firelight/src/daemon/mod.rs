@@ -44,6 +44,7 @@ use firelight_store::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::stop::Stop;
 use crate::announce;
 use crate::config::{Authentication, Mode, ServerConfig};
 use crate::failure::{Exit, Failure};
@@ -60,8 +61,11 @@ pub fn run(config: ServerConfig) -> Result<(), Failure> {
         .map_err(|error| Failure::because(Exit::Failure, "could not start", &error))?;
     runtime.block_on(async {
         let daemon = Daemon::start(&config).await?;
-        daemon.run().await;
-        Ok(())
+        match daemon.run().await {
+            Stop::Asked => Ok(()),
+            Stop::LauncherLost => Err(Failure::new(Exit::Failure, "the launcher ended")
+                .with_why("every sandbox was lost with it; what was acknowledged is kept")),
+        }
     })
 }
 
@@ -118,16 +122,20 @@ impl Daemon {
             .map_err(failed("could not start the control plane"))?;
         let packages = sandboxes::packages(&data, blobs.clone())?;
         let background = CancellationToken::new();
-        let completion = control.start_completion(&background, sandboxes::Warmup(packages.clone()));
         let data_plane = data_plane::start(
             config,
             driver.clone(),
             control.clone(),
-            ground.zip_ground(packages),
+            ground.zip_ground(packages.clone()),
             logs.clone(),
             usage.clone(),
             sts.clone(),
         );
+        let readiness = sandboxes::Readiness {
+            packages,
+            data_plane: data_plane.clone(),
+        };
+        let completion = control.start_completion(&background, readiness);
         let tidying = data_plane.clone();
         tokio::spawn(background.clone().run_until_cancelled_owned(async move {
             tidying.keep_tidy().await;
@@ -187,12 +195,18 @@ impl Daemon {
     }
 
     /// Serves until a signal comes, then stops everything in order.
-    async fn run(self) {
+    async fn run(self) -> Stop {
         let limits = ServerLimits {
             drain_timeout: DRAIN,
             ..ServerLimits::default()
         };
-        firelight_api::serve(self.door, self.listener, limits, stop::asked()).await;
+        let (sender, stopped) = tokio::sync::oneshot::channel();
+        let launcher_pid = self.driver.launcher_pid();
+        let shutdown = async move {
+            // The receiver is awaited below, after the server that awaits this.
+            let _ = sender.send(stop::wanted(launcher_pid).await);
+        };
+        firelight_api::serve(self.door, self.listener, limits, shutdown).await;
         self.background.cancel();
         self.dispatcher.stop(DRAIN).await;
         self.data_plane.drain(DRAIN).await;
@@ -201,6 +215,7 @@ impl Daemon {
         self.queue.close().await;
         self.usage.close().await;
         self.logs.close().await;
+        stopped.await.unwrap_or(Stop::Asked)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use firelight_control::Preparer;
-use firelight_invoke::ZipGround;
+use firelight_invoke::{DataPlane, ProvisionError, ZipGround};
 use firelight_model::{FunctionVersion, Reason};
 use firelight_package::{CacheOptions, ExtractedPackages, FileModes, Limits};
 use firelight_runtimes::{Ground, Inventory, Layout, SearchPaths};
@@ -182,10 +182,14 @@ pub fn packages(
         .map_err(failed("could not open the package cache"))
 }
 
-/// Extracts a version's packages before it becomes active, so that its first start finds them.
-pub struct Warmup(pub ExtractedPackages<DirectoryBlobs>);
+/// Makes versions ready: their packages are extracted before they become active, so that the first start finds them, and
+/// provisioned environments are brought up.
+pub struct Readiness {
+    pub packages: ExtractedPackages<DirectoryBlobs>,
+    pub data_plane: DataPlane<LinuxDriver>,
+}
 
-impl Preparer for Warmup {
+impl Preparer for Readiness {
     async fn prepare(&self, version: &FunctionVersion) -> Result<(), Reason> {
         let Some(zip) = version.zip() else {
             return Ok(());
@@ -193,11 +197,22 @@ impl Preparer for Warmup {
         let layers = zip.layers.iter().map(|layer| &layer.code);
         for code in std::iter::once(&zip.code).chain(layers) {
             let digest = BlobDigest::from_bytes(*code.sha256.as_bytes());
-            self.0.provide(digest).await.map_err(|error| {
+            self.packages.provide(digest).await.map_err(|error| {
                 tracing::error!(function = %version.arn, error = &error as &dyn std::error::Error, "package cannot be used");
                 Reason { code: "InvalidZipFileException".into(), text: error.to_string() }
             })?;
         }
         Ok(())
+    }
+
+    async fn provision(&self, version: &FunctionVersion, count: u32) -> Result<(), Reason> {
+        let provisioned = self.data_plane.provision(&version.key(), count).await;
+        provisioned.map_err(|error| Reason {
+            code: match error {
+                ProvisionError::InitFailed => "FUNCTION_ERROR_INIT_FAILURE".into(),
+                ProvisionError::NoSuchVersion => "FUNCTION_NOT_FOUND".into(),
+            },
+            text: error.to_string(),
+        })
     }
 }
