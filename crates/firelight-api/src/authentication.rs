@@ -7,7 +7,7 @@
 //!
 //! What the caller may do is not decided here.
 
-use firelight_control::sts::{Caller, CredentialBook, LookUpError, OpenSessionError};
+use firelight_control::sts::{Caller, CredentialBook, Holder, LookUpError, OpenSessionError};
 use firelight_model::AccountId;
 use http::StatusCode;
 use http::request::Parts;
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::body::{ReadBodyError, RequestBody};
 use crate::error::ApiError;
 use crate::protocol::Protocol;
+use crate::sigv2::UrlClaim;
 use crate::sigv4::{ChunkSeed, Claim, ClaimError, Payload, SigningTime, SkewError, VerifyError};
 
 /// Whether requests must be signed.
@@ -78,17 +79,63 @@ pub(crate) fn prove_head(
     request: &Parts,
     claim: Option<Claim>,
     now: Timestamp,
-) -> Result<(Caller, ChunkSeed), AuthenticationError> {
-    let claim = claim.ok_or(AuthenticationError::Missing)?;
+) -> Result<(Caller, Option<ChunkSeed>), AuthenticationError> {
+    let Some(claim) = claim else {
+        return prove_url(book, request, now).map(|caller| (caller, None));
+    };
     claim.check_time(SigningTime::from_timestamp(now))?;
-    let token = claim.session_token.as_deref();
-    let holder = book.look_up(&claim.access_key_id, token, now.as_second());
-    let holder = holder.map_err(|source| AuthenticationError::Key {
-        access_key_id: claim.access_key_id.clone(),
-        source,
-    })?;
+    let holder = holder(
+        book,
+        &claim.access_key_id,
+        claim.session_token.as_deref(),
+        now,
+    )?;
     claim.verify(request, Payload::NotRead, &holder.secret_access_key)?;
-    Ok((holder.caller, claim.chunk_seed(&holder.secret_access_key)))
+    let seed = claim.chunk_seed(&holder.secret_access_key);
+    Ok((holder.caller, Some(seed)))
+}
+
+/// Returns the caller of a URL that was signed the old way.
+fn prove_url(
+    book: &CredentialBook,
+    request: &Parts,
+    now: Timestamp,
+) -> Result<Caller, AuthenticationError> {
+    let claim = UrlClaim::read(request).ok_or(AuthenticationError::Missing)?;
+    if claim.expires_epoch_seconds < now.as_second() {
+        return Err(SkewError::UrlExpired.into());
+    }
+    let holder = holder(
+        book,
+        &claim.access_key_id,
+        claim.session_token.as_deref(),
+        now,
+    )?;
+    let host = request
+        .headers
+        .get(http::header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = host.map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host));
+    let bucket = host.and_then(firelight_s3::bucket_of);
+    if claim.is_genuine(request, bucket, &holder.secret_access_key) {
+        Ok(holder.caller)
+    } else {
+        Err(VerifyError::Mismatch.into())
+    }
+}
+
+fn holder(
+    book: &CredentialBook,
+    access_key_id: &str,
+    session_token: Option<&str>,
+    now: Timestamp,
+) -> Result<Holder, AuthenticationError> {
+    let access_key_id = access_key_id.to_owned();
+    book.look_up(&access_key_id, session_token, now.as_second())
+        .map_err(|source| AuthenticationError::Key {
+            access_key_id,
+            source,
+        })
 }
 
 /// Returns whom a request acts as where signatures are not looked at.

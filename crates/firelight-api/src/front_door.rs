@@ -185,7 +185,7 @@ impl FrontDoor {
                 let book = &self.services.credentials;
                 let (caller, proven) =
                     authentication::prove_head(book, &request, claim, received_at)?;
-                chunks = Some(proven);
+                chunks = proven;
                 (caller, body)
             }
             Authentication::Required => {

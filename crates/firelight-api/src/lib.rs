@@ -23,6 +23,7 @@ mod protocol;
 mod s3;
 mod server;
 mod service;
+mod sigv2;
 pub mod sigv4;
 mod ssm;
 mod sts;
