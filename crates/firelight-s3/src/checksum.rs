@@ -17,8 +17,13 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+    ];
 
     /// As in `x-amz-checksum-algorithm`.
     pub(crate) fn name(self) -> &'static str {
@@ -32,7 +37,9 @@ impl Algorithm {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     /// The header, or trailer, that carries a value.
@@ -57,7 +64,9 @@ impl Algorithm {
 
     /// Tells whether a text could be a value.
     pub(crate) fn accepts(self, value: &str) -> bool {
-        STANDARD.decode(value).is_ok_and(|bytes| bytes.len() == self.length())
+        STANDARD
+            .decode(value)
+            .is_ok_and(|bytes| bytes.len() == self.length())
     }
 
     /// The polynomial with its lowest power first, of those algorithms that can be put together from parts.
@@ -153,7 +162,9 @@ pub(crate) fn joined(
 }
 
 fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Returns what a CRC becomes when `length` zero bytes follow: its product with `x` to the power of `8 * length`.
@@ -210,7 +221,8 @@ mod tests {
         let whole = [first.as_slice(), &second, &third].concat();
 
         for algorithm in Algorithm::ALL.into_iter().filter(|a| a.is_linear()) {
-            let parts = [&first, &second, &third].map(|part| (sum(algorithm, part), part.len() as u64));
+            let parts =
+                [&first, &second, &third].map(|part| (sum(algorithm, part), part.len() as u64));
             let joined = joined(algorithm, parts).unwrap();
 
             assert_eq!(joined.value, sum(algorithm, &whole), "{algorithm:?}");

@@ -83,7 +83,9 @@ fn unwrap<B>(
 ) -> Result<Content<B>, Refusal> {
     let headers = &mut head.headers;
     let (wrapping, sealed) = Wrapping::of(headers);
-    let seal = seal.filter(|_| sealed != Sealed::Nothing).map(|seal| ChunkSeal { sealed, ..seal });
+    let seal = seal
+        .filter(|_| sealed != Sealed::Nothing)
+        .map(|seal| ChunkSeal { sealed, ..seal });
     let mut expected = None;
     if let Wrapping::Chunked = wrapping {
         let given = text(headers, "x-amz-decoded-content-length");
@@ -109,10 +111,9 @@ fn remove_coding(headers: &mut HeaderMap) {
         .filter(|coding| *coding != "aws-chunked" && !coding.is_empty())
         .collect();
     headers.remove(CONTENT_ENCODING);
-    if let Ok(value) = HeaderValue::try_from(left.join(",")) {
-        if !left.is_empty() {
-            headers.insert(CONTENT_ENCODING, value);
-        }
+    let joined = HeaderValue::try_from(left.join(","));
+    if let Some(value) = joined.ok().filter(|value| !value.is_empty()) {
+        headers.insert(CONTENT_ENCODING, value);
     }
 }
 
@@ -133,15 +134,23 @@ fn forget_signature(head: &mut Parts) -> Result<(), Refusal> {
             left.push(pair);
             continue;
         }
-        let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+        let value = percent_encoding::percent_decode_str(value)
+            .decode_utf8_lossy()
+            .into_owned();
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             head.headers.entry(name).or_insert(value);
         }
     }
     let path = head.uri.path();
-    let target = if left.is_empty() { path.to_owned() } else { format!("{path}?{}", left.join("&")) };
+    let target = if left.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", left.join("&"))
+    };
     let mut parts = head.uri.clone().into_parts();
-    let target = target.try_into().map_err(|_| Refusal::invalid_request("Couldn't parse the specified URI."))?;
+    let target = target
+        .try_into()
+        .map_err(|_| Refusal::invalid_request("Couldn't parse the specified URI."))?;
     parts.path_and_query = Some(target);
     head.uri = Uri::from_parts(parts).map_err(Refusal::internal)?;
     Ok(())
@@ -179,8 +188,14 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 async fn read_refusal(response: Response<Body>) -> Refusal {
     let (mut head, body) = response.into_parts();
     let collected = Limited::new(body, MAX_ERROR_BYTES).collect().await;
-    let bytes = collected.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    Refusal::read(head.status, &mut head.headers, &String::from_utf8_lossy(&bytes))
+    let bytes = collected
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    Refusal::read(
+        head.status,
+        &mut head.headers,
+        &String::from_utf8_lossy(&bytes),
+    )
 }
 
 #[cfg(test)]
@@ -206,7 +221,10 @@ mod tests {
     #[test]
     fn the_coding_of_the_body_is_no_property_of_the_object() {
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip, aws-chunked"));
+        headers.insert(
+            CONTENT_ENCODING,
+            HeaderValue::from_static("gzip, aws-chunked"),
+        );
         remove_coding(&mut headers);
         assert_eq!(headers[CONTENT_ENCODING], "gzip");
 

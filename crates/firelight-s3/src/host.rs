@@ -23,11 +23,17 @@ impl S3Host for BucketHost {
 
 /// Returns the bucket that a host names.
 pub fn bucket_of(host: &str) -> Option<&str> {
-    let named = host.find(".s3.").or_else(|| host.find(".s3-")).map(|at| &host[..at]);
+    let named = host
+        .find(".s3.")
+        .or_else(|| host.find(".s3-"))
+        .map(|at| &host[..at]);
     if named.is_some() {
         return named.filter(|bucket| !bucket.is_empty());
     }
-    let local = LOCAL.iter().filter_map(|domain| host.strip_suffix(domain)).min_by_key(|rest| rest.len())?;
+    let local = LOCAL
+        .iter()
+        .filter_map(|domain| host.strip_suffix(domain))
+        .min_by_key(|rest| rest.len())?;
     let is_service = local == "s3" || local.starts_with("s3.") || local.starts_with("s3-");
     (!is_service && !local.is_empty()).then_some(local)
 }
@@ -40,7 +46,10 @@ mod tests {
     fn hosts_name_buckets_in_every_style_of_the_tools() {
         let cases = [
             ("b.s3.localhost", Some("b")),
-            ("my.site.s3.us-east-1.localhost.localstack.cloud", Some("my.site")),
+            (
+                "my.site.s3.us-east-1.localhost.localstack.cloud",
+                Some("my.site"),
+            ),
             ("b.s3.eu-west-1.amazonaws.com", Some("b")),
             ("b.s3-eu-west-1.amazonaws.com", Some("b")),
             ("b.localhost", Some("b")),

@@ -37,9 +37,15 @@ impl Promise {
         if let Some(given) = md5.as_deref().filter(|given| !is_md5(given)) {
             return Err(Refusal::invalid_digest(given));
         }
-        let mut promise = Self { md5, trailers, ..Self::default() };
+        let mut promise = Self {
+            md5,
+            trailers,
+            ..Self::default()
+        };
         for algorithm in Algorithm::ALL {
-            let Some(value) = text(algorithm.header()) else { continue };
+            let Some(value) = text(algorithm.header()) else {
+                continue;
+            };
             if promise.value.is_some() {
                 return Err(Refusal::invalid_request(
                     "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
@@ -61,7 +67,10 @@ impl Promise {
 
     /// Promises nothing, and wants the content summed up with an algorithm.
     pub(crate) fn of_algorithm(algorithm: Option<Algorithm>) -> Self {
-        Self { algorithm, ..Self::default() }
+        Self {
+            algorithm,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn algorithm(&self) -> Option<Algorithm> {
@@ -102,7 +111,11 @@ fn is_md5(text: &str) -> bool {
 fn announced(trailers: Option<&str>) -> Option<Algorithm> {
     let names = trailers?.split(',').map(str::trim);
     names
-        .flat_map(|name| Algorithm::ALL.into_iter().find(|algorithm| algorithm.header() == name))
+        .flat_map(|name| {
+            Algorithm::ALL
+                .into_iter()
+                .find(|algorithm| algorithm.header() == name)
+        })
         .next()
 }
 
@@ -190,12 +203,20 @@ where
         let Some((md5, hasher)) = self.hashers.take() else {
             return Ok(());
         };
-        let checksum = self.promise.algorithm.zip(hasher).map(|(algorithm, hasher)| ChecksumRecord {
-            algorithm: algorithm.name().to_owned(),
-            value: hasher.finish(),
-            composite: false,
-        });
-        let sums = Sums { size: self.size, md5: md5.finalize(), checksum };
+        let checksum = self
+            .promise
+            .algorithm
+            .zip(hasher)
+            .map(|(algorithm, hasher)| ChecksumRecord {
+                algorithm: algorithm.name().to_owned(),
+                value: hasher.finish(),
+                composite: false,
+            });
+        let sums = Sums {
+            size: self.size,
+            md5: md5.finalize(),
+            checksum,
+        };
         self.promise.check(&sums)?;
         self.sums = Some(sums);
         Ok(())

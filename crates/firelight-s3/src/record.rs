@@ -209,7 +209,11 @@ pub(crate) fn version_key(account: AccountId, bucket: &str, key: &str, sequence:
 
 /// A key behind all versions of an object and before those of the next.
 pub(crate) fn behind_versions(account: AccountId, bucket: &str, key: &str) -> Key {
-    Key::new(account, VERSION, format_args!("{bucket}/{key}{END_OF_KEY}~"))
+    Key::new(
+        account,
+        VERSION,
+        format_args!("{bucket}/{key}{END_OF_KEY}~"),
+    )
 }
 
 /// The versions of the objects whose keys begin with `prefix`.
@@ -304,6 +308,9 @@ mod tests {
         assert!(key("a", 2) < key("a", 1));
         assert!(key("a", 1) < behind_versions(account, "b", "a"));
         assert!(behind_versions(account, "b", "a") < key("a\u{1}", 9));
-        assert_eq!(split_id("b", key("x/y", 1).id()).map(|(key, _)| key), Some("x/y"));
+        assert_eq!(
+            split_id("b", key("x/y", 1).id()).map(|(key, _)| key),
+            Some("x/y")
+        );
     }
 }

@@ -23,7 +23,7 @@ pub struct Refusal {
     pub message: String,
     /// Further elements of the error's body.
     pub members: Vec<(String, String)>,
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What went wrong on our side; for the log.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -40,7 +40,7 @@ impl Refusal {
             code: code.into(),
             message: message.into(),
             members: Vec::new(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             source: None,
         }
     }
@@ -52,8 +52,16 @@ impl Refusal {
 
     pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
+            self.headers.push((HeaderName::from_static(name), value));
         }
+        self
+    }
+
+    /// Adds headers; of several with one name the first is kept.
+    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+        let named = headers.into_iter();
+        self.headers
+            .extend(named.filter_map(|(name, value)| Some((name?, value))));
         self
     }
 
@@ -129,7 +137,8 @@ impl Refusal {
     }
 
     pub(crate) fn bucket_is_yours(bucket: &str) -> Self {
-        let text = "Your previous request to create the named bucket succeeded and you already own it.";
+        let text =
+            "Your previous request to create the named bucket succeeded and you already own it.";
         Self::conflict("BucketAlreadyOwnedByYou", text).with("BucketName", bucket)
     }
 
@@ -137,11 +146,6 @@ impl Refusal {
         let text = "The requested bucket name is not available. The bucket namespace is shared by \
                     all users of the system. Please select a different name and try again.";
         Self::conflict("BucketAlreadyExists", text).with("BucketName", bucket)
-    }
-
-    pub(crate) fn invalid_bucket_name(bucket: &str) -> Self {
-        Self::bad_request("InvalidBucketName", "The specified bucket is not valid.")
-            .with("BucketName", bucket)
     }
 
     pub(crate) fn illegal_location(region: &str) -> Self {
@@ -254,7 +258,8 @@ impl Refusal {
     }
 
     pub(crate) fn invalid_part_order(upload: &str) -> Self {
-        let text = "The list of parts was not in ascending order. Parts must be ordered by part number.";
+        let text =
+            "The list of parts was not in ascending order. Parts must be ordered by part number.";
         Self::bad_request("InvalidPartOrder", text).with("UploadId", upload)
     }
 
@@ -293,7 +298,8 @@ impl Refusal {
     /// The body broke off, or is not as long as it was said to be.
     #[must_use]
     pub fn incomplete_body() -> Self {
-        let text = "You did not provide the number of bytes specified by the Content-Length HTTP header";
+        let text =
+            "You did not provide the number of bytes specified by the Content-Length HTTP header";
         Self::bad_request("IncompleteBody", text)
     }
 
@@ -334,20 +340,23 @@ impl Refusal {
 
     /// Reads a refusal, or an error of `s3s` itself, out of an answer of `s3s`.
     pub(crate) fn read(status: StatusCode, headers: &mut HeaderMap, body: &str) -> Self {
-        let mut refusal = match headers.remove(CARRIER) {
+        let refusal = match headers.remove(CARRIER) {
             Some(carried) => Self::carried(status, carried.to_str().unwrap_or_default()),
             None => Self::of_protocol(status, body),
         };
         headers.remove(http::header::CONTENT_TYPE);
         headers.remove(http::header::CONTENT_LENGTH);
-        refusal.headers = std::mem::take(headers);
-        refusal
+        refusal.with_headers(std::mem::take(headers))
     }
 
     fn carried(status: StatusCode, text: &str) -> Self {
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let mut fields = text.split('&').filter_map(|field| field.split_once('='));
-        let mut next = || fields.next().map(|(name, value)| (decode(name), decode(value)));
+        let mut next = || {
+            fields
+                .next()
+                .map(|(name, value)| (decode(name), decode(value)))
+        };
         let (code, message) = next().unwrap_or_default();
         let mut refusal = Self::new(status, code, message);
         refusal.members.extend(std::iter::from_fn(next));
@@ -363,7 +372,10 @@ impl Refusal {
     fn carrier(&self) -> HeaderValue {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let first = (self.code.as_ref(), self.message.as_str());
-        let members = self.members.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let members = self
+            .members
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         let fields: Vec<String> = std::iter::once(first)
             .chain(members)
             .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
@@ -376,7 +388,10 @@ impl Refusal {
 fn element(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+    let text = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"");
     Some(text.replace("&apos;", "'").replace("&amp;", "&"))
 }
 
@@ -391,9 +406,7 @@ fn message_of(code: &str) -> &'static str {
         }
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "MissingRequestBodyError" => "Request Body is empty",
-        "NotImplemented" => {
-            "A header you provided implies functionality that is not implemented"
-        }
+        "NotImplemented" => "A header you provided implies functionality that is not implemented",
         _ => "The request is not valid.",
     }
 }
@@ -401,12 +414,15 @@ fn message_of(code: &str) -> &'static str {
 impl From<Refusal> for S3Error {
     fn from(refusal: Refusal) -> Self {
         if let Some(source) = &refusal.source {
-            tracing::error!(error = &**source as &dyn std::error::Error, "an S3 request failed");
+            tracing::error!(
+                error = &**source as &dyn std::error::Error,
+                "an S3 request failed"
+            );
         }
         let code = S3ErrorCode::Custom(refusal.code.as_ref().into());
         let mut error = Self::new(code);
         error.set_status_code(refusal.status);
-        let mut headers = refusal.headers.clone();
+        let mut headers: HeaderMap = refusal.headers.iter().cloned().collect();
         headers.insert(CARRIER, refusal.carrier());
         error.set_headers(headers);
         error
@@ -469,10 +485,13 @@ mod tests {
         let read = Refusal::read(parts.status, &mut parts.headers, "");
 
         assert_eq!(read.status, StatusCode::NOT_FOUND);
-        assert_eq!(read.to_string(), "NoSuchKey: The specified key does not exist.");
+        assert_eq!(
+            read.to_string(),
+            "NoSuchKey: The specified key does not exist."
+        );
         assert_eq!(read.members, [("Key".to_owned(), "a&b=ü".to_owned())]);
-        assert_eq!(read.headers["x-amz-delete-marker"], "true");
-        assert!(!read.headers.contains_key(CARRIER));
+        let marker = HeaderName::from_static("x-amz-delete-marker");
+        assert_eq!(read.headers, [(marker, HeaderValue::from_static("true"))]);
     }
 
     #[test]

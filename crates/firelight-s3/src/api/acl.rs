@@ -56,7 +56,10 @@ fn check_allowed(bucket: &Bucket, name: Option<&str>) -> Result<(), Refusal> {
     };
     let controls: OwnershipControls = document::read(controls)?;
     let enforced = ObjectOwnership::BUCKET_OWNER_ENFORCED;
-    let is_off = controls.rules.iter().any(|rule| rule.object_ownership.as_str() == enforced);
+    let is_off = controls
+        .rules
+        .iter()
+        .any(|rule| rule.object_ownership.as_str() == enforced);
     let is_harmless = name.is_some_and(|name| HARMLESS.contains(&name));
     if is_off && !is_harmless {
         return Err(Refusal::acl_not_supported());
@@ -93,7 +96,9 @@ pub(super) async fn put_bucket_acl<S: Store, B: Blobs>(
         (None, Some(policy)) => document::write(policy)?,
         (None, None) => return Err(Refusal::not_implemented("x-amz-grant")),
     };
-    call.depot.set(&call.caller, &input.bucket, Setting::ACL, Some(set)).await?;
+    call.depot
+        .set(&call.caller, &input.bucket, Setting::ACL, Some(set))
+        .await?;
     answer(PutBucketAclOutput {})
 }
 
@@ -102,7 +107,10 @@ pub(super) async fn get_object_acl<S: Store, B: Blobs>(
 ) -> Answer<GetObjectAclOutput> {
     let input = &call.input;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
     let (_, object) = call.depot.object(&bucket, target).await?;
     let name = object.attributes.acl.unwrap_or_default();
     answer(GetObjectAclOutput {
@@ -120,9 +128,14 @@ pub(super) async fn put_object_acl<S: Store, B: Blobs>(
     let name = input.acl.as_ref().map(|acl| acl.as_str().to_owned());
     check_allowed(&bucket, name.as_deref())?;
     let name = name.ok_or_else(|| Refusal::not_implemented("x-amz-grant"))?;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
     let change =
         |object: &mut crate::record::ObjectRecord| object.attributes.acl = Some(name.clone());
-    call.depot.update_object(&call.caller, &input.bucket, target, change).await?;
+    call.depot
+        .update_object(&call.caller, &input.bucket, target, change)
+        .await?;
     answer(PutObjectAclOutput::default())
 }

@@ -29,7 +29,9 @@ const MAX_TAG_VALUE_CHARS: usize = 256;
 /// Reads the attributes of an object that is written.
 pub(super) fn read(headers: &HeaderMap) -> Result<Attributes, Refusal> {
     let text = |name: &str| headers.get(name).map(text_of);
-    let kept = KEPT.into_iter().filter_map(|name| Some((name.to_owned(), text(name)?)));
+    let kept = KEPT
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), text(name)?)));
     let mut attributes = Attributes {
         headers: kept.filter(|(_, value)| !value.is_empty()).collect(),
         metadata: metadata(headers)?,
@@ -38,21 +40,29 @@ pub(super) fn read(headers: &HeaderMap) -> Result<Attributes, Refusal> {
         acl: text("x-amz-acl"),
     };
     let default = || "binary/octet-stream".to_owned();
-    attributes.headers.entry("content-type".to_owned()).or_insert_with(default);
+    attributes
+        .headers
+        .entry("content-type".to_owned())
+        .or_insert_with(default);
     Ok(attributes)
 }
 
 fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Refusal> {
     let mut metadata = BTreeMap::new();
     for (name, value) in headers {
-        let Some(name) = name.as_str().strip_prefix(METADATA) else { continue };
+        let Some(name) = name.as_str().strip_prefix(METADATA) else {
+            continue;
+        };
         let joined: &mut String = metadata.entry(name.to_owned()).or_default();
         if !joined.is_empty() {
             joined.push(',');
         }
         joined.push_str(&text_of(value));
     }
-    let size = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let size = metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     if size > MAX_METADATA_BYTES {
         return Err(Refusal::metadata_too_large(size, MAX_METADATA_BYTES));
     }
@@ -88,7 +98,9 @@ pub(super) fn check_tags(tags: &[(String, String)], limit: usize) -> Result<(), 
     }
     for (index, (key, value)) in tags.iter().enumerate() {
         if key.is_empty() || key.chars().count() > MAX_TAG_KEY_CHARS {
-            return Err(Refusal::invalid_tag("The TagKey you have provided is invalid").with("TagKey", key));
+            return Err(
+                Refusal::invalid_tag("The TagKey you have provided is invalid").with("TagKey", key),
+            );
         }
         if value.chars().count() > MAX_TAG_VALUE_CHARS {
             let refusal = Refusal::invalid_tag("The TagValue you have provided is invalid");
@@ -121,7 +133,11 @@ pub(super) fn write(
         insert(&mut headers, "x-amz-storage-class", class);
     }
     if !attributes.tags.is_empty() {
-        insert(&mut headers, "x-amz-tagging-count", &attributes.tags.len().to_string());
+        insert(
+            &mut headers,
+            "x-amz-tagging-count",
+            &attributes.tags.len().to_string(),
+        );
     }
     insert(&mut headers, "x-amz-server-side-encryption", "AES256");
     if bucket.is_versioned() {
@@ -136,12 +152,20 @@ pub(super) fn write(
 /// Tells a checksum and its type.
 pub(super) fn write_checksum(headers: &mut HeaderMap, checksum: &ChecksumRecord) {
     let algorithm = checksum.algorithm.to_ascii_lowercase();
-    insert(headers, &format!("x-amz-checksum-{algorithm}"), &checksum.value);
+    insert(
+        headers,
+        &format!("x-amz-checksum-{algorithm}"),
+        &checksum.value,
+    );
     insert(headers, "x-amz-checksum-type", checksum_type(checksum));
 }
 
 pub(super) fn checksum_type(checksum: &ChecksumRecord) -> &'static str {
-    if checksum.composite { "COMPOSITE" } else { "FULL_OBJECT" }
+    if checksum.composite {
+        "COMPOSITE"
+    } else {
+        "FULL_OBJECT"
+    }
 }
 
 /// Adds a header; what was read from one can be written to one.
@@ -158,10 +182,13 @@ mod tests {
 
     #[test]
     fn tags_in_a_header_are_a_query() {
-        assert_eq!(tags("a=1&b+c=%26").unwrap(), [
-            ("a".to_owned(), "1".to_owned()),
-            ("b c".to_owned(), "&".to_owned()),
-        ]);
+        assert_eq!(
+            tags("a=1&b+c=%26").unwrap(),
+            [
+                ("a".to_owned(), "1".to_owned()),
+                ("b c".to_owned(), "&".to_owned()),
+            ]
+        );
         assert_eq!(tags("a=1&a=2").unwrap_err().code, "InvalidTag");
     }
 
@@ -172,7 +199,10 @@ mod tests {
         headers.append("x-amz-meta-a", HeaderValue::from_static("2"));
         assert_eq!(read(&headers).unwrap().metadata["a"], "1,2");
 
-        headers.insert("x-amz-meta-b", HeaderValue::try_from("x".repeat(2048)).unwrap());
+        headers.insert(
+            "x-amz-meta-b",
+            HeaderValue::try_from("x".repeat(2048)).unwrap(),
+        );
         assert_eq!(read(&headers).unwrap_err().code, "MetadataTooLarge");
     }
 }

@@ -26,7 +26,12 @@ const FIRST_REGION: &str = "us-east-1";
 pub(super) async fn create_bucket<S: Store, B: Blobs>(
     call: Call<'_, S, B, CreateBucketInput>,
 ) -> Answer<CreateBucketOutput> {
-    let Call { depot, caller, input, .. } = &call;
+    let Call {
+        depot,
+        caller,
+        input,
+        ..
+    } = &call;
     let location = input
         .create_bucket_configuration
         .as_ref()
@@ -50,7 +55,10 @@ pub(super) async fn create_bucket<S: Store, B: Blobs>(
         headers.insert("x-amz-bucket-arn", arn);
     }
     let location = Some(format!("/{}", input.bucket));
-    Ok(S3Response::with_headers(CreateBucketOutput { location }, headers))
+    Ok(S3Response::with_headers(
+        CreateBucketOutput { location },
+        headers,
+    ))
 }
 
 /// What a bucket is created with: nothing is public, and access control lists are off unless asked for.
@@ -60,7 +68,10 @@ fn first_settings(input: &CreateBucketInput) -> Result<BTreeMap<String, String>,
     let enforced = ObjectOwnership::from_static(ObjectOwnership::BUCKET_OWNER_ENFORCED);
     let object_ownership = input.object_ownership.clone().unwrap_or(enforced);
     let rules = vec![OwnershipControlsRule { object_ownership }];
-    set(Setting::OWNERSHIP, document::write(&OwnershipControls { rules })?);
+    set(
+        Setting::OWNERSHIP,
+        document::write(&OwnershipControls { rules })?,
+    );
     let blocked = PublicAccessBlockConfiguration {
         block_public_acls: Some(true),
         block_public_policy: Some(true),
@@ -77,7 +88,9 @@ fn first_settings(input: &CreateBucketInput) -> Result<BTreeMap<String, String>,
 pub(super) async fn delete_bucket<S: Store, B: Blobs>(
     call: Call<'_, S, B, DeleteBucketInput>,
 ) -> Answer<DeleteBucketOutput> {
-    call.depot.delete_bucket(&call.caller, &call.input.bucket).await?;
+    call.depot
+        .delete_bucket(&call.caller, &call.input.bucket)
+        .await?;
     answer(DeleteBucketOutput {})
 }
 
@@ -106,15 +119,25 @@ pub(super) async fn get_bucket_location<S: Store, B: Blobs>(
 pub(super) async fn list_buckets<S: Store, B: Blobs>(
     call: Call<'_, S, B, ListBucketsInput>,
 ) -> Answer<ListBucketsOutput> {
-    let Call { depot, caller, input, .. } = call;
+    let Call {
+        depot,
+        caller,
+        input,
+        ..
+    } = call;
     let mut buckets = depot.buckets(caller.account).await?;
     let prefix = input.prefix.clone().unwrap_or_default();
     let after = input.continuation_token.unwrap_or_default();
     buckets.retain(|(name, record)| {
-        let in_region = input.bucket_region.as_ref().is_none_or(|region| *region == record.region);
+        let in_region = input
+            .bucket_region
+            .as_ref()
+            .is_none_or(|region| *region == record.region);
         name.starts_with(&prefix) && *name > after && in_region
     });
-    let limit = input.max_buckets.and_then(|limit| usize::try_from(limit).ok());
+    let limit = input
+        .max_buckets
+        .and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(usize::MAX);
     let more = buckets.len() > limit;
     buckets.truncate(limit);
@@ -136,10 +159,13 @@ pub(super) async fn get_bucket_versioning<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketVersioningInput>,
 ) -> Answer<GetBucketVersioningOutput> {
     let bucket = call.depot.bucket(&call.caller, &call.input.bucket).await?;
-    let status = bucket.record().versioning.map(|versioning| match versioning {
-        Versioning::Enabled => BucketVersioningStatus::ENABLED,
-        Versioning::Suspended => BucketVersioningStatus::SUSPENDED,
-    });
+    let status = bucket
+        .record()
+        .versioning
+        .map(|versioning| match versioning {
+            Versioning::Enabled => BucketVersioningStatus::ENABLED,
+            Versioning::Suspended => BucketVersioningStatus::SUSPENDED,
+        });
     answer(GetBucketVersioningOutput {
         status: status.map(BucketVersioningStatus::from_static),
         ..GetBucketVersioningOutput::default()
@@ -150,7 +176,10 @@ pub(super) async fn put_bucket_versioning<S: Store, B: Blobs>(
     call: Call<'_, S, B, PutBucketVersioningInput>,
 ) -> Answer<PutBucketVersioningOutput> {
     let configuration = &call.input.versioning_configuration;
-    let status = configuration.status.as_ref().map(BucketVersioningStatus::as_str);
+    let status = configuration
+        .status
+        .as_ref()
+        .map(BucketVersioningStatus::as_str);
     let versioning = match status {
         Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
         Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
@@ -158,7 +187,9 @@ pub(super) async fn put_bucket_versioning<S: Store, B: Blobs>(
         None => return Err(Refusal::illegal_versioning()),
     };
     let change = |record: &mut crate::record::BucketRecord| record.versioning = Some(versioning);
-    call.depot.update_bucket(&call.caller, &call.input.bucket, change).await?;
+    call.depot
+        .update_bucket(&call.caller, &call.input.bucket, change)
+        .await?;
     answer(PutBucketVersioningOutput {})
 }
 

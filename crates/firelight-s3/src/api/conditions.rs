@@ -26,7 +26,11 @@ pub(super) enum Unmet {
 
 impl ReadConditions {
     /// Checks the conditions; an ETag is preferred to a time.
-    pub(super) fn check(&self, version: &VersionRecord, object: &ObjectRecord) -> Result<(), Unmet> {
+    pub(super) fn check(
+        &self,
+        version: &VersionRecord,
+        object: &ObjectRecord,
+    ) -> Result<(), Unmet> {
         // Times of HTTP have no fraction.
         let modified = timestamp(version.modified_ms / 1000 * 1000);
         let failed = |header| Err(Unmet::Failed { header });
@@ -81,5 +85,8 @@ pub(super) fn of_write(
         ETagCondition::Any => Condition::Any,
         ETagCondition::ETag(etag) => Condition::Etag(etag.value().to_owned()),
     });
-    Ok(Conditions { if_match, if_none_match })
+    Ok(Conditions {
+        if_match,
+        if_none_match,
+    })
 }

@@ -2,32 +2,33 @@
 
 use firelight_store::{Blobs, Store};
 use s3s::dto::{
-    AccelerateConfiguration, BucketLifecycleConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput, DeleteBucketEncryptionInput,
-    DeleteBucketEncryptionOutput, DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput,
-    DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput,
-    DeleteBucketPolicyInput, DeleteBucketPolicyOutput, DeleteBucketReplicationInput,
-    DeleteBucketReplicationOutput, DeleteBucketTaggingInput, DeleteBucketTaggingOutput,
-    DeleteBucketWebsiteInput, DeleteBucketWebsiteOutput, DeletePublicAccessBlockInput,
-    DeletePublicAccessBlockOutput, GetBucketAccelerateConfigurationInput,
-    GetBucketAccelerateConfigurationOutput, GetBucketCorsInput, GetBucketCorsOutput,
-    GetBucketEncryptionInput, GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput,
-    GetBucketLifecycleConfigurationOutput, GetBucketLoggingInput, GetBucketLoggingOutput,
-    GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
-    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, GetBucketPolicyInput,
-    GetBucketPolicyOutput, GetBucketReplicationInput, GetBucketReplicationOutput,
-    GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput, GetBucketWebsiteInput,
-    GetBucketWebsiteOutput, GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput,
-    GetPublicAccessBlockInput, GetPublicAccessBlockOutput, Payer,
-    PutBucketAccelerateConfigurationInput, PutBucketAccelerateConfigurationOutput,
-    PutBucketCorsInput, PutBucketCorsOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput,
-    PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
-    PutBucketLoggingInput, PutBucketLoggingOutput, PutBucketNotificationConfigurationInput,
-    PutBucketNotificationConfigurationOutput, PutBucketOwnershipControlsInput,
-    PutBucketOwnershipControlsOutput, PutBucketPolicyInput, PutBucketPolicyOutput,
-    PutBucketRequestPaymentInput, PutBucketRequestPaymentOutput, PutBucketWebsiteInput,
-    PutBucketWebsiteOutput, PutPublicAccessBlockInput, PutPublicAccessBlockOutput,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, TransitionDefaultMinimumObjectSize,
+    AccelerateConfiguration, BucketLifecycleConfiguration, DeleteBucketCorsInput,
+    DeleteBucketCorsOutput, DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput,
+    DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput, DeleteBucketOwnershipControlsInput,
+    DeleteBucketOwnershipControlsOutput, DeleteBucketPolicyInput, DeleteBucketPolicyOutput,
+    DeleteBucketReplicationInput, DeleteBucketReplicationOutput, DeleteBucketTaggingInput,
+    DeleteBucketTaggingOutput, DeleteBucketWebsiteInput, DeleteBucketWebsiteOutput,
+    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput,
+    GetBucketAccelerateConfigurationInput, GetBucketAccelerateConfigurationOutput,
+    GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput, GetBucketEncryptionOutput,
+    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
+    GetBucketLoggingInput, GetBucketLoggingOutput, GetBucketNotificationConfigurationInput,
+    GetBucketNotificationConfigurationOutput, GetBucketOwnershipControlsInput,
+    GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
+    GetBucketReplicationInput, GetBucketReplicationOutput, GetBucketRequestPaymentInput,
+    GetBucketRequestPaymentOutput, GetBucketWebsiteInput, GetBucketWebsiteOutput,
+    GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetPublicAccessBlockInput,
+    GetPublicAccessBlockOutput, Payer, PutBucketAccelerateConfigurationInput,
+    PutBucketAccelerateConfigurationOutput, PutBucketCorsInput, PutBucketCorsOutput,
+    PutBucketEncryptionInput, PutBucketEncryptionOutput, PutBucketLifecycleConfigurationInput,
+    PutBucketLifecycleConfigurationOutput, PutBucketLoggingInput, PutBucketLoggingOutput,
+    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
+    PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput, PutBucketPolicyInput,
+    PutBucketPolicyOutput, PutBucketRequestPaymentInput, PutBucketRequestPaymentOutput,
+    PutBucketWebsiteInput, PutBucketWebsiteOutput, PutPublicAccessBlockInput,
+    PutPublicAccessBlockOutput, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    TransitionDefaultMinimumObjectSize,
 };
 use serde_json::Value;
 
@@ -40,7 +41,9 @@ const MAX_POLICY_BYTES: usize = 20 * 1024;
 
 impl<S: Store, B: Blobs, I> Call<'_, S, B, I> {
     async fn put(&self, bucket: &str, setting: Setting, text: String) -> Result<(), Refusal> {
-        self.depot.set(&self.caller, bucket, setting, Some(text)).await
+        self.depot
+            .set(&self.caller, bucket, setting, Some(text))
+            .await
     }
 
     async fn forget(&self, bucket: &str, setting: Setting) -> Result<(), Refusal> {
@@ -185,7 +188,9 @@ defaulting! {
 pub(super) async fn get_bucket_encryption<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketEncryptionInput>,
 ) -> Answer<GetBucketEncryptionOutput> {
-    let put = call.optional(&call.input.bucket, Setting::ENCRYPTION).await?;
+    let put = call
+        .optional(&call.input.bucket, Setting::ENCRYPTION)
+        .await?;
     let algorithm = ServerSideEncryption::from_static(ServerSideEncryption::AES256);
     let first = || ServerSideEncryptionConfiguration {
         rules: vec![ServerSideEncryptionRule {
@@ -204,8 +209,9 @@ pub(super) async fn get_bucket_encryption<S: Store, B: Blobs>(
 pub(super) async fn get_bucket_accelerate_configuration<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketAccelerateConfigurationInput>,
 ) -> Answer<GetBucketAccelerateConfigurationOutput> {
-    let put: Option<AccelerateConfiguration> =
-        call.optional(&call.input.bucket, Setting::ACCELERATE).await?;
+    let put: Option<AccelerateConfiguration> = call
+        .optional(&call.input.bucket, Setting::ACCELERATE)
+        .await?;
     answer(GetBucketAccelerateConfigurationOutput {
         status: put.and_then(|put| put.status),
         request_charged: None,
@@ -215,7 +221,9 @@ pub(super) async fn get_bucket_accelerate_configuration<S: Store, B: Blobs>(
 pub(super) async fn get_bucket_request_payment<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketRequestPaymentInput>,
 ) -> Answer<GetBucketRequestPaymentOutput> {
-    let put = call.optional(&call.input.bucket, Setting::REQUEST_PAYMENT).await?;
+    let put = call
+        .optional(&call.input.bucket, Setting::REQUEST_PAYMENT)
+        .await?;
     let first = || GetBucketRequestPaymentOutput {
         payer: Some(Payer::from_static(Payer::BUCKET_OWNER)),
     };
@@ -225,8 +233,9 @@ pub(super) async fn get_bucket_request_payment<S: Store, B: Blobs>(
 pub(super) async fn get_bucket_lifecycle_configuration<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketLifecycleConfigurationInput>,
 ) -> Answer<GetBucketLifecycleConfigurationOutput> {
-    let put: BucketLifecycleConfiguration =
-        call.required(&call.input.bucket, Setting::LIFECYCLE).await?;
+    let put: BucketLifecycleConfiguration = call
+        .required(&call.input.bucket, Setting::LIFECYCLE)
+        .await?;
     answer(GetBucketLifecycleConfigurationOutput {
         rules: Some(put.rules),
         transition_default_minimum_object_size: Some(smallest_transition()),
@@ -239,7 +248,8 @@ pub(super) async fn put_bucket_lifecycle_configuration<S: Store, B: Blobs>(
     let configuration = call.input.lifecycle_configuration.as_ref();
     let configuration = configuration.ok_or_else(Refusal::malformed_xml)?;
     let text = document::write(configuration)?;
-    call.put(&call.input.bucket, Setting::LIFECYCLE, text).await?;
+    call.put(&call.input.bucket, Setting::LIFECYCLE, text)
+        .await?;
     answer(PutBucketLifecycleConfigurationOutput {
         transition_default_minimum_object_size: Some(smallest_transition()),
     })
@@ -261,11 +271,16 @@ pub(super) async fn put_bucket_notification_configuration<S: Store, B: Blobs>(
     for topic in configuration.topic_configurations.iter_mut().flatten() {
         topic.id = topic.id.take().or_else(id);
     }
-    for function in configuration.lambda_function_configurations.iter_mut().flatten() {
+    for function in configuration
+        .lambda_function_configurations
+        .iter_mut()
+        .flatten()
+    {
         function.id = function.id.take().or_else(id);
     }
     let text = document::write(&call.input.notification_configuration)?;
-    call.put(&call.input.bucket, Setting::NOTIFICATION, text).await?;
+    call.put(&call.input.bucket, Setting::NOTIFICATION, text)
+        .await?;
     answer(PutBucketNotificationConfigurationOutput {})
 }
 
@@ -284,15 +299,20 @@ pub(super) async fn put_bucket_policy<S: Store, B: Blobs>(
 ) -> Answer<PutBucketPolicyOutput> {
     let policy = &call.input.policy;
     if policy.len() > MAX_POLICY_BYTES {
-        return Err(Refusal::malformed_policy("Policy exceeds the maximum allowed document size."));
+        return Err(Refusal::malformed_policy(
+            "Policy exceeds the maximum allowed document size.",
+        ));
     }
     let parsed: Result<Value, _> = serde_json::from_str(policy);
     let parsed = parsed.map_err(|_| {
         Refusal::malformed_policy("Policies must be valid JSON and the first byte must be '{'")
     })?;
     if parsed.get("Statement").is_none() {
-        return Err(Refusal::malformed_policy("Missing required field Statement"));
+        return Err(Refusal::malformed_policy(
+            "Missing required field Statement",
+        ));
     }
-    call.put(&call.input.bucket, Setting::POLICY, policy.clone()).await?;
+    call.put(&call.input.bucket, Setting::POLICY, policy.clone())
+        .await?;
     answer(PutBucketPolicyOutput {})
 }

@@ -31,7 +31,9 @@ struct Source {
 impl Source {
     /// Returns the version of a source that has versions.
     fn version(&self) -> Option<String> {
-        self.bucket.is_versioned().then(|| self.version.name().to_owned())
+        self.bucket
+            .is_versioned()
+            .then(|| self.version.name().to_owned())
     }
 }
 
@@ -40,16 +42,30 @@ async fn source<S: Store, B: Blobs, I>(
     source: &CopySource,
     conditions: &ReadConditions,
 ) -> Result<Source, Refusal> {
-    let CopySource::Bucket { bucket, key, version_id } = source else {
+    let CopySource::Bucket {
+        bucket,
+        key,
+        version_id,
+    } = source
+    else {
         return Err(Refusal::not_implemented("x-amz-copy-source"));
     };
     let mut caller = call.caller.clone();
-    caller.expected_owner = call.header("x-amz-source-expected-bucket-owner").map(str::to_owned);
+    caller.expected_owner = call
+        .header("x-amz-source-expected-bucket-owner")
+        .map(str::to_owned);
     let bucket = call.depot.bucket(&caller, bucket).await?;
-    let target = Target { key, version: version_id.as_deref() };
+    let target = Target {
+        key,
+        version: version_id.as_deref(),
+    };
     let (version, object) = call.depot.object(&bucket, target).await?;
     conditions.check_source(&version, &object)?;
-    Ok(Source { bucket, version, object })
+    Ok(Source {
+        bucket,
+        version,
+        object,
+    })
 }
 
 pub(super) async fn copy_object<S: Store, B: Blobs>(
@@ -65,9 +81,19 @@ pub(super) async fn copy_object<S: Store, B: Blobs>(
     let source = source(&call, &input.copy_source, &conditions).await?;
     let attributes = copied_attributes(&call, &source)?;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let wanted = input.checksum_algorithm.as_ref().map(s3s::dto::ChecksumAlgorithm::as_str);
-    let had = source.object.checksum.as_ref().map(|sum| sum.algorithm.as_str());
-    let algorithm = wanted.or(had).and_then(Algorithm::from_name).unwrap_or(Algorithm::Crc64Nvme);
+    let wanted = input
+        .checksum_algorithm
+        .as_ref()
+        .map(s3s::dto::ChecksumAlgorithm::as_str);
+    let had = source
+        .object
+        .checksum
+        .as_ref()
+        .map(|sum| sum.algorithm.as_str());
+    let algorithm = wanted
+        .or(had)
+        .and_then(Algorithm::from_name)
+        .unwrap_or(Algorithm::Crc64Nvme);
     let whole = 0..source.object.size;
     let stream = content::stream(&call.depot.blobs, &source.object.content, whole);
     let promise = Promise::of_algorithm(Some(algorithm));
@@ -106,7 +132,10 @@ pub(super) fn leave_out_checksums(headers: &mut http::HeaderMap) {
 
 fn result(version: &VersionRecord) -> CopyObjectResult {
     let object = version.object.as_ref();
-    let sums = object.and_then(|object| object.checksum.as_ref()).map(checksum).unwrap_or_default();
+    let sums = object
+        .and_then(|object| object.checksum.as_ref())
+        .map(checksum)
+        .unwrap_or_default();
     CopyObjectResult {
         checksum_crc32: sums.checksum_crc32,
         checksum_crc32c: sums.checksum_crc32c,
@@ -137,7 +166,13 @@ fn copied_attributes<S, B>(
     let changes_more = given.storage_class.is_some()
         || input.website_redirect_location.is_some()
         || input.server_side_encryption.is_some();
-    let names_version = matches!(&input.copy_source, CopySource::Bucket { version_id: Some(_), .. });
+    let names_version = matches!(
+        &input.copy_source,
+        CopySource::Bucket {
+            version_id: Some(_),
+            ..
+        }
+    );
     if is_itself(input) && !replaces && !changes_more && !names_version {
         return Err(Refusal::invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without \
@@ -146,15 +181,22 @@ fn copied_attributes<S, B>(
         ));
     }
     let own = source.object.attributes.clone();
-    let tags = if replaces_tags { given.tags.clone() } else { own.tags.clone() };
+    let tags = if replaces_tags {
+        given.tags.clone()
+    } else {
+        own.tags.clone()
+    };
     if replaces {
         return Ok(Attributes { tags, ..given });
     }
     let mut headers = own.headers;
     headers.remove("x-amz-website-redirect-location");
-    headers.extend(given.headers.get_key_value("x-amz-website-redirect-location").map(
-        |(name, value)| (name.clone(), value.clone()),
-    ));
+    headers.extend(
+        given
+            .headers
+            .get_key_value("x-amz-website-redirect-location")
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     Ok(Attributes {
         headers,
         metadata: own.metadata,
@@ -184,8 +226,15 @@ pub(super) async fn upload_part_copy<S: Store, B: Blobs>(
     };
     let source = source(&call, &input.copy_source, &conditions).await?;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let upload = call.depot.upload(&bucket, &input.key, &input.upload_id).await?;
-    let algorithm = upload.record.checksum_algorithm.as_deref().and_then(Algorithm::from_name);
+    let upload = call
+        .depot
+        .upload(&bucket, &input.key, &input.upload_id)
+        .await?;
+    let algorithm = upload
+        .record
+        .checksum_algorithm
+        .as_deref()
+        .and_then(Algorithm::from_name);
     let size = source.object.size;
     let range = match input.copy_source_range.as_deref() {
         None => 0..size,
@@ -194,8 +243,15 @@ pub(super) async fn upload_part_copy<S: Store, B: Blobs>(
     let stream = content::stream(&call.depot.blobs, &source.object.content, range);
     let promise = Promise::of_algorithm(algorithm).or_algorithm(Algorithm::Crc64Nvme);
     let stored = content::store(&call.depot.blobs, as_source(stream), promise).await?;
-    let name = UploadName { bucket: &input.bucket, key: &input.key, upload: &input.upload_id };
-    let part = call.depot.put_part(&call.caller, name, number, stored).await?;
+    let name = UploadName {
+        bucket: &input.bucket,
+        key: &input.key,
+        upload: &input.upload_id,
+    };
+    let part = call
+        .depot
+        .put_part(&call.caller, name, number, stored)
+        .await?;
     let sums = part.checksum.as_ref().map(checksum).unwrap_or_default();
     let result = CopyPartResult {
         checksum_crc32: sums.checksum_crc32,
@@ -216,16 +272,27 @@ pub(super) async fn upload_part_copy<S: Store, B: Blobs>(
 /// Reads the range of a source: both ends are named, and lie within it.
 fn copied_range(text: &str, size: u64) -> Result<std::ops::Range<u64>, Refusal> {
     match ByteRange::parse(text) {
-        Ok(ByteRange::Int { first, last: Some(last) }) if last < size => Ok(first..last + 1),
+        Ok(ByteRange::Int {
+            first,
+            last: Some(last),
+        }) if last < size => Ok(first..last + 1),
         Ok(ByteRange::Int { last: Some(_), .. }) => {
             let words = format!("Range specified is not valid for source object of size: {size}");
-            Err(Refusal::invalid_argument("x-amz-copy-source-range", text, words))
+            Err(Refusal::invalid_argument(
+                "x-amz-copy-source-range",
+                text,
+                words,
+            ))
         }
         _ => {
             let words = "The x-amz-copy-source-range value must be of the form bytes=first-last \
                          where first and last are the zero-based offsets of the first and last \
                          bytes to copy";
-            Err(Refusal::invalid_argument("x-amz-copy-source-range", text, words))
+            Err(Refusal::invalid_argument(
+                "x-amz-copy-source-range",
+                text,
+                words,
+            ))
         }
     }
 }

@@ -7,7 +7,9 @@ use crate::refusal::Refusal;
 /// Writes a shape as the document that is stored.
 pub(super) fn write(shape: &impl Serialize) -> Result<String, Refusal> {
     let mut bytes = Vec::new();
-    shape.serialize(&mut Serializer::new(&mut bytes)).map_err(Refusal::internal)?;
+    shape
+        .serialize(&mut Serializer::new(&mut bytes))
+        .map_err(Refusal::internal)?;
     String::from_utf8(bytes).map_err(Refusal::internal)
 }
 

@@ -19,8 +19,12 @@ use crate::record::{ObjectRecord, VersionRecord};
 use crate::refusal::Refusal;
 
 /// What stays in keys that are listed with `encoding-type=url`.
-const KEPT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'*')
+    .remove(b'/');
 
 /// How keys are written: as they are, or so that XML can carry every character.
 #[derive(Clone, Copy)]
@@ -49,7 +53,8 @@ impl Encoding {
     }
 
     fn write_optional(self, text: Option<&String>) -> Option<String> {
-        text.filter(|text| !text.is_empty()).map(|text| self.write(text))
+        text.filter(|text| !text.is_empty())
+            .map(|text| self.write(text))
     }
 }
 
@@ -103,7 +108,10 @@ fn checksum_algorithm(object: &ObjectRecord) -> Option<Vec<ChecksumAlgorithm>> {
 }
 
 fn checksum_kind(object: &ObjectRecord) -> Option<ChecksumType> {
-    object.checksum.as_ref().map(|sum| ChecksumType::from_static(checksum_type(sum)))
+    object
+        .checksum
+        .as_ref()
+        .map(|sum| ChecksumType::from_static(checksum_type(sum)))
 }
 
 fn contents(
@@ -120,18 +128,32 @@ fn contents(
 pub(super) async fn list_objects_v2<S: Store, B: Blobs>(
     call: Call<'_, S, B, ListObjectsV2Input>,
 ) -> Answer<ListObjectsV2Output> {
-    let Call { depot, caller, input, .. } = call;
+    let Call {
+        depot,
+        caller,
+        input,
+        ..
+    } = call;
     let bucket = depot.bucket(&caller, &input.bucket).await?;
     let encoding = Encoding::read(input.encoding_type.as_ref())?;
-    let token = input.continuation_token.as_deref().map(open_token).transpose()?;
+    let token = input
+        .continuation_token
+        .as_deref()
+        .map(open_token)
+        .transpose()?;
     let query = ListingQuery {
         prefix: input.prefix.clone().unwrap_or_default(),
         delimiter: input.delimiter.clone(),
-        after: token.or_else(|| input.start_after.clone()).filter(|after| !after.is_empty()),
+        after: token
+            .or_else(|| input.start_after.clone())
+            .filter(|after| !after.is_empty()),
         limit: limit(input.max_keys, "max-keys")?,
     };
     let listed = depot.objects(&bucket, &query).await?;
-    let told_owner = input.fetch_owner.unwrap_or(false).then(|| owner(bucket.owner));
+    let told_owner = input
+        .fetch_owner
+        .unwrap_or(false)
+        .then(|| owner(bucket.owner));
     answer(ListObjectsV2Output {
         name: Some(bucket.name),
         prefix: Some(encoding.write(&query.prefix)),
@@ -165,7 +187,12 @@ fn open_token(token: &str) -> Result<String, Refusal> {
 pub(super) async fn list_objects<S: Store, B: Blobs>(
     call: Call<'_, S, B, ListObjectsInput>,
 ) -> Answer<ListObjectsOutput> {
-    let Call { depot, caller, input, .. } = call;
+    let Call {
+        depot,
+        caller,
+        input,
+        ..
+    } = call;
     let bucket = depot.bucket(&caller, &input.bucket).await?;
     let encoding = Encoding::read(input.encoding_type.as_ref())?;
     let query = ListingQuery {
@@ -196,7 +223,12 @@ pub(super) async fn list_objects<S: Store, B: Blobs>(
 pub(super) async fn list_object_versions<S: Store, B: Blobs>(
     call: Call<'_, S, B, ListObjectVersionsInput>,
 ) -> Answer<ListObjectVersionsOutput> {
-    let Call { depot, caller, input, .. } = call;
+    let Call {
+        depot,
+        caller,
+        input,
+        ..
+    } = call;
     let bucket = depot.bucket(&caller, &input.bucket).await?;
     let encoding = Encoding::read(input.encoding_type.as_ref())?;
     let listing = ListingQuery {
@@ -205,13 +237,19 @@ pub(super) async fn list_object_versions<S: Store, B: Blobs>(
         after: input.key_marker.clone().filter(|marker| !marker.is_empty()),
         limit: limit(input.max_keys, "max-keys")?,
     };
-    let after_version = input.version_id_marker.clone().filter(|marker| !marker.is_empty());
+    let after_version = input
+        .version_id_marker
+        .clone()
+        .filter(|marker| !marker.is_empty());
     if after_version.is_some() && listing.after.is_none() {
         let text = "A version-id marker cannot be specified without a key marker.";
         let given = after_version.unwrap_or_default();
         return Err(Refusal::invalid_argument("version-id-marker", &given, text));
     }
-    let query = VersionsQuery { listing, after_version };
+    let query = VersionsQuery {
+        listing,
+        after_version,
+    };
     let listed = depot.versions(&bucket, &query).await?;
     let next_version = listed.next.as_ref().and_then(|next| {
         let (key, last) = listed.entries.last()?;
@@ -235,7 +273,11 @@ pub(super) async fn list_object_versions<S: Store, B: Blobs>(
     })
 }
 
-fn versions(listed: &Listed<ListedVersion>, account: AccountId, encoding: Encoding) -> Vec<ObjectVersion> {
+fn versions(
+    listed: &Listed<ListedVersion>,
+    account: AccountId,
+    encoding: Encoding,
+) -> Vec<ObjectVersion> {
     let version = |(key, listed): &(String, ListedVersion)| {
         let object = listed.object()?;
         Some(ObjectVersion {
@@ -255,8 +297,15 @@ fn versions(listed: &Listed<ListedVersion>, account: AccountId, encoding: Encodi
     listed.entries.iter().filter_map(version).collect()
 }
 
-fn markers(listed: &Listed<ListedVersion>, account: AccountId, encoding: Encoding) -> Vec<DeleteMarkerEntry> {
-    let markers = listed.entries.iter().filter(|(_, listed)| listed.object().is_none());
+fn markers(
+    listed: &Listed<ListedVersion>,
+    account: AccountId,
+    encoding: Encoding,
+) -> Vec<DeleteMarkerEntry> {
+    let markers = listed
+        .entries
+        .iter()
+        .filter(|(_, listed)| listed.object().is_none());
     markers
         .map(|(key, listed)| DeleteMarkerEntry {
             is_latest: Some(listed.is_newest),

@@ -22,10 +22,14 @@ use crate::refusal::Refusal;
 
 pub(super) fn part_number(given: i32) -> Result<u32, Refusal> {
     let number = u32::try_from(given).ok();
-    number.filter(|number| (1..=MAX_PART_NUMBER).contains(number)).ok_or_else(|| {
-        let text = format!("Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive");
-        Refusal::invalid_argument("partNumber", &given.to_string(), text)
-    })
+    number
+        .filter(|number| (1..=MAX_PART_NUMBER).contains(number))
+        .ok_or_else(|| {
+            let text = format!(
+                "Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive"
+            );
+            Refusal::invalid_argument("partNumber", &given.to_string(), text)
+        })
 }
 
 pub(super) async fn create_multipart_upload<S: Store, B: Blobs>(
@@ -48,12 +52,16 @@ pub(super) async fn create_multipart_upload<S: Store, B: Blobs>(
         composite,
         attributes: attributes::read(&call.headers)?,
     };
-    let upload = call.depot.create_upload(&call.caller, &input.bucket, new).await?;
+    let upload = call
+        .depot
+        .create_upload(&call.caller, &input.bucket, new)
+        .await?;
     let mut headers = http::HeaderMap::new();
     attributes::insert(&mut headers, "x-amz-server-side-encryption", "AES256");
     let output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket.clone()),
-        checksum_algorithm: algorithm.map(|algorithm| ChecksumAlgorithm::from_static(algorithm.name())),
+        checksum_algorithm: algorithm
+            .map(|algorithm| ChecksumAlgorithm::from_static(algorithm.name())),
         checksum_type: algorithm.map(|_| checksum_type(composite)),
         key: Some(input.key.clone()),
         upload_id: Some(upload),
@@ -76,15 +84,23 @@ fn is_composite(algorithm: Option<Algorithm>, asked: Option<&str>) -> Result<boo
     let wants_composite = asked == Some(ChecksumType::COMPOSITE);
     let never_composite = algorithm == Algorithm::Crc64Nvme;
     if (wants_whole && !algorithm.is_linear()) || (wants_composite && never_composite) {
-        let (kind, name) = (asked.unwrap_or_default(), algorithm.name().to_ascii_lowercase());
-        let text = format!("The {kind} checksum type cannot be used with the {name} checksum algorithm.");
+        let (kind, name) = (
+            asked.unwrap_or_default(),
+            algorithm.name().to_ascii_lowercase(),
+        );
+        let text =
+            format!("The {kind} checksum type cannot be used with the {name} checksum algorithm.");
         return Err(Refusal::invalid_request(text));
     }
     Ok(!wants_whole && !never_composite)
 }
 
 fn checksum_type(composite: bool) -> ChecksumType {
-    ChecksumType::from_static(if composite { ChecksumType::COMPOSITE } else { ChecksumType::FULL_OBJECT })
+    ChecksumType::from_static(if composite {
+        ChecksumType::COMPOSITE
+    } else {
+        ChecksumType::FULL_OBJECT
+    })
 }
 
 pub(super) async fn upload_part<S: Store, B: Blobs>(
@@ -95,12 +111,22 @@ pub(super) async fn upload_part<S: Store, B: Blobs>(
     let source = call.input.body.take().unwrap_or_else(no_content);
     let input = &call.input;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let upload = call.depot.upload(&bucket, &input.key, &input.upload_id).await?;
+    let upload = call
+        .depot
+        .upload(&bucket, &input.key, &input.upload_id)
+        .await?;
     let promise = promise.or_algorithm(wanted(&upload.record, None)?);
     wanted(&upload.record, promise.algorithm())?;
     let stored = content::store(&call.depot.blobs, source, promise).await?;
-    let name = UploadName { bucket: &input.bucket, key: &input.key, upload: &input.upload_id };
-    let part = call.depot.put_part(&call.caller, name, number, stored).await?;
+    let name = UploadName {
+        bucket: &input.bucket,
+        key: &input.key,
+        upload: &input.upload_id,
+    };
+    let part = call
+        .depot
+        .put_part(&call.caller, name, number, stored)
+        .await?;
     let mut headers = http::HeaderMap::new();
     attributes::insert(&mut headers, "x-amz-server-side-encryption", "AES256");
     let sums = part.checksum.as_ref().map(checksum).unwrap_or_default();
@@ -118,7 +144,10 @@ pub(super) async fn upload_part<S: Store, B: Blobs>(
 
 /// Returns what a part is summed up with; a part may not differ from what its upload was begun with.
 fn wanted(upload: &UploadRecord, given: Option<Algorithm>) -> Result<Algorithm, Refusal> {
-    let begun = upload.checksum_algorithm.as_deref().and_then(Algorithm::from_name);
+    let begun = upload
+        .checksum_algorithm
+        .as_deref()
+        .and_then(Algorithm::from_name);
     match (begun, given) {
         (Some(begun), Some(given)) if begun != given => {
             let name = |algorithm: Algorithm| algorithm.name().to_ascii_lowercase();
@@ -138,18 +167,28 @@ pub(super) async fn complete_multipart_upload<S: Store, B: Blobs>(
 ) -> Answer<CompleteMultipartUploadOutput> {
     let input = &call.input;
     let conditions = of_write(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-    let given = input.multipart_upload.as_ref().and_then(|upload| upload.parts.as_ref());
+    let given = input
+        .multipart_upload
+        .as_ref()
+        .and_then(|upload| upload.parts.as_ref());
     let given = given.ok_or_else(Refusal::malformed_xml)?;
     let chosen: Result<Vec<_>, Refusal> = given.iter().map(chosen).collect();
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let name = UploadName { bucket: &input.bucket, key: &input.key, upload: &input.upload_id };
+    let name = UploadName {
+        bucket: &input.bucket,
+        key: &input.key,
+        upload: &input.upload_id,
+    };
     let whole = whole_checksum(input);
     let version = call
         .depot
         .complete_upload(&call.caller, name, &chosen?, whole.as_deref(), &conditions)
         .await?;
     let object = version.object.as_ref();
-    let sums = object.and_then(|object| object.checksum.as_ref()).map(checksum).unwrap_or_default();
+    let sums = object
+        .and_then(|object| object.checksum.as_ref())
+        .map(checksum)
+        .unwrap_or_default();
     let mut headers = written(&bucket, &version);
     super::copy::leave_out_checksums(&mut headers);
     let output = CompleteMultipartUploadOutput {
@@ -162,7 +201,10 @@ pub(super) async fn complete_multipart_upload<S: Store, B: Blobs>(
         checksum_type: sums.checksum_type,
         e_tag: object.map(|object| etag(&object.etag)),
         key: Some(input.key.clone()),
-        location: Some(format!("http://{}.s3.amazonaws.com/{}", input.bucket, input.key)),
+        location: Some(format!(
+            "http://{}.s3.amazonaws.com/{}",
+            input.bucket, input.key
+        )),
         ..CompleteMultipartUploadOutput::default()
     };
     Ok(S3Response::with_headers(output, headers))
@@ -199,7 +241,11 @@ pub(super) async fn abort_multipart_upload<S: Store, B: Blobs>(
     call: Call<'_, S, B, AbortMultipartUploadInput>,
 ) -> Answer<AbortMultipartUploadOutput> {
     let input = &call.input;
-    let name = UploadName { bucket: &input.bucket, key: &input.key, upload: &input.upload_id };
+    let name = UploadName {
+        bucket: &input.bucket,
+        key: &input.key,
+        upload: &input.upload_id,
+    };
     call.depot.abort_upload(&call.caller, name).await?;
     answer(AbortMultipartUploadOutput::default())
 }
@@ -217,7 +263,10 @@ pub(super) async fn list_parts<S: Store, B: Blobs>(
 ) -> Answer<ListPartsOutput> {
     let input = call.input;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let upload = call.depot.upload(&bucket, &input.key, &input.upload_id).await?;
+    let upload = call
+        .depot
+        .upload(&bucket, &input.key, &input.upload_id)
+        .await?;
     let after = input.part_number_marker.unwrap_or(0);
     let limit = limit(input.max_parts, "max-parts")?;
     let mut parts = call.depot.parts(&bucket, &input.upload_id).await?;
@@ -229,7 +278,9 @@ pub(super) async fn list_parts<S: Store, B: Blobs>(
     let algorithm = upload.record.checksum_algorithm.clone();
     answer(ListPartsOutput {
         bucket: Some(input.bucket),
-        checksum_type: algorithm.as_ref().map(|_| checksum_type(upload.record.composite)),
+        checksum_type: algorithm
+            .as_ref()
+            .map(|_| checksum_type(upload.record.composite)),
         checksum_algorithm: algorithm.map(ChecksumAlgorithm::from),
         initiator: Some(initiator(bucket.owner)),
         is_truncated: Some(is_truncated),
@@ -238,7 +289,12 @@ pub(super) async fn list_parts<S: Store, B: Blobs>(
         next_part_number_marker: Some(last),
         owner: Some(owner(bucket.owner)),
         part_number_marker: Some(after),
-        parts: Some(parts.into_iter().map(|(n, part)| listed_part(number(n), &part)).collect()),
+        parts: Some(
+            parts
+                .into_iter()
+                .map(|(n, part)| listed_part(number(n), &part))
+                .collect(),
+        ),
         storage_class: Some(storage_class(&upload.record)),
         upload_id: Some(input.upload_id),
         ..ListPartsOutput::default()
@@ -282,17 +338,26 @@ pub(super) async fn list_multipart_uploads<S: Store, B: Blobs>(
     let is_truncated = uploads.len() > limit;
     uploads.truncate(limit);
     let last = uploads.last().filter(|_| is_truncated);
-    let (next_key, next_upload) = last.map(|(key, upload, _)| (key.clone(), upload.clone())).unzip();
+    let (next_key, next_upload) = last
+        .map(|(key, upload, _)| (key.clone(), upload.clone()))
+        .unzip();
     let mut common_prefixes: Vec<String> = Vec::new();
     let mut listed = Vec::new();
     for (key, upload, record) in uploads {
         match rolled_up(&key, prefix.len(), input.delimiter.as_deref()) {
             Some(rolled) if common_prefixes.last() == Some(&rolled) => {}
             Some(rolled) => common_prefixes.push(rolled),
-            None => listed.push(listed_upload(bucket.owner, encoding.write(&key), upload, &record)),
+            None => listed.push(listed_upload(
+                bucket.owner,
+                encoding.write(&key),
+                upload,
+                &record,
+            )),
         }
     }
-    let common_prefix = |text: String| CommonPrefix { prefix: Some(encoding.write(&text)) };
+    let common_prefix = |text: String| CommonPrefix {
+        prefix: Some(encoding.write(&text)),
+    };
     answer(ListMultipartUploadsOutput {
         bucket: Some(input.bucket),
         common_prefixes: Some(common_prefixes.into_iter().map(common_prefix).collect()),

@@ -6,14 +6,14 @@ use firelight_store::{Blobs, Store};
 use futures_util::stream::empty;
 use http::{HeaderMap, StatusCode};
 use s3s::S3Response;
-use s3s::dto::{
-    Checksum, ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
-    DeleteObjectsOutput, DeletedObject, Error as DeleteError, GetObjectAttributesInput,
-    GetObjectAttributesOutput, GetObjectAttributesParts, GetObjectInput, GetObjectOutput,
-    HeadObjectInput, HeadObjectOutput, ObjectAttributes, ObjectPart, PutObjectInput,
-    PutObjectOutput, Range as ByteRange, StorageClass, StreamingBlob,
-};
 use s3s::StdError;
+use s3s::dto::{
+    Checksum, ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as DeleteError,
+    GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, GetObjectInput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, ObjectAttributes, ObjectPart,
+    PutObjectInput, PutObjectOutput, Range as ByteRange, StorageClass, StreamingBlob,
+};
 
 use super::conditions::{ReadConditions, Unmet, of_write};
 use super::{Answer, Call, answer, attributes, count, etag, length, timestamp};
@@ -60,7 +60,11 @@ pub(super) async fn put_object<S: Store, B: Blobs>(
 pub(super) fn written(bucket: &Bucket, version: &VersionRecord) -> HeaderMap {
     let mut headers = HeaderMap::new();
     attributes::insert(&mut headers, "x-amz-server-side-encryption", "AES256");
-    if let Some(checksum) = version.object.as_ref().and_then(|object| object.checksum.as_ref()) {
+    if let Some(checksum) = version
+        .object
+        .as_ref()
+        .and_then(|object| object.checksum.as_ref())
+    {
         attributes::write_checksum(&mut headers, checksum);
     }
     if bucket.is_versioned() {
@@ -96,7 +100,8 @@ impl Reading {
     fn content_range(&self) -> Option<String> {
         let Range { start, end } = self.range;
         let last = end.checked_sub(1)?;
-        self.is_partial.then(|| format!("bytes {start}-{last}/{}", self.object.size))
+        self.is_partial
+            .then(|| format!("bytes {start}-{last}/{}", self.object.size))
     }
 
     fn length(&self) -> i64 {
@@ -117,10 +122,13 @@ async fn read<S: Store, B: Blobs, I>(
     let (version, object) = call.depot.object(&bucket, asked.target).await?;
     let whole = asked.range.is_none() && asked.part.is_none();
     let headers = attributes::write(&bucket, &version, &object, asked.with_checksum && whole);
-    asked.conditions.check(&version, &object).map_err(|unmet| match unmet {
-        Unmet::Failed { header } => Refusal::precondition_failed(header),
-        Unmet::NotModified => not_modified(&headers, &version, &object),
-    })?;
+    asked
+        .conditions
+        .check(&version, &object)
+        .map_err(|unmet| match unmet {
+            Unmet::Failed { header } => Refusal::precondition_failed(header),
+            Unmet::NotModified => not_modified(&headers, &version, &object),
+        })?;
     let range = match asked.part {
         Some(number) => part_range(&object, number)?,
         None => byte_range(&object, asked.range)?,
@@ -135,13 +143,15 @@ async fn read<S: Store, B: Blobs, I>(
 }
 
 fn not_modified(headers: &HeaderMap, version: &VersionRecord, object: &ObjectRecord) -> Refusal {
-    let mut refusal = Refusal::not_modified();
-    refusal.headers = headers.clone();
-    refusal.headers.remove(http::header::CONTENT_TYPE);
+    let mut headers = headers.clone();
+    headers.remove(http::header::CONTENT_TYPE);
+    // Clients take a checksum for that of the body, and there is none.
+    super::copy::leave_out_checksums(&mut headers);
     let quoted = format!("\"{}\"", object.etag);
     let mut time = Vec::new();
     let _ = timestamp(version.modified_ms).format(s3s::dto::TimestampFormat::HttpDate, &mut time);
-    refusal
+    Refusal::not_modified()
+        .with_headers(headers)
         .with_header("etag", &quoted)
         .with_header("last-modified", &String::from_utf8_lossy(&time))
 }
@@ -151,7 +161,9 @@ fn byte_range(object: &ObjectRecord, range: Option<ByteRange>) -> Result<Range<u
         return Ok(0..object.size);
     };
     let asked = range.to_header_string();
-    range.check(object.size).map_err(|_| Refusal::invalid_range(&asked, object.size))
+    range
+        .check(object.size)
+        .map_err(|_| Refusal::invalid_range(&asked, object.size))
 }
 
 fn part_range(object: &ObjectRecord, number: i32) -> Result<Range<u64>, Refusal> {
@@ -165,7 +177,10 @@ fn part_range(object: &ObjectRecord, number: i32) -> Result<Range<u64>, Refusal>
         }
         start += part.size;
     }
-    Err(Refusal::invalid_part_number(number, object.parts.len().max(1)))
+    Err(Refusal::invalid_part_number(
+        number,
+        object.parts.len().max(1),
+    ))
 }
 
 fn wants_checksum(mode: Option<&ChecksumMode>) -> bool {
@@ -178,7 +193,10 @@ pub(super) async fn get_object<S: Store, B: Blobs>(
     let input = &call.input;
     let asked = Read {
         bucket: &input.bucket,
-        target: Target { key: &input.key, version: input.version_id.as_deref() },
+        target: Target {
+            key: &input.key,
+            version: input.version_id.as_deref(),
+        },
         conditions: ReadConditions {
             if_match: input.if_match.clone(),
             if_none_match: input.if_none_match.clone(),
@@ -190,7 +208,11 @@ pub(super) async fn get_object<S: Store, B: Blobs>(
         with_checksum: wants_checksum(input.checksum_mode.as_ref()),
     };
     let reading = read(&call, asked).await?;
-    let stream = content::stream(&call.depot.blobs, &reading.object.content, reading.range.clone());
+    let stream = content::stream(
+        &call.depot.blobs,
+        &reading.object.content,
+        reading.range.clone(),
+    );
     let output = GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         body: Some(StreamingBlob::wrap(stream)),
@@ -201,7 +223,11 @@ pub(super) async fn get_object<S: Store, B: Blobs>(
         parts_count: reading.parts_count(input.part_number.is_some()),
         ..GetObjectOutput::default()
     };
-    let status = if reading.is_partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let status = if reading.is_partial {
+        StatusCode::PARTIAL_CONTENT
+    } else {
+        StatusCode::OK
+    };
     let mut response = S3Response::with_headers(output, overridden(&call, reading.headers));
     response.status = Some(status);
     Ok(response)
@@ -212,9 +238,18 @@ fn overridden<S, B>(call: &Call<'_, S, B, GetObjectInput>, mut headers: HeaderMa
     let input = &call.input;
     let said = [
         ("cache-control", input.response_cache_control.is_some()),
-        ("content-disposition", input.response_content_disposition.is_some()),
-        ("content-encoding", input.response_content_encoding.is_some()),
-        ("content-language", input.response_content_language.is_some()),
+        (
+            "content-disposition",
+            input.response_content_disposition.is_some(),
+        ),
+        (
+            "content-encoding",
+            input.response_content_encoding.is_some(),
+        ),
+        (
+            "content-language",
+            input.response_content_language.is_some(),
+        ),
         ("content-type", input.response_content_type.is_some()),
         ("expires", input.response_expires.is_some()),
     ];
@@ -230,7 +265,10 @@ pub(super) async fn head_object<S: Store, B: Blobs>(
     let input = &call.input;
     let asked = Read {
         bucket: &input.bucket,
-        target: Target { key: &input.key, version: input.version_id.as_deref() },
+        target: Target {
+            key: &input.key,
+            version: input.version_id.as_deref(),
+        },
         conditions: ReadConditions {
             if_match: input.if_match.clone(),
             if_none_match: input.if_none_match.clone(),
@@ -263,9 +301,14 @@ pub(super) async fn get_object_attributes<S: Store, B: Blobs>(
 ) -> Answer<GetObjectAttributesOutput> {
     let input = &call.input;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
     let (version, object) = call.depot.object(&bucket, target).await?;
-    let asked = |name: &str| input.object_attributes.iter().any(|attribute| attribute.as_str() == name);
+    // One header names them all, with commas between.
+    let names = call.header("x-amz-object-attributes").unwrap_or_default();
+    let asked = |name: &str| names.split(',').any(|asked| asked.trim() == name);
     let class = object.attributes.storage_class.clone();
     let class = class.unwrap_or_else(|| StorageClass::STANDARD.to_owned());
     answer(GetObjectAttributesOutput {
@@ -286,9 +329,8 @@ pub(super) async fn get_object_attributes<S: Store, B: Blobs>(
 }
 
 pub(super) fn checksum(record: &ChecksumRecord) -> Checksum {
-    let value = |algorithm: Algorithm| {
-        (record.algorithm == algorithm.name()).then(|| record.value.clone())
-    };
+    let value =
+        |algorithm: Algorithm| (record.algorithm == algorithm.name()).then(|| record.value.clone());
     Checksum {
         checksum_crc32: value(Algorithm::Crc32),
         checksum_crc32c: value(Algorithm::Crc32c),
@@ -301,14 +343,24 @@ pub(super) fn checksum(record: &ChecksumRecord) -> Checksum {
 
 fn parts(input: &GetObjectAttributesInput, object: &ObjectRecord) -> GetObjectAttributesParts {
     let after = input.part_number_marker.unwrap_or(0);
-    let limit = input.max_parts.unwrap_or(count(MAX_ENTRIES)).clamp(0, count(MAX_ENTRIES));
-    let behind = object.parts.iter().filter(|part| i64::from(part.number) > i64::from(after));
+    let limit = input
+        .max_parts
+        .unwrap_or(count(MAX_ENTRIES))
+        .clamp(0, count(MAX_ENTRIES));
+    let behind = object
+        .parts
+        .iter()
+        .filter(|part| i64::from(part.number) > i64::from(after));
     let mut listed: Vec<&PartSize> = behind.collect();
     let taken = usize::try_from(limit).unwrap_or(0);
     let is_truncated = listed.len() > taken;
     listed.truncate(taken);
     let number = |part: &PartSize| i32::try_from(part.number).unwrap_or(i32::MAX);
-    let algorithm = object.checksum.as_ref().map(|sum| sum.algorithm.as_str()).unwrap_or_default();
+    let algorithm = object
+        .checksum
+        .as_ref()
+        .map(|sum| sum.algorithm.as_str())
+        .unwrap_or_default();
     let part = |part: &&PartSize| {
         let value = |of: Algorithm| part.checksum.clone().filter(|_| of.name() == algorithm);
         ObjectPart {
@@ -335,8 +387,14 @@ pub(super) async fn delete_object<S: Store, B: Blobs>(
     call: Call<'_, S, B, DeleteObjectInput>,
 ) -> Answer<DeleteObjectOutput> {
     let input = &call.input;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
-    let deleted = call.depot.delete_object(&call.caller, &input.bucket, target).await?;
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
+    let deleted = call
+        .depot
+        .delete_object(&call.caller, &input.bucket, target)
+        .await?;
     answer(DeleteObjectOutput {
         delete_marker: deleted.is_marker.then_some(true),
         version_id: deleted.version,
@@ -357,8 +415,15 @@ pub(super) async fn delete_objects<S: Store, B: Blobs>(
     let (mut done, mut errors) = (Vec::new(), Vec::new());
     for object in &delete.objects {
         let version = object.version_id.as_deref();
-        let target = Target { key: &object.key, version };
-        match call.depot.delete_object(&call.caller, &input.bucket, target).await {
+        let target = Target {
+            key: &object.key,
+            version,
+        };
+        match call
+            .depot
+            .delete_object(&call.caller, &input.bucket, target)
+            .await
+        {
             Ok(_) if is_quiet => {}
             Ok(deleted) => done.push(entry(target, deleted)),
             Err(refusal) => errors.push(DeleteError {

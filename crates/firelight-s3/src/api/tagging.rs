@@ -17,7 +17,10 @@ const MAX_OBJECT_TAGS: usize = 10;
 
 fn pairs(tags: &[Tag], limit: usize) -> Result<Vec<(String, String)>, Refusal> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let pairs: Vec<_> = tags.iter().map(|tag| (text(&tag.key), text(&tag.value))).collect();
+    let pairs: Vec<_> = tags
+        .iter()
+        .map(|tag| (text(&tag.key), text(&tag.value)))
+        .collect();
     check_tags(&pairs, limit)?;
     Ok(pairs)
 }
@@ -36,7 +39,9 @@ pub(super) async fn put_bucket_tagging<S: Store, B: Blobs>(
     pairs(&tagging.tag_set, MAX_BUCKET_TAGS)?;
     let text = document::write(tagging)?;
     let (caller, bucket) = (&call.caller, &call.input.bucket);
-    call.depot.set(caller, bucket, Setting::TAGGING, Some(text)).await?;
+    call.depot
+        .set(caller, bucket, Setting::TAGGING, Some(text))
+        .await?;
     answer(PutBucketTaggingOutput {})
 }
 
@@ -52,7 +57,10 @@ pub(super) async fn put_object_tagging<S: Store, B: Blobs>(
 ) -> Answer<PutObjectTaggingOutput> {
     let input = &call.input;
     let tags = pairs(&input.tagging.tag_set, MAX_OBJECT_TAGS)?;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
     let version_id = retag(&call, &input.bucket, target, &tags).await?;
     answer(PutObjectTaggingOutput { version_id })
 }
@@ -61,7 +69,10 @@ pub(super) async fn delete_object_tagging<S: Store, B: Blobs>(
     call: Call<'_, S, B, DeleteObjectTaggingInput>,
 ) -> Answer<DeleteObjectTaggingOutput> {
     let input = &call.input;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
     let version_id = retag(&call, &input.bucket, target, &[]).await?;
     answer(DeleteObjectTaggingOutput { version_id })
 }
@@ -73,7 +84,10 @@ async fn retag<S: Store, B: Blobs, I>(
     tags: &[(String, String)],
 ) -> Result<Option<String>, Refusal> {
     let change = |object: &mut crate::record::ObjectRecord| object.attributes.tags = tags.to_vec();
-    let version = call.depot.update_object(&call.caller, bucket, target, change).await?;
+    let version = call
+        .depot
+        .update_object(&call.caller, bucket, target, change)
+        .await?;
     Ok(version.id)
 }
 
@@ -82,7 +96,10 @@ pub(super) async fn get_object_tagging<S: Store, B: Blobs>(
 ) -> Answer<GetObjectTaggingOutput> {
     let input = &call.input;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
-    let target = Target { key: &input.key, version: input.version_id.as_deref() };
+    let target = Target {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+    };
     let (version, object) = call.depot.object(&bucket, target).await?;
     answer(GetObjectTaggingOutput {
         tag_set: object.attributes.tags.into_iter().map(tag).collect(),

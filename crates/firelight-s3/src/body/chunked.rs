@@ -37,7 +37,10 @@ pub(crate) struct Decoder {
 #[derive(Debug)]
 enum State {
     Head,
-    Data { left: u64, hash: Option<(ChunkHash, String)> },
+    Data {
+        left: u64,
+        hash: Option<(ChunkHash, String)>,
+    },
     DataEnd,
     Trailers,
     Done,
@@ -64,7 +67,8 @@ impl Decoder {
         while !input.is_empty() {
             match &mut self.state {
                 State::Data { left, hash } => {
-                    let length = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+                    let length =
+                        usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
                     let content = input.split_to(length);
                     *left -= length as u64;
                     if let Some((hash, _)) = hash {
@@ -89,7 +93,9 @@ impl Decoder {
         match self.state {
             State::Done => Ok(self.trailers),
             // Some clients leave out the empty line behind the last chunk.
-            State::Trailers if self.line.is_empty() && self.trailers.is_empty() => Ok(self.trailers),
+            State::Trailers if self.line.is_empty() && self.trailers.is_empty() => {
+                Ok(self.trailers)
+            }
             _ => Err(Refusal::incomplete_body()),
         }
     }
@@ -141,7 +147,10 @@ impl Decoder {
     fn head(&mut self, line: &str) -> Result<(), Refusal> {
         let (size, extension) = line.split_once(';').unwrap_or((line, ""));
         let left = u64::from_str_radix(size.trim(), 16).map_err(|_| Refusal::incomplete_body())?;
-        let signature = extension.trim().strip_prefix("chunk-signature=").unwrap_or_default();
+        let signature = extension
+            .trim()
+            .strip_prefix("chunk-signature=")
+            .unwrap_or_default();
         let is_signed = self.seal.as_ref().is_some_and(ChunkSeal::seals_chunks);
         if left > 0 {
             let hash = is_signed.then(|| (ChunkHash::default(), signature.to_owned()));
@@ -160,7 +169,9 @@ impl Decoder {
             self.state = State::Done;
             return self.check_unsigned_trailers();
         }
-        let (name, value) = line.split_once(':').ok_or_else(Refusal::malformed_trailer)?;
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(Refusal::malformed_trailer)?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         if name == TRAILER_SIGNATURE {
             if let Some(seal) = &mut self.seal {
@@ -205,7 +216,8 @@ mod tests {
             key,
             time: "20130524T000000Z".to_owned(),
             scope: "20130524/us-east-1/s3/aws4_request".to_owned(),
-            signature: "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9".to_owned(),
+            signature: "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
+                .to_owned(),
             sealed: Sealed::Chunks,
         }
     }
@@ -225,11 +237,17 @@ mod tests {
 
     const FIRST: &str = "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648";
 
-    fn decode(seal: Option<ChunkSeal>, body: &[u8], step: usize) -> Result<(Vec<u8>, HeaderMap), Refusal> {
+    fn decode(
+        seal: Option<ChunkSeal>,
+        body: &[u8],
+        step: usize,
+    ) -> Result<(Vec<u8>, HeaderMap), Refusal> {
         let mut decoder = Decoder::new(seal);
         let mut content = Vec::new();
         for piece in body.chunks(step) {
-            decoder.push(Bytes::copy_from_slice(piece), |bytes| content.extend_from_slice(&bytes))?;
+            decoder.push(Bytes::copy_from_slice(piece), |bytes| {
+                content.extend_from_slice(&bytes)
+            })?;
         }
         Ok((content, decoder.finish()?))
     }
@@ -237,7 +255,8 @@ mod tests {
     #[test]
     fn the_documented_example_is_accepted_however_it_is_cut() {
         for step in [1, 7, 4096, usize::MAX] {
-            let (content, _) = decode(Some(documented_seal()), &documented_body(FIRST), step).unwrap();
+            let (content, _) =
+                decode(Some(documented_seal()), &documented_body(FIRST), step).unwrap();
 
             assert_eq!(content, vec![b'a'; 66560], "step {step}");
         }
@@ -265,7 +284,12 @@ mod tests {
 
     #[test]
     fn a_body_that_breaks_off_or_goes_on_is_incomplete() {
-        for body in ["5\r\nhel", "5\r\nhello\r\n", "5\r\nhello\r\n0\r\n\r\nmore", "5\r\nhelloX\r\n"] {
+        for body in [
+            "5\r\nhel",
+            "5\r\nhello\r\n",
+            "5\r\nhello\r\n0\r\n\r\nmore",
+            "5\r\nhelloX\r\n",
+        ] {
             let refusal = decode(None, body.as_bytes(), 4).unwrap_err();
 
             assert_eq!(refusal.code, "IncompleteBody", "{body:?}");

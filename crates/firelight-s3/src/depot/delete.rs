@@ -63,7 +63,10 @@ impl<S: Store, B: Blobs> Depot<S, B> {
             let bucket = self.bucket(caller, bucket).await?;
             let Some(found) = self.version(&bucket, key, version).await? else {
                 let version = Some(version.to_owned());
-                return Ok(Deleted { version, is_marker: false });
+                return Ok(Deleted {
+                    version,
+                    is_marker: false,
+                });
             };
             if self.try_delete(&bucket, key, &found).await? {
                 return Ok(Deleted {
@@ -83,9 +86,14 @@ impl<S: Store, B: Blobs> Depot<S, B> {
     ) -> Result<bool, Refusal> {
         let place = |sequence| version_key(bucket.owner, &bucket.name, key, sequence);
         let deleted = found.record.sequence;
-        let mut txn = self.write_into(bucket).delete(place(deleted), Expect::Rev(found.rev));
+        let mut txn = self
+            .write_into(bucket)
+            .delete(place(deleted), Expect::Rev(found.rev));
         let mut newest = self.first_versions(bucket, key, 2).await?.into_iter();
-        if newest.next().is_none_or(|newest| newest.record.sequence != deleted) {
+        if newest
+            .next()
+            .is_none_or(|newest| newest.record.sequence != deleted)
+        {
             return self.try_commit(txn).await;
         }
         let current = self.current(bucket, key).await?;

@@ -71,12 +71,20 @@ impl<'a, T> Collector<'a, T> {
             common_prefixes: Vec::new(),
             next: None,
         };
-        Self { query, listed, last: None }
+        Self {
+            query,
+            listed,
+            last: None,
+        }
     }
 
     /// Returns the common prefix that a key is rolled up to.
     fn common_prefix<'k>(&self, key: &'k str) -> Option<&'k str> {
-        let delimiter = self.query.delimiter.as_deref().filter(|text| !text.is_empty())?;
+        let delimiter = self
+            .query
+            .delimiter
+            .as_deref()
+            .filter(|text| !text.is_empty())?;
         let start = self.query.prefix.len();
         let at = key.get(start..)?.find(delimiter)?;
         key.get(..start + at + delimiter.len())
@@ -85,8 +93,16 @@ impl<'a, T> Collector<'a, T> {
     fn meet(&mut self, key: &str, entry: T) -> Step {
         let common_prefix = self.common_prefix(key);
         if let Some(prefix) = common_prefix {
-            let is_listed = self.listed.common_prefixes.last().is_some_and(|last| last == prefix);
-            let is_before = self.query.after.as_deref().is_some_and(|after| prefix <= after);
+            let is_listed = self
+                .listed
+                .common_prefixes
+                .last()
+                .is_some_and(|last| last == prefix);
+            let is_before = self
+                .query
+                .after
+                .as_deref()
+                .is_some_and(|after| prefix <= after);
             if is_listed || is_before {
                 return Step::Skipped;
             }
@@ -155,7 +171,11 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         let range = versions(bucket.owner, &bucket.name, &query.listing.prefix);
         let mut after = self.versions_after(bucket, query).await?;
         // Going on within a key, its newest version was listed before.
-        let mut previous = query.after_version.is_some().then(|| query.listing.after.clone()).flatten();
+        let mut previous = query
+            .after_version
+            .is_some()
+            .then(|| query.listing.after.clone())
+            .flatten();
         loop {
             let page = self.list(&range, after.as_ref(), PAGE).await?;
             for record in &page.records {

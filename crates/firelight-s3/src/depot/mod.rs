@@ -34,8 +34,8 @@ pub(crate) use self::delete::Deleted;
 pub(crate) use self::listing::{Listed, ListedVersion, ListingQuery, MAX_ENTRIES, VersionsQuery};
 pub(crate) use self::object::Target;
 pub(crate) use self::put::{Condition, Conditions};
-pub(crate) use self::settings::Setting;
 pub use self::references::ListBlobsError;
+pub(crate) use self::settings::Setting;
 pub(crate) use self::upload::{CompletedPart, MAX_PART_NUMBER, NewUpload, UploadName};
 
 /// How often an operation is decided anew because others changed the same records.

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use firelight_store::{Blobs, Store};
 
 use super::{Bucket, Depot, PAGE};
-use crate::record::{Found, ObjectRecord, VersionRecord, object_key, version_key, versions_of};
 use crate::record::decode;
+use crate::record::{Found, ObjectRecord, VersionRecord, object_key, version_key, versions_of};
 use crate::refusal::Refusal;
 
 /// The name of the version that a bucket without versioning holds.
@@ -61,7 +61,8 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         bucket: &Bucket,
         key: &str,
     ) -> Result<Option<Found<VersionRecord>>, Refusal> {
-        self.read(&object_key(bucket.owner, &bucket.name, key)).await
+        self.read(&object_key(bucket.owner, &bucket.name, key))
+            .await
     }
 
     pub(super) async fn first_versions(
@@ -85,8 +86,9 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         if version == NULL {
             return self.null_version(bucket, key).await;
         }
-        let sequence = sequence_of(version)
-            .ok_or_else(|| Refusal::invalid_argument("versionId", version, "Invalid version id specified"))?;
+        let sequence = sequence_of(version).ok_or_else(|| {
+            Refusal::invalid_argument("versionId", version, "Invalid version id specified")
+        })?;
         let key = version_key(bucket.owner, &bucket.name, key, sequence);
         let found: Option<Found<VersionRecord>> = self.read(&key).await?;
         Ok(found.filter(|found| found.record.id.as_deref() == Some(version)))

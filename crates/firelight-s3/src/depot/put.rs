@@ -50,7 +50,8 @@ impl<S: Store, B: Blobs> Depot<S, B> {
     ) -> Result<VersionRecord, Refusal> {
         check_key(key)?;
         let also = |txn| txn;
-        self.put_version(caller, bucket, key, Some(object), conditions, also).await
+        self.put_version(caller, bucket, key, Some(object), conditions, also)
+            .await
     }
 
     /// Adds a version, or with no object a delete marker; `also` adds to the transaction.
@@ -66,7 +67,9 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         for _ in 0..ATTEMPTS {
             let bucket = self.bucket(caller, bucket).await?;
             let newest = self.newest(&bucket, key).await?;
-            let current = newest.as_ref().and_then(|found| found.record.object.as_ref());
+            let current = newest
+                .as_ref()
+                .and_then(|found| found.record.object.as_ref());
             conditions.check(key, current)?;
             let (version, txn) = self.decide(&bucket, key, newest, object.clone()).await?;
             if self.try_commit(also(txn)).await? {
@@ -89,24 +92,35 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         let in_place = replaced
             .as_ref()
             .is_some_and(|replaced| replaced.record.sequence == newest_sequence);
-        let sequence = if in_place { newest_sequence } else { newest_sequence + 1 };
+        let sequence = if in_place {
+            newest_sequence
+        } else {
+            newest_sequence + 1
+        };
         let version = VersionRecord {
             sequence,
-            id: bucket.keeps_versions().then(|| self.new_version_id(sequence)),
+            id: bucket
+                .keeps_versions()
+                .then(|| self.new_version_id(sequence)),
             modified_ms: self.now_ms(),
             object,
         };
         let place = |sequence| version_key(bucket.owner, &bucket.name, key, sequence);
         let mut txn = self.write_into(bucket);
         txn = match replaced {
-            Some(replaced) if in_place => txn.replace(place(sequence), replaced.rev, encode(&version)),
+            Some(replaced) if in_place => {
+                txn.replace(place(sequence), replaced.rev, encode(&version))
+            }
             Some(replaced) => txn
                 .delete(place(replaced.record.sequence), Expect::Rev(replaced.rev))
                 .create(place(sequence), encode(&version)),
             None => txn.create(place(sequence), encode(&version)),
         };
         let current = newest.filter(|newest| newest.record.object.is_some());
-        Ok((version.clone(), set_current(txn, bucket, key, current.as_ref(), &version)))
+        Ok((
+            version.clone(),
+            set_current(txn, bucket, key, current.as_ref(), &version),
+        ))
     }
 
     /// Finds the version that a new one replaces: where none are kept, the one without an id.
@@ -145,7 +159,11 @@ pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
         return Err(Refusal::key_too_long(key.len(), MAX_KEY_BYTES));
     }
     if key.contains(crate::record::END_OF_KEY) {
-        return Err(Refusal::invalid_argument("Key", "", "A key cannot contain a null character"));
+        return Err(Refusal::invalid_argument(
+            "Key",
+            "",
+            "A key cannot contain a null character",
+        ));
     }
     Ok(())
 }

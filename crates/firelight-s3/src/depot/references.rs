@@ -28,14 +28,16 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         let accounts = self.accounts().await?;
         for account in &accounts {
             let content = |body: &[u8]| Ok(decode::<PartRecord>(body)?.content);
-            self.collect(&Prefix::kind(*account, PART), content, &mut referenced).await?;
+            self.collect(&Prefix::kind(*account, PART), content, &mut referenced)
+                .await?;
         }
         for account in &accounts {
             let content = |body: &[u8]| {
                 let object = decode::<VersionRecord>(body)?.object;
                 Ok(object.map(|object| object.content).unwrap_or_default())
             };
-            self.collect(&Prefix::kind(*account, VERSION), content, &mut referenced).await?;
+            self.collect(&Prefix::kind(*account, VERSION), content, &mut referenced)
+                .await?;
         }
         Ok(referenced)
     }

@@ -17,7 +17,10 @@ pub(crate) struct Setting {
 
 impl Setting {
     const fn new(name: &'static str, code: &'static str, text: &'static str) -> Self {
-        Self { name, absent: (code, text) }
+        Self {
+            name,
+            absent: (code, text),
+        }
     }
 
     /// A configuration that is never absent: its reader knows a default.
@@ -51,8 +54,11 @@ impl Setting {
         "OwnershipControlsNotFoundError",
         "The bucket ownership controls were not found",
     );
-    pub(crate) const POLICY: Self =
-        Self::new("policy", "NoSuchBucketPolicy", "The bucket policy does not exist");
+    pub(crate) const POLICY: Self = Self::new(
+        "policy",
+        "NoSuchBucketPolicy",
+        "The bucket policy does not exist",
+    );
     pub(crate) const PUBLIC_ACCESS_BLOCK: Self = Self::new(
         "publicAccessBlock",
         "NoSuchPublicAccessBlockConfiguration",
@@ -79,7 +85,8 @@ impl Setting {
     /// Returns the document of a bucket, or S3's error for a bucket without one.
     pub(crate) fn required(self, bucket: &Bucket) -> Result<&str, Refusal> {
         let (code, text) = self.absent;
-        self.of(bucket).ok_or_else(|| Refusal::no_configuration(code, text, &bucket.name))
+        self.of(bucket)
+            .ok_or_else(|| Refusal::no_configuration(code, text, &bucket.name))
     }
 }
 
@@ -116,9 +123,9 @@ impl<S: Store, B: Blobs> Depot<S, B> {
             change(&mut object);
             version.object = Some(object);
             let place = version_key(bucket.owner, &bucket.name, target.key, version.sequence);
-            let mut txn = self
-                .write_into(&bucket)
-                .put(place.clone(), Expect::Exists, encode(&version));
+            let mut txn =
+                self.write_into(&bucket)
+                    .put(place.clone(), Expect::Exists, encode(&version));
             let current = self.current(&bucket, target.key).await?;
             if let Some(current) = current.filter(|it| it.record.sequence == version.sequence) {
                 let newest = object_key(bucket.owner, &bucket.name, target.key);

@@ -112,9 +112,10 @@ impl<S: Store, B: Blobs> Depot<S, B> {
                 None => Expect::Absent,
             };
             let uploading = upload_key(bucket.owner, &bucket.name, name.key, name.upload);
-            let txn = Txn::new()
-                .check(uploading, Expect::Exists)
-                .put(place, expected, encode(&part));
+            let txn =
+                Txn::new()
+                    .check(uploading, Expect::Exists)
+                    .put(place, expected, encode(&part));
             if self.try_commit(txn).await? {
                 return Ok(part);
             }
@@ -133,7 +134,8 @@ impl<S: Store, B: Blobs> Depot<S, B> {
     }
 
     async fn part_records(&self, bucket: &Bucket, upload: &str) -> Result<Vec<Record>, Refusal> {
-        self.list_all(&parts(bucket.owner, &bucket.name, upload)).await
+        self.list_all(&parts(bucket.owner, &bucket.name, upload))
+            .await
     }
 
     /// Returns the uploads in progress, by key and by id.
@@ -142,7 +144,9 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         bucket: &Bucket,
         prefix: &str,
     ) -> Result<Vec<(String, String, UploadRecord)>, Refusal> {
-        let records = self.list_all(&uploads(bucket.owner, &bucket.name, prefix)).await?;
+        let records = self
+            .list_all(&uploads(bucket.owner, &bucket.name, prefix))
+            .await?;
         let named = |record: &Record| -> Result<_, Refusal> {
             let (key, upload) = split_id(&bucket.name, record.key.id()).unwrap_or_default();
             let upload_record = decode(&record.value.body)?;
@@ -187,11 +191,16 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         let object = assemble(name.upload, upload, &found?, chosen)?;
         check_whole(&object, checksum)?;
         let end = |txn| end_upload(txn, &bucket, name, &records);
-        self.put_version(caller, name.bucket, name.key, Some(object), conditions, end).await
+        self.put_version(caller, name.bucket, name.key, Some(object), conditions, end)
+            .await
     }
 
     /// Finds the object of an upload that was completed by a request whose answer was lost.
-    async fn completed_before(&self, bucket: &Bucket, name: UploadName<'_>) -> Option<VersionRecord> {
+    async fn completed_before(
+        &self,
+        bucket: &Bucket,
+        name: UploadName<'_>,
+    ) -> Option<VersionRecord> {
         let newest = self.newest(bucket, name.key).await.ok()??.record;
         let made_by = newest.object.as_ref()?.upload.as_deref();
         (made_by == Some(name.upload)).then_some(newest)
@@ -199,7 +208,12 @@ impl<S: Store, B: Blobs> Depot<S, B> {
 }
 
 fn numbered(record: &Record) -> Result<(u32, PartRecord), Refusal> {
-    let number = record.key.id().rsplit('/').next().and_then(|text| text.parse().ok());
+    let number = record
+        .key
+        .id()
+        .rsplit('/')
+        .next()
+        .and_then(|text| text.parse().ok());
     Ok((number.unwrap_or_default(), decode(&record.value.body)?))
 }
 
@@ -227,8 +241,14 @@ fn assemble(
     Ok(ObjectRecord {
         size: parts.iter().map(|(_, part)| part.size).sum(),
         etag: format!("{}-{}", hex(&md5.finalize()), parts.len()),
-        content: parts.iter().flat_map(|(_, part)| part.content.iter().copied()).collect(),
-        parts: parts.iter().map(|(number, part)| part_size(*number, part)).collect(),
+        content: parts
+            .iter()
+            .flat_map(|(_, part)| part.content.iter().copied())
+            .collect(),
+        parts: parts
+            .iter()
+            .map(|(number, part)| part_size(*number, part))
+            .collect(),
         checksum,
         attributes: upload.attributes,
         upload: Some(name.to_owned()),
@@ -260,9 +280,16 @@ fn choose<'a>(
     }
     let mut parts = Vec::with_capacity(chosen.len());
     for (index, chosen_part) in chosen.iter().enumerate() {
-        let CompletedPart { number, etag, checksum } = chosen_part;
-        let invalid = || Refusal::invalid_part(upload, *number, etag.as_deref().unwrap_or_default());
-        let at = found.binary_search_by_key(number, |(number, _)| *number).map_err(|_| invalid())?;
+        let CompletedPart {
+            number,
+            etag,
+            checksum,
+        } = chosen_part;
+        let invalid =
+            || Refusal::invalid_part(upload, *number, etag.as_deref().unwrap_or_default());
+        let at = found
+            .binary_search_by_key(number, |(number, _)| *number)
+            .map_err(|_| invalid())?;
         let part = &found[at].1;
         let is_same = |given: &Option<String>, own: Option<&str>| {
             given.as_deref().is_none_or(|given| Some(given) == own)
@@ -272,7 +299,12 @@ fn choose<'a>(
             return Err(invalid());
         }
         if part.size < MIN_PART_BYTES && index + 1 < chosen.len() {
-            return Err(Refusal::entity_too_small(part.size, MIN_PART_BYTES, *number, &part.etag));
+            return Err(Refusal::entity_too_small(
+                part.size,
+                MIN_PART_BYTES,
+                *number,
+                &part.etag,
+            ));
         }
         parts.push((*number, part));
     }
@@ -281,8 +313,10 @@ fn choose<'a>(
 
 /// Sums up the whole, if all parts were summed up alike.
 fn checksum(upload: &UploadRecord, parts: &[(u32, &PartRecord)]) -> Option<ChecksumRecord> {
-    let sums: Option<Vec<&ChecksumRecord>> =
-        parts.iter().map(|(_, part)| part.checksum.as_ref()).collect();
+    let sums: Option<Vec<&ChecksumRecord>> = parts
+        .iter()
+        .map(|(_, part)| part.checksum.as_ref())
+        .collect();
     let sums = sums?;
     let algorithm = Algorithm::from_name(&sums.first()?.algorithm)?;
     if sums.iter().any(|sum| sum.algorithm != algorithm.name()) {
@@ -293,7 +327,10 @@ fn checksum(upload: &UploadRecord, parts: &[(u32, &PartRecord)]) -> Option<Check
         return composite(algorithm, &sums);
     }
     let lengths = parts.iter().map(|(_, part)| part.size);
-    joined(algorithm, sums.iter().map(|sum| sum.value.clone()).zip(lengths))
+    joined(
+        algorithm,
+        sums.iter().map(|sum| sum.value.clone()).zip(lengths),
+    )
 }
 
 fn part_size(number: u32, part: &PartRecord) -> PartSize {
