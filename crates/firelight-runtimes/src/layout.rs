@@ -30,8 +30,8 @@ const FILES: [File; 3] = [
         text: include_str!("../bootstrap/python/_firelight_runtime.py"),
     },
     File {
-        path: "node/index.js",
-        text: include_str!("../bootstrap/node/index.js"),
+        path: "node/index.cjs",
+        text: include_str!("../bootstrap/node/index.cjs"),
     },
 ];
 
@@ -152,7 +152,7 @@ mod tests {
                 .join("bootstrap.py")
                 .is_file()
         );
-        assert!(first.directory(Family::Node).join("index.js").is_file());
+        assert!(first.directory(Family::Node).join("index.cjs").is_file());
         assert!(first.directory(Family::Provided).is_dir());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -98,7 +98,8 @@ fn command_of(interpreter: &Interpreter, facts: &FunctionFacts<'_>) -> Vec<OsStr
         Family::Python => vec!["-S".into(), "-s".into(), "/var/runtime/bootstrap.py".into()],
         Family::Node => vec![
             heap_limit(facts.memory_mb).into(),
-            "/var/runtime/index.js".into(),
+            // Not `.js`: NODE_PATH has this directory, and a handler module named `index` would be found here.
+            "/var/runtime/index.cjs".into(),
         ],
         _ => Vec::new(),
     };

@@ -227,7 +227,7 @@ fn bootstrap_command(interpreter: &Interpreter, layout: &Layout) -> Command {
         Family::Python => command
             .args(["-S", "-s"])
             .arg(bootstrap.join("bootstrap.py")),
-        _ => command.arg(bootstrap.join("index.js")),
+        _ => command.arg(bootstrap.join("index.cjs")),
     };
     command
 }
