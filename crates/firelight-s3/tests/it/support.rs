@@ -14,35 +14,35 @@ use http_body_util::BodyExt;
 use tempfile::TempDir;
 
 /// The time of the first request, in milliseconds since 1970.
-pub const FIRST_MS: u64 = 1_700_000_000_000;
+pub(crate) const FIRST_MS: u64 = 1_700_000_000_000;
 
-pub struct Cabinet {
-    pub depot: Depot<SqliteStore, DirectoryBlobs>,
-    pub blobs: DirectoryBlobs,
-    pub account: &'static str,
-    pub region: &'static str,
+pub(crate) struct Cabinet {
+    pub(crate) depot: Depot<SqliteStore, DirectoryBlobs>,
+    pub(crate) blobs: DirectoryBlobs,
+    pub(crate) account: &'static str,
+    pub(crate) region: &'static str,
     endpoint: Endpoint,
     directory: Arc<TempDir>,
 }
 
 /// What came back, whether an answer or a refusal.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// Of a refusal.
-    pub code: String,
-    pub message: String,
-    pub members: Vec<(String, String)>,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) members: Vec<(String, String)>,
 }
 
 impl Answer {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let value = self
             .headers
             .get(name)
@@ -51,7 +51,7 @@ impl Answer {
     }
 
     /// Returns the texts of all elements of a name.
-    pub fn elements(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn elements(&self, name: &str) -> Vec<&str> {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
         let parts = self.text().split(&open).skip(1);
         parts
@@ -59,14 +59,14 @@ impl Answer {
             .collect()
     }
 
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert!(self.status.is_success(), "{self:?}");
         self
     }
 }
 
 /// A body whose frames are given, as a connection would.
-pub struct Frames(Vec<Bytes>);
+pub(crate) struct Frames(Vec<Bytes>);
 
 impl Body for Frames {
     type Data = Bytes;
@@ -80,7 +80,7 @@ impl Body for Frames {
     }
 }
 
-pub struct Never(Infallible);
+pub(crate) struct Never(Infallible);
 
 impl From<Never> for Refusal {
     fn from(never: Never) -> Self {
@@ -89,19 +89,19 @@ impl From<Never> for Refusal {
 }
 
 impl Cabinet {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::open(Arc::new(TempDir::new().unwrap())).await
     }
 
     /// Opens the same directory again, as after a crash.
-    pub async fn reopened(self) -> Self {
+    pub(crate) async fn reopened(self) -> Self {
         let directory = Arc::clone(&self.directory);
         drop(self);
         Self::open(directory).await
     }
 
     /// Another account, or region, at the same endpoint.
-    pub fn acting(&self, account: &'static str, region: &'static str) -> Self {
+    pub(crate) fn acting(&self, account: &'static str, region: &'static str) -> Self {
         Self {
             depot: self.depot.clone(),
             blobs: self.blobs.clone(),
@@ -129,15 +129,19 @@ impl Cabinet {
         }
     }
 
-    pub fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         Caller::new(self.account.parse().unwrap(), self.region)
     }
 
-    pub async fn send(&self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        request: http::request::Builder,
+        body: impl Into<Bytes>,
+    ) -> Answer {
         self.send_frames(request, vec![body.into()]).await
     }
 
-    pub async fn send_frames(
+    pub(crate) async fn send_frames(
         &self,
         request: http::request::Builder,
         mut body: Vec<Bytes>,
@@ -169,15 +173,15 @@ impl Cabinet {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path), "").await
     }
 
-    pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: impl Into<Bytes>) -> Answer {
         self.send(Request::put(path), body).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(Request::delete(path), "").await
     }
 }
