@@ -3,6 +3,7 @@
 mod aliases;
 mod concurrency;
 mod event_invoke;
+mod events;
 mod functions;
 mod layers;
 mod mappings;

@@ -10,11 +10,15 @@ use base64::prelude::BASE64_STANDARD;
 use firelight_api::Authentication;
 use firelight_api::lambda::Lambda;
 use firelight_control::{Completion, Control, Outside, Preparer, RuntimeRefusal};
-use firelight_invoke::{Call, Invoker, NotStarted, Outcome};
-use firelight_model::{
-    Architecture, FunctionVersion, Reason, RoleArn, RuntimeIdentifier, WallTime,
+use firelight_events::{
+    Deliver, DeliverError, Delivery, Events, Functions, Ports, Resolution, Settings,
 };
-use firelight_store::{DirectoryBlobs, MemoryStore};
+use firelight_invoke::{Call, Clock, Invoker, NotStarted, Outcome};
+use firelight_model::{
+    Architecture, Draw, FunctionArn, FunctionVersion, Qualifier, Reason, RoleArn,
+    RuntimeIdentifier, WallTime,
+};
+use firelight_store::{DirectoryBlobs, MemoryQueue, MemoryStore, StoreClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +73,39 @@ impl Invoker for NoInvoker {
     }
 }
 
+/// No event is ever run: the tests here look at how they are accepted.
+struct NothingRuns;
+
+impl Functions for NothingRuns {
+    fn resolve(&self, _: &FunctionArn, _: Option<&Qualifier>, _: Draw) -> Resolution {
+        Resolution::Gone
+    }
+}
+
+impl Deliver for NothingRuns {
+    fn deliver(
+        &self,
+        _delivery: &Delivery,
+    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + '_>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn events(invoker: Arc<dyn Invoker>) -> Events {
+    let ports = Ports {
+        functions: Arc::new(NothingRuns),
+        invoker,
+        deliver: Arc::new(NothingRuns),
+        clock: Clock::new(|| World.now()),
+        random: Arc::new(|| 7),
+    };
+    Events::new(
+        MemoryQueue::new(StoreClock::system()),
+        ports,
+        Settings::default(),
+    )
+}
+
 /// A control plane whose packages go away with it.
 pub(crate) struct Plane {
     pub(crate) control: Control,
@@ -93,7 +130,8 @@ impl Plane {
     }
 
     pub(crate) fn lambda_over(&self, invoker: Arc<dyn Invoker>) -> Lambda {
-        Lambda::new(self.control.clone(), sessions(), invoker)
+        let events = events(Arc::clone(&invoker));
+        Lambda::new(self.control.clone(), sessions(), invoker).with_events(events)
     }
 }
 
