@@ -18,9 +18,9 @@ use firelight_control::sts::{CredentialBook, Sts};
 use firelight_control::usage::Books;
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
-use http::header::HOST;
+use http::header::{CONNECTION, EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -120,6 +120,7 @@ impl FrontDoor {
         };
         let protocol = service.protocol();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let waits_to_send = parts.version < Version::HTTP_2 && parts.headers.contains_key(EXPECT);
 
         let body = RequestBody::Incoming(body);
         let handled = async {
@@ -148,6 +149,12 @@ impl FrontDoor {
             }
         };
         add_request_id(&mut response, protocol, request_id);
+        // A client that was refused before it sent its body may be confused about where the next
+        // answer begins: botocore takes the old status for it. S3 closes such connections, too.
+        if waits_to_send && response.status().is_client_error() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
         let status = response.status().as_u16();
         let elapsed_us = started.elapsed().as_micros();
         tracing::debug!(%request_id, %peer, %method, path, status, elapsed_us, "answered");
