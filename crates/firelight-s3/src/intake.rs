@@ -26,6 +26,8 @@ pub(crate) struct Promise {
     algorithm: Option<Algorithm>,
     /// Known at once, or only when the trailers are there.
     value: Option<String>,
+    /// The value comes as a trailer.
+    is_announced: bool,
     trailers: Trailers,
 }
 
@@ -58,7 +60,9 @@ impl Promise {
             promise.value = Some(value.to_owned());
         }
         if promise.algorithm.is_none() {
-            promise.algorithm = announced(text("x-amz-trailer"))
+            let announced = announced(text("x-amz-trailer"));
+            promise.is_announced = announced.is_some();
+            promise.algorithm = announced
                 .or_else(|| Algorithm::from_name(text("x-amz-sdk-checksum-algorithm")?))
                 .or_else(|| Algorithm::from_name(text("x-amz-checksum-algorithm")?));
         }
@@ -99,6 +103,7 @@ impl Promise {
             Some(given) if Some(&given) != sums.checksum.as_ref().map(|sum| &sum.value) => {
                 Err(Refusal::bad_checksum(algorithm.name()))
             }
+            None if self.is_announced => Err(Refusal::malformed_trailer()),
             _ => Ok(()),
         }
     }

@@ -218,6 +218,9 @@ async fn a_chunked_body_is_unwrapped_and_its_trailer_checked() {
         s3.send_frames(request(), body("AAAAAA==")).await.code,
         "BadDigest"
     );
+    let bare = vec![Bytes::from("5\r\nhello\r\n0\r\n\r\n")];
+    let unkept = s3.send_frames(request(), bare).await;
+    assert_eq!(unkept.code, "MalformedTrailerError");
     let cut = vec![Bytes::from("5\r\nhel")];
     assert_eq!(s3.send_frames(request(), cut).await.code, "IncompleteBody");
 }
