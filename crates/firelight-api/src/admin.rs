@@ -41,7 +41,11 @@ pub(crate) async fn handle(
         (&Method::GET, "/_firelight/usage") => usage(books, context, request).await,
         (_, path) => {
             let text = format!("{} {path} is no path of Firelight", request.method);
-            Err(ApiError::new(StatusCode::NOT_FOUND, "NotFoundException", text))
+            Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                "NotFoundException",
+                text,
+            ))
         }
     }
 }
@@ -53,7 +57,11 @@ async fn usage(
 ) -> Result<Response, ApiError> {
     if context.caller.identity != Identity::Root {
         let text = "Usage is told to the root of an account only";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", text));
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "AccessDeniedException",
+            text,
+        ));
     }
     let month = query_value(request.uri.query(), "month").unwrap_or_default();
     let (from, until) = bounds(&month).ok_or_else(|| {
@@ -76,7 +84,9 @@ fn bounds(month: &str) -> Option<(WallTime, WallTime)> {
 
 fn moment(date: Date) -> Option<WallTime> {
     let at: Timestamp = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    u64::try_from(at.as_millisecond()).ok().map(WallTime::from_epoch_ms)
+    u64::try_from(at.as_millisecond())
+        .ok()
+        .map(WallTime::from_epoch_ms)
 }
 
 fn row_json(row: &FunctionUsage, month: &str) -> Value {

@@ -145,9 +145,12 @@ impl Control {
     ) -> Result<Page<(Qualifier, ProvisionedRecord)>, FindError> {
         let entry = self.function(arn)?;
         let configs = behind(&entry.provisioned, after);
-        Ok(Page::take(configs, limit, ToString::to_string, |qualifier, config| {
-            (qualifier.clone(), ProvisionedRecord::clone(&config.record))
-        }))
+        Ok(Page::take(
+            configs,
+            limit,
+            ToString::to_string,
+            |qualifier, config| (qualifier.clone(), ProvisionedRecord::clone(&config.record)),
+        ))
     }
 
     /// Returns what an account has and uses.

@@ -2,16 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
-mod function_url;
 mod authorization;
+mod function_url;
 mod hostile;
 mod iam;
 mod lambda;
 mod logs;
-mod script;
 mod s3;
+mod script;
 mod signed;
-mod streaming;
 mod ssm;
+mod streaming;
 mod support;
 mod wire;

@@ -93,7 +93,9 @@ pub(crate) async fn server_behind(
     let log_store = LogStore::open(&folder.path().join("logs.db"), Arc::new(now))
         .await
         .unwrap();
-    let usage_store = UsageStore::open(&folder.path().join("usage.db")).await.unwrap();
+    let usage_store = UsageStore::open(&folder.path().join("usage.db"))
+        .await
+        .unwrap();
     let view = iam.view().clone();
     let credentials = CredentialBook::new(vec![root], sessions(), Arc::new(view.clone()));
     let enforcement = match authentication {

@@ -68,7 +68,8 @@ impl IamView {
     pub fn tags_of(&self, caller: &Caller) -> Vec<(String, String)> {
         let entity = self.entity_of(caller);
         let tags = entity.iter().flat_map(|entity| &entity.tags);
-        tags.map(|tag| (tag.key.clone(), tag.value.clone())).collect()
+        tags.map(|tag| (tag.key.clone(), tag.value.clone()))
+            .collect()
     }
 
     /// Finds the user or role behind a caller; one that was made anew under the name is another.

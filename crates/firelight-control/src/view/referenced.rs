@@ -13,8 +13,15 @@ impl View {
         let mut referenced = HashSet::new();
         for scope in tables.scopes() {
             let functions = scope.functions.values();
-            referenced.extend(functions.flat_map(|entry| executables(entry)).flat_map(code_of));
-            let layers = scope.layers.values().flat_map(|layer| layer.versions.values());
+            referenced.extend(
+                functions
+                    .flat_map(|entry| executables(entry))
+                    .flat_map(code_of),
+            );
+            let layers = scope
+                .layers
+                .values()
+                .flat_map(|layer| layer.versions.values());
             referenced.extend(layers.map(|version| version.record.code.sha256));
         }
         referenced
@@ -28,6 +35,9 @@ fn executables(entry: &FunctionEntry) -> impl Iterator<Item = &FunctionVersion> 
 
 fn code_of(version: &FunctionVersion) -> impl Iterator<Item = CodeSha256> {
     let zip = version.zip();
-    let layers = zip.into_iter().flat_map(|zip| &zip.layers).map(|layer| layer.code.sha256);
+    let layers = zip
+        .into_iter()
+        .flat_map(|zip| &zip.layers)
+        .map(|layer| layer.code.sha256);
     zip.map(|zip| zip.code.sha256).into_iter().chain(layers)
 }

@@ -15,7 +15,15 @@ const USER: &str = "arn:aws:iam::123456789012:user/ann";
 const KEYS: [&str; 2] = ["aws:username", "aws:absent"];
 
 fn action_pattern() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["*", "s3:*", "s3:Get*", "s3:GetObject", "S3:getobject", "lambda:*", "s3:?etObject"])
+    prop::sample::select(vec![
+        "*",
+        "s3:*",
+        "s3:Get*",
+        "s3:GetObject",
+        "S3:getobject",
+        "lambda:*",
+        "s3:?etObject",
+    ])
 }
 
 fn resource_pattern() -> impl Strategy<Value = &'static str> {
@@ -30,13 +38,24 @@ fn resource_pattern() -> impl Strategy<Value = &'static str> {
 }
 
 fn condition() -> impl Strategy<Value = Option<Value>> {
-    let text = ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase"];
-    let names: Vec<String> =
-        text.iter().flat_map(|name| [(*name).to_owned(), format!("{name}IfExists")]).collect();
+    let text = [
+        "StringEquals",
+        "StringNotEquals",
+        "StringLike",
+        "StringNotLike",
+        "StringEqualsIgnoreCase",
+    ];
+    let names: Vec<String> = text
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), format!("{name}IfExists")])
+        .collect();
     let one = (
         prop::sample::select(names),
         prop::sample::select(KEYS.to_vec()),
-        prop::collection::vec(prop::sample::select(vec!["ann", "a*", "bob", "ANN", "*"]), 1..3),
+        prop::collection::vec(
+            prop::sample::select(vec!["ann", "a*", "bob", "ANN", "*"]),
+            1..3,
+        ),
     );
     let built = one.prop_map(|(name, key, values)| json!({ name: { key: values } }));
     let null = (prop::sample::select(KEYS.to_vec()), any::<bool>())
@@ -48,22 +67,39 @@ fn statement() -> impl Strategy<Value = Value> {
     let effect = prop::sample::select(vec!["Allow", "Allow", "Deny"]);
     let action = prop::sample::select(vec!["Action", "Action", "NotAction"]);
     let resource = prop::sample::select(vec!["Resource", "Resource", "NotResource"]);
-    let parts = (effect, action, action_pattern(), resource, resource_pattern(), condition());
-    parts.prop_map(|(effect, action, action_value, resource, resource_value, condition)| {
-        let mut statement =
-            json!({ "Effect": effect, action: action_value, resource: resource_value });
-        if let Some(condition) = condition {
-            statement["Condition"] = condition;
-        }
-        statement
-    })
+    let parts = (
+        effect,
+        action,
+        action_pattern(),
+        resource,
+        resource_pattern(),
+        condition(),
+    );
+    parts.prop_map(
+        |(effect, action, action_value, resource, resource_value, condition)| {
+            let mut statement =
+                json!({ "Effect": effect, action: action_value, resource: resource_value });
+            if let Some(condition) = condition {
+                statement["Condition"] = condition;
+            }
+            statement
+        },
+    )
 }
 
 fn ours(policy: &str, action: &str, resource: &str) -> &'static str {
     let policies = [Policy::parse(policy, DocumentKind::Identity).unwrap()];
-    let principal = Principal::User { account: "123456789012".into(), arn: USER.into() };
+    let principal = Principal::User {
+        account: "123456789012".into(),
+        arn: USER.into(),
+    };
     let context = Context::new().with("aws:username", "ann");
-    let request = Request { principal: &principal, action, resource, context: &context };
+    let request = Request {
+        principal: &principal,
+        action,
+        resource,
+        context: &context,
+    };
     let set = PolicySet {
         identity: &policies,
         resource_account: "123456789012",

@@ -13,10 +13,26 @@ fn broken_documents_are_told_what_is_wrong_with_them() {
     use DocumentKind::{Identity, Resource, Trust};
     let cases = [
         (Identity, r#"[]"#, MalformedPolicy::Syntax),
-        (Identity, r#"{"Effect":"Maybe","Action":"s3:*","Resource":"*"}"#, MalformedPolicy::Syntax),
-        (Identity, r#"{"Effect":"Allow","Resource":"*"}"#, MalformedPolicy::NoActions),
-        (Identity, r#"{"Effect":"Allow","Action":"s3:*"}"#, MalformedPolicy::NoResources),
-        (Identity, r#"{"Effect":"Allow","Action":"s3","Resource":"*"}"#, MalformedPolicy::NoVendor),
+        (
+            Identity,
+            r#"{"Effect":"Maybe","Action":"s3:*","Resource":"*"}"#,
+            MalformedPolicy::Syntax,
+        ),
+        (
+            Identity,
+            r#"{"Effect":"Allow","Resource":"*"}"#,
+            MalformedPolicy::NoActions,
+        ),
+        (
+            Identity,
+            r#"{"Effect":"Allow","Action":"s3:*"}"#,
+            MalformedPolicy::NoResources,
+        ),
+        (
+            Identity,
+            r#"{"Effect":"Allow","Action":"s3","Resource":"*"}"#,
+            MalformedPolicy::NoVendor,
+        ),
         (
             Identity,
             r#"{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}"#,
@@ -86,7 +102,8 @@ fn text_that_is_no_json_and_unknown_versions_are_refused() {
 
     assert_eq!(parse("{"), MalformedPolicy::InvalidJson);
     assert_eq!(parse("[]"), MalformedPolicy::Syntax);
-    let newer = r#"{"Version":"2030-01-01","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let newer =
+        r#"{"Version":"2030-01-01","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
     assert_eq!(parse(newer), MalformedPolicy::Version);
 }
 

@@ -16,8 +16,12 @@ fn may_assume(principal: &Principal, trusted: &str, identity: &[Policy]) -> bool
     );
     let trust = Policy::parse(&text, DocumentKind::Trust).unwrap();
     let context = Context::new();
-    let request =
-        Request { principal, action: "sts:AssumeRole", resource: ROLE, context: &context };
+    let request = Request {
+        principal,
+        action: "sts:AssumeRole",
+        resource: ROLE,
+        context: &context,
+    };
     let policies = PolicySet {
         identity,
         resource: Some(&trust),
@@ -29,17 +33,33 @@ fn may_assume(principal: &Principal, trusted: &str, identity: &[Policy]) -> bool
 
 #[test]
 fn service_is_trusted_by_name() {
-    let lambda = Principal::Service { name: "lambda.amazonaws.com".into() };
+    let lambda = Principal::Service {
+        name: "lambda.amazonaws.com".into(),
+    };
 
-    assert!(may_assume(&lambda, r#"{"Service":"lambda.amazonaws.com"}"#, &[]));
-    assert!(may_assume(&lambda, r#"{"Service":["ec2.amazonaws.com","lambda.amazonaws.com"]}"#, &[]));
-    assert!(!may_assume(&lambda, r#"{"Service":"ec2.amazonaws.com"}"#, &[]));
+    assert!(may_assume(
+        &lambda,
+        r#"{"Service":"lambda.amazonaws.com"}"#,
+        &[]
+    ));
+    assert!(may_assume(
+        &lambda,
+        r#"{"Service":["ec2.amazonaws.com","lambda.amazonaws.com"]}"#,
+        &[]
+    ));
+    assert!(!may_assume(
+        &lambda,
+        r#"{"Service":"ec2.amazonaws.com"}"#,
+        &[]
+    ));
 }
 
 #[test]
 fn trusted_account_still_has_to_allow_its_user() {
-    let user =
-        Principal::User { account: ACCOUNT.into(), arn: format!("arn:aws:iam::{ACCOUNT}:user/a") };
+    let user = Principal::User {
+        account: ACCOUNT.into(),
+        arn: format!("arn:aws:iam::{ACCOUNT}:user/a"),
+    };
     let all = [Policy::parse(ALLOW_ALL, DocumentKind::Identity).unwrap()];
     let account = format!(r#"{{"AWS":"arn:aws:iam::{ACCOUNT}:root"}}"#);
     let itself = format!(r#"{{"AWS":"arn:aws:iam::{ACCOUNT}:user/a"}}"#);
@@ -51,9 +71,15 @@ fn trusted_account_still_has_to_allow_its_user() {
 
 #[test]
 fn own_policy_without_trust_is_not_enough() {
-    let user =
-        Principal::User { account: ACCOUNT.into(), arn: format!("arn:aws:iam::{ACCOUNT}:user/a") };
+    let user = Principal::User {
+        account: ACCOUNT.into(),
+        arn: format!("arn:aws:iam::{ACCOUNT}:user/a"),
+    };
     let all = [Policy::parse(ALLOW_ALL, DocumentKind::Identity).unwrap()];
 
-    assert!(!may_assume(&user, r#"{"Service":"lambda.amazonaws.com"}"#, &all));
+    assert!(!may_assume(
+        &user,
+        r#"{"Service":"lambda.amazonaws.com"}"#,
+        &all
+    ));
 }

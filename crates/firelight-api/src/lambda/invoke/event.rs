@@ -24,7 +24,10 @@ pub(super) async fn accept(
         .events
         .ok_or_else(|| refusals::not_built("Invoke with InvocationType Event"))?;
     resolve(reach.view, target)?;
-    let trace = request.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok());
+    let trace = request
+        .headers
+        .get("x-amzn-trace-id")
+        .and_then(|value| value.to_str().ok());
     let event = EventRequest {
         request_id: context.request_id,
         function: target.arn.clone(),
@@ -33,7 +36,10 @@ pub(super) async fn accept(
         trace: trace.map(str::to_owned),
         tenant_id,
     };
-    events.accept(event).await.map_err(|error| refusals::trouble(&error))?;
+    events
+        .accept(event)
+        .await
+        .map_err(|error| refusals::trouble(&error))?;
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)

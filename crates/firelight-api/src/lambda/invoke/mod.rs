@@ -147,7 +147,11 @@ fn target(
     context: &RequestContext,
     members: &InvocationRequest,
 ) -> Result<FunctionTarget, ErrorReply> {
-    target_of(context, &members.function_name, members.qualifier.as_deref())
+    target_of(
+        context,
+        &members.function_name,
+        members.qualifier.as_deref(),
+    )
 }
 
 fn target_of(
@@ -173,7 +177,9 @@ fn resolve(view: &View, target: &FunctionTarget) -> Result<Resolved, ErrorReply>
         .map_err(refusals::resolve)?;
     match resolved.version.package_type() {
         PackageType::Zip => Ok(resolved),
-        PackageType::Image => Err(refusals::not_built("Invoking functions of package type Image")),
+        PackageType::Image => Err(refusals::not_built(
+            "Invoking functions of package type Image",
+        )),
     }
 }
 
