@@ -6,9 +6,11 @@ mod aws_cli;
 mod crash;
 mod examples;
 mod firelight_cli;
+mod official;
 mod scenarios;
 mod sdk;
 mod serve;
+mod terraform;
 
 /// A file that is not a module here would silently not be tested.
 #[test]
