@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use firelight_model::{AccountId, FunctionName};
+use firelight_model::{AccountId, FunctionArn, Region, VersionKey};
 
 /// Why an invocation was throttled, with the names that AWS puts in `Reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,13 @@ pub enum Ceiling {
     Unreserved(u32),
 }
 
+/// Where concurrency is counted: each region of an account by itself.
+type Place = (AccountId, Region);
+
 #[derive(Debug, Default)]
 struct InFlight {
-    unreserved: HashMap<AccountId, u32>,
-    reserved: HashMap<(AccountId, FunctionName), u32>,
+    unreserved: HashMap<Place, u32>,
+    reserved: HashMap<FunctionArn, u32>,
 }
 
 /// Counts invocations in flight. Cheap to clone: every clone counts together.
@@ -58,13 +61,12 @@ impl Admission {
     /// Takes a permit, or says which limit is reached.
     pub(crate) fn acquire(
         &self,
-        account: AccountId,
-        function: &FunctionName,
+        version: &VersionKey,
         ceiling: Ceiling,
     ) -> Result<Permit, ThrottleReason> {
         let key = match ceiling {
-            Ceiling::Reserved(_) => Key::Reserved(account, function.clone()),
-            Ceiling::Unreserved(_) => Key::Unreserved(account),
+            Ceiling::Reserved(_) => Key::Reserved(version.arn()),
+            Ceiling::Unreserved(_) => Key::Unreserved((version.account, version.region.clone())),
         };
         let mut in_flight = self
             .in_flight
@@ -89,35 +91,36 @@ impl Admission {
         }
     }
 
-    /// Invocations in flight in an account, reserved and unreserved together.
+    /// Invocations in flight in an account, over all regions, reserved and unreserved together.
     pub(crate) fn in_flight(&self, account: AccountId) -> u32 {
         let in_flight = self
             .in_flight
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let unreserved = in_flight
+            .unreserved
+            .iter()
+            .filter(|((owner, _), _)| *owner == account);
         let reserved = in_flight
             .reserved
             .iter()
-            .filter(|((owner, _), _)| *owner == account);
-        in_flight.unreserved.get(&account).copied().unwrap_or(0)
+            .filter(|(arn, _)| arn.account == account);
+        unreserved.map(|(_, count)| count).sum::<u32>()
             + reserved.map(|(_, count)| count).sum::<u32>()
     }
 }
 
 #[derive(Debug)]
 enum Key {
-    Reserved(AccountId, FunctionName),
-    Unreserved(AccountId),
+    Reserved(FunctionArn),
+    Unreserved(Place),
 }
 
 impl InFlight {
     fn count_mut(&mut self, key: &Key) -> &mut u32 {
         match key {
-            Key::Reserved(account, function) => self
-                .reserved
-                .entry((*account, function.clone()))
-                .or_default(),
-            Key::Unreserved(account) => self.unreserved.entry(*account).or_default(),
+            Key::Reserved(function) => self.reserved.entry(function.clone()).or_default(),
+            Key::Unreserved(place) => self.unreserved.entry(place.clone()).or_default(),
         }
     }
 
@@ -128,11 +131,11 @@ impl InFlight {
             return;
         }
         match key {
-            Key::Reserved(account, function) => {
-                self.reserved.remove(&(*account, function.clone()));
+            Key::Reserved(function) => {
+                self.reserved.remove(function);
             }
-            Key::Unreserved(account) => {
-                self.unreserved.remove(account);
+            Key::Unreserved(place) => {
+                self.unreserved.remove(place);
             }
         }
     }

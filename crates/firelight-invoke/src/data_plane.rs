@@ -177,7 +177,7 @@ impl<D: SandboxDriver> Inner<D> {
         let ceiling = self.ports.versions.ceiling(&call.version);
         let permit = self
             .admission
-            .acquire(call.account(), call.function(), ceiling)
+            .acquire(&call.version, ceiling)
             .inspect_err(|_| (self.ports.throttles)(&pool.version))
             .map_err(NotStarted::Throttled)?;
         let (reply, answer) = oneshot::channel();
