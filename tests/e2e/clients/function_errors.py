@@ -203,6 +203,20 @@ def too_much_memory():
 
 
 @scenario
+def too_much_memory_while_importing():
+    name = create("X = bytearray(512 * 1024 * 1024)\ndef handler(e, c): ...\n", MemorySize=128, Timeout=20)
+
+    answer = failed(name)
+
+    error_is(
+        answer,
+        "Runtime.OutOfMemory",
+        f"RequestId: {answer.request_id} Error: Runtime exited with error: signal: killed",
+    )
+    equal(answer.report["Max Memory Used"], "128 MB")
+
+
+@scenario
 def an_oversized_response():
     name = create("def handler(e, c):\n    return 'x' * e\n", MemorySize=512)
 

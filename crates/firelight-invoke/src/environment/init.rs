@@ -129,6 +129,9 @@ impl<D: SandboxDriver> Environment<D> {
                     _ => ShutdownReason::Failure,
                 };
                 self.lost |= matches!(failure, InitFailure::SandboxLost);
+                if phase == InitPhase::Invoke {
+                    self.failed_init_peak = self.memory_peak().await;
+                }
                 self.reset(reason).await;
                 Err(failure)
             }

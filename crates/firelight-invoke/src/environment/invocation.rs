@@ -313,7 +313,10 @@ impl<D: SandboxDriver> Environment<D> {
     ) -> InvocationMeter {
         self.collect_all();
         // Read before a reset: the kernel forgets the peak with the processes on some hosts.
-        let usage = self.sandbox.usage().await.unwrap_or_default();
+        let peak = self
+            .memory_peak()
+            .await
+            .max(std::mem::take(&mut self.failed_init_peak));
         let init = self.unreported_init.take();
         if let Some(reason) = ending.reset {
             self.reset(reason).await;
@@ -326,7 +329,7 @@ impl<D: SandboxDriver> Environment<D> {
             duration,
             billed_ms: metering::billed_ms(init.unwrap_or_default() + duration),
             memory_size_mb,
-            max_memory_used_mb: metering::used_mb(usage.memory_peak_bytes, memory_size_mb),
+            max_memory_used_mb: metering::used_mb(peak, memory_size_mb),
             init,
         };
         self.platform(&PlatformEvent::RuntimeDone {
@@ -343,6 +346,12 @@ impl<D: SandboxDriver> Environment<D> {
             trace: call.trace.as_deref().and_then(SampledTrace::from_header),
         });
         meter
+    }
+
+    /// The most memory used since the last reset, as far as this host can tell.
+    pub(super) async fn memory_peak(&self) -> u64 {
+        let usage = self.sandbox.usage().await.unwrap_or_default();
+        usage.memory_peak_bytes
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Environment<D: SandboxDriver> {
     frozen: bool,
     /// The init that the next invocation has to report, if it was the cold start's own.
     unreported_init: Option<Duration>,
+    /// The most memory a failed init of this invocation used: the reset after it begins a new peak.
+    failed_init_peak: u64,
     /// Set when processes ended while nobody needed them: what is left of them goes before the next init.
     dirty: bool,
     /// Whether code inside the runtime registered as an extension: it may want to end in good order.
@@ -100,6 +102,7 @@ impl<D: SandboxDriver> Environment<D> {
             phase: Phase::NeedsInit,
             frozen: false,
             unreported_init: None,
+            failed_init_peak: 0,
             dirty: false,
             internal_extensions: false,
             lost: false,

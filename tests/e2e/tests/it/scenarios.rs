@@ -124,6 +124,7 @@ scenarios! {
         exits
         an_exit_while_importing_is_tried_again_within_the_invoke
         too_much_memory
+        too_much_memory_while_importing
         an_oversized_response
         a_result_that_is_no_json
         a_bootstrap_that_is_missing_or_cannot_run

@@ -28,16 +28,37 @@ pub(super) async fn read(body: RequestBody, kind: InvocationType) -> Result<Byte
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match serde_json::from_slice::<IgnoredAny>(&payload) {
-        Ok(_) => Ok(payload),
-        Err(error) => {
+    match parse_complaint(&payload) {
+        None => Ok(payload),
+        Some(complaint) => {
             let text = format!(
-                "Could not parse request body into json: Could not parse payload into json: {}",
-                complaint(&payload, &error)
+                "Could not parse request body into json: Could not parse payload into json: {complaint}"
             );
             Err(ErrorReply::new(ErrorCode::InvalidRequestContent, text))
         }
     }
+}
+
+/// Why the payload is not JSON, if it is not. Strings that are skipped are not decoded: that is looked at apart.
+fn parse_complaint(payload: &[u8]) -> Option<String> {
+    match serde_json::from_slice::<IgnoredAny>(payload) {
+        Ok(_) => str::from_utf8(payload)
+            .err()
+            .map(|error| undecodable(payload, error.valid_up_to())),
+        Err(error) => Some(complaint(payload, &error)),
+    }
+}
+
+fn undecodable(payload: &[u8], at: usize) -> String {
+    let (before, after) = payload.split_at(at);
+    let line = before.split(|&byte| byte == b'\n').count();
+    let column = before
+        .rsplit(|&byte| byte == b'\n')
+        .next()
+        .map_or(0, <[u8]>::len)
+        + 1;
+    let byte = after.first().copied().unwrap_or_default();
+    format!("Invalid UTF-8 start byte 0x{byte:x}\n {SOURCE}line: {line}, column: {column}]")
 }
 
 fn refuse(error: &ReadBodyError, kind: InvocationType) -> ErrorReply {
@@ -125,6 +146,23 @@ mod tests {
         );
         assert!(
             error.message.ends_with("line: 1, column: 1]"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[tokio::test]
+    async fn string_that_is_not_utf8_is_refused() {
+        let error = read_bytes(b"{\n\"a\":\"\x87\"}").await.unwrap_err();
+
+        assert_eq!(error.code, ErrorCode::InvalidRequestContent);
+        assert!(
+            error.message.contains("Invalid UTF-8 start byte 0x87\n at"),
+            "{}",
+            error.message
+        );
+        assert!(
+            error.message.ends_with("line: 2, column: 6]"),
             "{}",
             error.message
         );
