@@ -189,7 +189,7 @@ pub struct InvokeArgs {
     /// The event: JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON|@FILE|-", conflicts_with = "file")]
     pub payload: Option<String>,
-    /// Read the event from this file
+    /// Read the event from this file, or from standard input for -
     #[arg(long, short, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Print the last 4 KB of the log on standard error

@@ -23,6 +23,8 @@ pub enum Exit {
     Denied = 6,
     /// The host lacks something that was asked for.
     HostLacks = 7,
+    /// Who read the output wanted no more of it (`| head`). The number is what a shell gives for SIGPIPE.
+    ReaderLeft = 141,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -103,6 +105,9 @@ impl From<ConfigError> for Failure {
 /// Writing to the terminal failed; the commands wrap all other I/O with what they were doing.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::ReaderLeft, "the reader of the output left");
+        }
         Self::because(Exit::Failure, "could not write the output", &error)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Where a command writes.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +74,11 @@ impl Terminal {
         Waiting(bar)
     }
 
-    /// Says why a command failed.
+    /// Says why a command failed, unless it failed because nobody listens any more.
     pub fn report(&self, failure: &Failure) {
+        if failure.exit == Exit::ReaderLeft {
+            return;
+        }
         let text = if self.json {
             failure_document(failure)
         } else {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
@@ -237,13 +238,31 @@ fn connect_host(plan: Plan, links: &Netlink, interface: &str) -> Result<(), Step
         .add_address(index, IpAddr::V4(host_end), 31)
         .step("address the host's end")?;
     links.set_up(index).step("bring up the host's end")?;
-    links
-        .add_route(index, plan.network(), Plan::PREFIX, router_end)
-        .step(format_args!(
-            "route {}/{} to the sandboxes",
-            plan.network(),
-            Plan::PREFIX
-        ))
+    let add = || links.add_route(index, plan.network(), Plan::PREFIX, router_end);
+    once_free(add).step(format_args!(
+        "route {}/{} to the sandboxes",
+        plan.network(),
+        Plan::PREFIX
+    ))
+}
+
+/// How long the launcher of an earlier life may take to leave with its route.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// Repeats what fails because somebody who is about to leave still has it. The launcher has one thread and nothing else
+/// to do at its start.
+fn once_free(add: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut waited = Duration::ZERO;
+    loop {
+        match add() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && waited < LEAVING => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            result => return result,
+        }
+    }
 }
 
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";

@@ -93,10 +93,8 @@ fn document(invocation: &Invocation, report: Option<Report>) -> Value {
 
 fn payload(args: &InvokeArgs) -> Result<Bytes, Failure> {
     match (args.payload.as_deref(), &args.file) {
-        (Some("-"), _) => read("standard input", || {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-        }),
+        (Some("-"), _) => read_standard_input(),
+        (None, Some(file)) if file.as_os_str() == "-" => read_standard_input(),
         (Some(text), _) => match text.strip_prefix('@') {
             Some(file) => read(file, || std::fs::read(file)),
             None => Ok(Bytes::from(text.to_owned())),
@@ -104,6 +102,13 @@ fn payload(args: &InvokeArgs) -> Result<Bytes, Failure> {
         (None, Some(file)) => read(&file.display().to_string(), || std::fs::read(file)),
         (None, None) => Ok(Bytes::new()),
     }
+}
+
+fn read_standard_input() -> Result<Bytes, Failure> {
+    read("standard input", || {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    })
 }
 
 fn read(name: &str, bytes: impl FnOnce() -> std::io::Result<Vec<u8>>) -> Result<Bytes, Failure> {

@@ -11,6 +11,7 @@
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
 mod data_plane;
+mod egress;
 mod events;
 mod live_log;
 mod log;
@@ -81,6 +82,7 @@ struct Daemon {
     background: CancellationToken,
     door: FrontDoor,
     listener: TcpListener,
+    _egress: Option<egress::EgressNetwork>,
     // Given back last: no other daemon may take the directory before.
     _data: DataDir,
 }
@@ -90,7 +92,7 @@ impl Daemon {
         let data =
             DataDir::open(&config.data_dir).map_err(failed("could not take the data directory"))?;
         let ground = sandboxes::HostGround::find(config, &data)?;
-        let driver = sandboxes::start_driver(config, &data, &ground)?;
+        let (driver, egress) = sandboxes::start_driver(config, &data, &ground)?;
         let store = SqliteStore::open(&data.records_file(), StoreClock::system())
             .await
             .map_err(failed("could not open the store"))?;
@@ -190,6 +192,7 @@ impl Daemon {
             background,
             door,
             listener,
+            _egress: egress,
             _data: data,
         })
     }

@@ -1,6 +1,5 @@
 //! Sandboxes of this host: what they stand on, and the driver that makes them.
 
-use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use firelight_sandbox_linux::{HostNetwork, LinuxConfig, LinuxDriver};
 use firelight_store::{BlobDigest, DataDir, DirectoryBlobs};
 use sha2::{Digest, Sha256};
 
+use super::egress::EgressNetwork;
 use super::failed;
 use crate::config::{Mode, Network, ServerConfig};
 use crate::failure::{Exit, Failure};
@@ -103,10 +103,13 @@ pub fn start_driver(
     config: &ServerConfig,
     data: &DataDir,
     ground: &HostGround,
-) -> Result<LinuxDriver, Failure> {
+) -> Result<(LinuxDriver, Option<EgressNetwork>), Failure> {
     let address = firelight_invoke::RUNTIME_API
         .parse()
         .expect("the constant is an address");
+    let internet = config.sandbox.network == Network::Internet;
+    let preferred = digest(data)[8];
+    let egress = internet.then(|| EgressNetwork::take(preferred)).flatten();
     let linux = LinuxConfig {
         instance: instance(data),
         state_dir: data.root().join("launcher"),
@@ -119,11 +122,11 @@ pub fn start_driver(
             Network::Host => HostNetwork::Allowed,
             Network::None | Network::Internet => HostNetwork::Refused,
         },
-        egress_network: (config.sandbox.network == Network::Internet).then(|| egress_network(data)),
+        egress_network: egress.as_ref().map(|network| network.address),
     };
     let driver = LinuxDriver::start(&linux).map_err(failed("could not start the launcher"))?;
     judge_walls(config, &driver)?;
-    Ok(driver)
+    Ok((driver, egress))
 }
 
 /// Says which walls are missing; an operator must have accepted that.
@@ -152,12 +155,6 @@ fn instance(data: &DataDir) -> String {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// The addresses of the sandboxes: one of the 64 networks set aside for carriers' own translation, by data directory, so
-/// that several daemons on one host hardly ever meet.
-fn egress_network(data: &DataDir) -> Ipv4Addr {
-    Ipv4Addr::new(100, 64 + digest(data)[8] % 64, 0, 0)
 }
 
 fn digest(data: &DataDir) -> [u8; 32] {
