@@ -114,3 +114,17 @@ impl From<io::Error> for Failure {
 
 /// What a command ends with.
 pub type Outcome = Result<Exit, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reader_that_left_is_told_from_output_that_cannot_be_written() {
+        let left = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let full = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
+
+        assert_eq!(left.exit, Exit::ReaderLeft);
+        assert_eq!(full.exit, Exit::Failure);
+    }
+}

@@ -157,7 +157,6 @@ pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
