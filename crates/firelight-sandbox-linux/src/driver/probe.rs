@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -14,19 +15,23 @@ use crate::wire::{self, Fault, MAX_PACKET, News, Order};
 /// Tries the driver on this host, for `doctor`. Takes some ten milliseconds and leaves nothing.
 ///
 /// A host that cannot build sandboxes at all is reported as the wall `namespaces` missing, with what stood in the
-/// way.
-pub fn probe() -> HostReport {
+/// way. The way to the network is tried with `egress_network`, which no daemon may be using.
+pub fn probe(egress_network: Option<Ipv4Addr>) -> HostReport {
     let dir = std::env::temp_dir().join(format!("firelight-probe-{}", std::process::id()));
-    let walls = try_everything(&dir).unwrap_or_else(|error| vec![unbuildable(&error)]);
+    let walls =
+        try_everything(&dir, egress_network).unwrap_or_else(|error| vec![unbuildable(&error)]);
     // The launcher is gone by now; what is left are empty directories of ours.
     let _ = fs::remove_dir_all(&dir);
     HostReport { walls }
 }
 
-fn try_everything(dir: &Path) -> Result<Vec<Wall>, StartError> {
+fn try_everything(dir: &Path, egress_network: Option<Ipv4Addr>) -> Result<Vec<Wall>, StartError> {
     let failed = |source| StartError::Spawn { source };
     fs::create_dir_all(dir).map_err(failed)?;
-    let config = config(dir.to_owned());
+    let config = LinuxConfig {
+        egress_network,
+        ..config(dir.to_owned())
+    };
     check_instance(&config.instance)?;
     let (socket, launcher_socket) = wire::pair().map_err(failed)?;
     let mut launcher = spawn_launcher(launcher_socket).map_err(failed)?;

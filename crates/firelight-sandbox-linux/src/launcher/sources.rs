@@ -30,13 +30,28 @@ impl Sources {
             let Ok(rest) = path.strip_prefix(place) else {
                 continue;
             };
-            match open_beneath(fd, rest) {
+            let found = match replacement(place, fd) {
+                Ok(Some(anew)) => open_beneath(&anew, rest),
+                Ok(None) => open_beneath(fd, rest),
+                Err(error) => Err(error),
+            };
+            match found {
                 Ok(found) => return Ok(found),
                 Err(error) => outcome = error.into(),
             }
         }
         Err(outcome)
     }
+}
+
+/// Opens a place anew if what was there at the start is deleted: the host's own software does that (each `ldconfig`
+/// puts a new `/etc/ld.so.cache` there), and a deleted file cannot be mounted.
+fn replacement(place: &Path, fd: &OwnedFd) -> rustix::io::Result<Option<OwnedFd>> {
+    if rustix::fs::fstat(fd)?.st_nlink > 0 {
+        return Ok(None);
+    }
+    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    rustix::fs::open(place, flags, Mode::empty()).map(Some)
 }
 
 fn open_beneath(place: &OwnedFd, rest: &Path) -> rustix::io::Result<OwnedFd> {
@@ -51,6 +66,33 @@ fn open_beneath(place: &OwnedFd, rest: &Path) -> rustix::io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_the_host_replaced_is_found_as_it_is_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ld.so.cache");
+        std::fs::write(&file, "old").unwrap();
+        let sources = Sources::open(std::slice::from_ref(&file));
+        std::fs::write(dir.path().join("new"), "newer").unwrap();
+
+        std::fs::rename(dir.path().join("new"), &file).unwrap();
+
+        let found = sources.find(&file).unwrap();
+        assert_eq!(rustix::fs::fstat(&found).unwrap().st_size, 5);
+        assert_eq!(rustix::fs::fstat(&found).unwrap().st_nlink, 1);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_not_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ld.so.cache");
+        std::fs::write(&file, "old").unwrap();
+        let sources = Sources::open(std::slice::from_ref(&file));
+
+        std::fs::remove_file(&file).unwrap();
+
+        assert!(sources.find(&file).is_err());
+    }
 
     #[test]
     fn a_symbolic_link_out_of_the_allowed_place_is_refused() {

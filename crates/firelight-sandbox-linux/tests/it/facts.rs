@@ -301,7 +301,7 @@ new Worker('process.exit(0)', { eval: true }).on('exit', () => console.log('hell
 
 #[test]
 fn the_doctors_probe_finds_the_walls_this_host_gives() {
-    let report = firelight_sandbox_linux::probe();
+    let report = firelight_sandbox_linux::probe(None);
 
     for wall in ["namespaces", "read-only-root", "capabilities", "seccomp"] {
         assert!(
