@@ -96,12 +96,12 @@ impl Ground {
 
 /// Builds the router if it is wanted; otherwise says why there is none.
 fn build_router(begin: &Begin, privileged: bool) -> Result<Router, String> {
-    let network = begin
-        .egress_network
-        .ok_or("no network for it is configured")?;
     if !privileged {
         return Err("without root there is no way to the host's network".to_owned());
     }
+    let network = begin
+        .egress_network
+        .ok_or("no network for it is configured")?;
     Router::build(Plan::new(network), &begin.instance, &begin.state_dir)
         .map_err(|error| format!("could not {}: {}", error.step, error.source))
 }

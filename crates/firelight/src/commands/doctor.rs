@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::config::ClientConfig;
+use crate::daemon::egress::EgressNetwork;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::hostview;
 use crate::terminal::{Terminal, table};
@@ -40,7 +41,7 @@ pub fn run(config: &ClientConfig, terminal: &Terminal) -> Outcome {
         .map_err(|error| Failure::because(Exit::Usage, "could not use [runtimes]", &error))?;
     let usable = hostview::usable(&inventory, hostview::today());
     let mut findings = vec![kernel(), control_groups(), kvm()];
-    findings.extend(walls(&firelight_sandbox_linux::probe()));
+    findings.extend(walls(&try_sandboxes()));
     findings.extend(interpreters(&inventory, &usable));
     drop(waiting);
     let document = document(&findings, &inventory, &usable);
@@ -53,6 +54,12 @@ pub fn run(config: &ClientConfig, terminal: &Terminal) -> Outcome {
     } else {
         Exit::HostLacks
     })
+}
+
+/// Tries them with the network that a daemon started now would take.
+fn try_sandboxes() -> HostReport {
+    let network = EgressNetwork::take(0);
+    firelight_sandbox_linux::probe(network.as_ref().map(|network| network.address))
 }
 
 fn finding(name: &str, status: Status, what: impl Into<String>, remedy: &str) -> Finding {

@@ -11,7 +11,7 @@
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
 mod data_plane;
-mod egress;
+pub(crate) mod egress;
 mod events;
 mod live_log;
 mod log;
