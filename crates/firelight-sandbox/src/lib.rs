@@ -67,6 +67,11 @@ pub trait Sandbox: Send + Sync + 'static {
     /// Reads the kernel's counters.
     fn usage(&self) -> impl Future<Output = Result<Usage, SandboxError>> + Send;
 
+    /// Reads the highest memory use alone, which is what every invocation asks.
+    fn memory_peak_bytes(&self) -> impl Future<Output = Result<u64, SandboxError>> + Send {
+        async { Ok(self.usage().await?.memory_peak_bytes) }
+    }
+
     /// Destroys the sandbox and returns when nothing of it is left.
     fn destroy(self) -> impl Future<Output = Result<(), SandboxError>> + Send;
 }

@@ -350,8 +350,7 @@ impl<D: SandboxDriver> Environment<D> {
 
     /// The most memory used since the last reset, as far as this host can tell.
     pub(super) async fn memory_peak(&self) -> u64 {
-        let usage = self.sandbox.usage().await.unwrap_or_default();
-        usage.memory_peak_bytes
+        self.sandbox.memory_peak_bytes().await.unwrap_or_default()
     }
 }
 

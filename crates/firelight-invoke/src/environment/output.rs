@@ -10,14 +10,13 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use tokio::net::unix::pipe::Receiver;
 
 /// A line longer than this is cut into several, as Lambda cuts at 256 KB.
 pub(crate) const LONGEST_LINE: usize = 256 * 1024;
 /// How much is taken from a pipe before the other one gets its turn.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 8 * 1024;
 /// What one drain takes at most, so that a flooding function cannot hold its environment's task.
 const LONGEST_DRAIN: usize = 1024 * 1024;
 
@@ -76,13 +75,16 @@ impl Output {
         let Some(pipe) = &self.pipe else {
             return Err(Errno::AGAIN);
         };
-        self.partial.reserve(CHUNK);
-        match rustix::io::read(pipe, spare_capacity(&mut self.partial)) {
+        // On the stack: an idle environment keeps no buffer.
+        let mut chunk = [0; CHUNK];
+        let read = match rustix::io::read(pipe, &mut chunk) {
             Err(Errno::AGAIN) => pipe
-                .try_read_buf(&mut self.partial)
+                .try_read(&mut chunk)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::AGAIN)),
             result => result,
-        }
+        }?;
+        self.partial.extend_from_slice(&chunk[..read]);
+        Ok(read)
     }
 
     /// Takes the unfinished line, at the end of an invocation or of the process.

@@ -31,13 +31,20 @@ impl Meters {
     /// Reads every counter there is; what this host cannot count is zero.
     pub(super) fn usage(&self) -> io::Result<Usage> {
         let memory_bytes = self.number(FdTag::MemoryUsage)?.unwrap_or(0);
-        let peak = self.number(FdTag::MemoryPeak)?.unwrap_or(memory_bytes);
         Ok(Usage {
             memory_bytes,
-            memory_peak_bytes: peak.max(memory_bytes),
+            memory_peak_bytes: self.memory_peak_bytes()?.max(memory_bytes),
             cpu_time: self.cpu_time()?,
             out_of_memory_kills: self.out_of_memory_kills()?,
         })
+    }
+
+    /// Reads the peak alone; a kernel that keeps none tells what is used now.
+    pub(super) fn memory_peak_bytes(&self) -> io::Result<u64> {
+        match self.number(FdTag::MemoryPeak)? {
+            Some(peak) => Ok(peak),
+            None => Ok(self.number(FdTag::MemoryUsage)?.unwrap_or(0)),
+        }
     }
 
     pub(super) fn out_of_memory_kills(&self) -> io::Result<u64> {

@@ -199,6 +199,11 @@ impl Sandbox for LinuxSandbox {
             .map_err(failed("read the sandbox's counters"))
     }
 
+    async fn memory_peak_bytes(&self) -> Result<u64, SandboxError> {
+        let peak = self.inner.meters.memory_peak_bytes();
+        peak.map_err(failed("read the sandbox's memory counter"))
+    }
+
     async fn destroy(mut self) -> Result<(), SandboxError> {
         let link = Arc::clone(&self.link);
         let destroyed = link.destroy(self.number).await;

@@ -30,11 +30,12 @@ pub struct Language {
 impl Language {
     /// The newest interpreter of a family that some runtime identifier asks for.
     pub fn of_this_host(starts: &BareStarts, family: Family) -> Option<Self> {
+        let today = crate::daemon::today();
         let runtimes = catalogue::CATALOGUE
             .iter()
             .filter(|runtime| runtime.family == family);
         let mut fitting: Vec<_> = runtimes
-            .filter(|runtime| runtime.blocks_create.is_none())
+            .filter(|runtime| runtime.allows_create(today))
             .filter_map(|runtime| {
                 let interpreter = starts.inventory.interpreter_for(runtime).ok()??;
                 Some((runtime.identifier, interpreter.clone()))

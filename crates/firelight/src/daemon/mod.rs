@@ -23,6 +23,8 @@ mod stop;
 mod sweep;
 mod usage;
 
+pub use outside::today;
+
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;

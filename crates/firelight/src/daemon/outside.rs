@@ -113,7 +113,8 @@ fn check_machine(architecture: Architecture) -> Result<(), RuntimeRefusal> {
     Err(RuntimeRefusal::NotHere { text })
 }
 
-fn today() -> Date {
+/// The day it is, by which runtimes are still created.
+pub fn today() -> Date {
     let date = jiff::Zoned::now()
         .with_time_zone(jiff::tz::TimeZone::UTC)
         .date();
