@@ -69,7 +69,7 @@ async fn measure(
     };
     instance.deploy(&deployment).await?;
     let mut client = LoadClient::connect(&instance.address).await?;
-    let (path, payload) = (invoke_path(&function), Bytes::from_static(b"{\"n\":1}"));
+    let (path, payload) = (invoke_path(&function), Bytes::from_static(b"1"));
     latencies(&mut client, &path, &payload, 1).await?;
     let (mut cold, mut least) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
