@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use firelight_model::{AccountId, FunctionArn, Region, VersionKey};
+use tokio::sync::Notify;
 
 /// Why an invocation was throttled, with the names that AWS puts in `Reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ struct InFlight {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Admission {
     in_flight: Arc<Mutex<InFlight>>,
+    given_back: Arc<Notify>,
 }
 
 impl Admission {
@@ -89,6 +91,25 @@ impl Admission {
                 })
             }
         }
+    }
+
+    /// Waits until no invocation is in flight.
+    pub(crate) async fn all_given_back(&self) {
+        loop {
+            let given_back = self.given_back.notified();
+            if self.is_empty() {
+                return;
+            }
+            given_back.await;
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let in_flight = self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        in_flight.unreserved.is_empty() && in_flight.reserved.is_empty()
     }
 
     /// Invocations in flight in an account, over all regions, reserved and unreserved together.
@@ -156,5 +177,7 @@ impl Drop for Permit {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         in_flight.give_back(&self.key);
+        drop(in_flight);
+        self.admission.given_back.notify_waiters();
     }
 }

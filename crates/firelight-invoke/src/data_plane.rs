@@ -20,7 +20,7 @@ use std::time::Duration;
 use firelight_model::{AccountId, FunctionVersion, VersionKey};
 use firelight_sandbox::SandboxDriver;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
@@ -34,6 +34,10 @@ use crate::settings::Settings;
 
 /// How often idle environments are looked at.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How long a drain waits for environments to be taken apart, once their invocations are over: what extensions get to
+/// end in good order, and a little more.
+const TAKING_APART: Duration = Duration::from_secs(4);
 
 /// Runs calls on this machine. Cheap to clone: all clones are one data plane.
 pub struct DataPlane<D: SandboxDriver>(Arc<Inner<D>>);
@@ -109,12 +113,18 @@ impl<D: SandboxDriver> DataPlane<D> {
                 .for_each(|assignment| assignment.refuse(NotStarted::Draining));
             drop(pool.lock().close());
         }
-        self.0.tasks.close();
-        if tokio::time::timeout(limit, self.0.tasks.wait())
+        let deadline = Instant::now() + limit;
+        if timeout_at(deadline, self.0.admission.all_given_back())
             .await
             .is_err()
         {
-            tracing::warn!("environments were still busy at the end of the drain");
+            tracing::warn!("invocations were still running at the end of the drain");
+        }
+        self.0.tasks.close();
+        // What is not taken apart by then goes with whoever made the sandboxes.
+        let taken_apart = deadline.min(Instant::now() + TAKING_APART);
+        if timeout_at(taken_apart, self.0.tasks.wait()).await.is_err() {
+            tracing::info!("environments were left to the end of their driver");
         }
     }
 
