@@ -89,7 +89,7 @@ impl BareStarts {
         let mut command = Command::new(&interpreter.program);
         match interpreter.family {
             Family::Python => command.args(["-S", "-s"]).arg(runtime.join("bootstrap.py")),
-            _ => command.arg(runtime.join("index.js")),
+            _ => command.arg(runtime.join("index.cjs")),
         };
         command
             .env_clear()
