@@ -135,7 +135,8 @@ fn counts_processes_by_namespace() -> bool {
 
 /// Not a wall but a door: whether functions can have a way out that is safe.
 pub(crate) fn egress(missing: Option<&str>) -> Wall {
-    let remedy = "run as root, and set sandbox.network to internet; functions have no network until then";
+    let remedy =
+        "run as root, and set sandbox.network to internet; functions have no network until then";
     wall(
         "egress-nat",
         missing,
