@@ -144,6 +144,7 @@ def a_stream_that_breaks_says_so_at_its_end():
 
     assert body.startswith(EVERY_BYTE * 4), len(body)
     assert complete["ErrorCode"], complete
+    equal(streamed(name, {"chunks": 1})[1], EVERY_BYTE)
 
 
 @scenario

@@ -133,6 +133,15 @@ impl<D: SandboxDriver> Environment<D> {
         }
     }
 
+    /// Waits until the processes of the invocation before ask for more, or are seen to have ended: an event must not be
+    /// lost with a runtime that answered and then exited.
+    async fn back_for_more(&mut self) {
+        while self.phase == Phase::Ready && !self.lost && !self.session.is_idle() {
+            let happening = self.happening().await;
+            self.happened_while_idle(&happening);
+        }
+    }
+
     async fn run(
         &mut self,
         call: &Call,
@@ -142,6 +151,12 @@ impl<D: SandboxDriver> Environment<D> {
     ) -> Ending {
         let limit = self.version.timeout.duration();
         let deadline = began + limit;
+        if tokio::time::timeout_at(deadline, self.back_for_more())
+            .await
+            .is_err()
+        {
+            return self.timed_out(request_id, limit);
+        }
         if self.phase == Phase::NeedsInit
             && let Err(failure) = self.init(InitPhase::Invoke, deadline).await
         {
