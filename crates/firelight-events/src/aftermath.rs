@@ -11,13 +11,24 @@ use crate::policy::Condition;
 use crate::ports::Targets;
 use crate::record::{End, Ended};
 use crate::service_request::{MessageAttribute, ServiceRequest};
-use crate::work::{Delivery, Work};
+use crate::work::{Delivery, DeliveryKind, Work};
 
-/// The largest message of SQS, SNS and EventBridge.
-const LARGEST_MESSAGE: usize = 262_144;
+/// The largest message of SQS.
+const LARGEST_MESSAGE: usize = 1_048_576;
+/// The largest message of SNS.
+const LARGEST_NOTIFICATION: usize = 262_144;
+/// What an entry of EventBridge stays below, with its source, type and resources.
+const LARGEST_ENTRY: usize = 262_144;
 
 /// How much of an error message goes into an attribute.
 const LARGEST_ATTRIBUTE: usize = 1_024;
+
+/// A target that nothing can be sent to, and what it should have got.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoTarget {
+    pub(crate) kind: DeliveryKind,
+    pub(crate) error: DestinationError,
+}
 
 /// Lists the work that follows from an ended event, with the targets that nothing can be sent to.
 ///
@@ -27,7 +38,7 @@ pub(crate) fn aftermath(
     targets: &Targets,
     trace: Option<&str>,
     fresh_id: &mut dyn FnMut() -> RequestId,
-) -> (Vec<Work>, Vec<DestinationError>) {
+) -> (Vec<Work>, Vec<NoTarget>) {
     let (destination, dead_letter) = match ended.end {
         End::Success => (&targets.on_success, None),
         End::GivenUp(_) => (&targets.on_failure, targets.dead_letter.as_deref()),
@@ -37,11 +48,13 @@ pub(crate) fn aftermath(
         Ok(record_work(ended, destination, trace, fresh_id()))
     });
     let letter = dead_letter.map(|arn| dead_letter_work(ended, arn, trace));
+    let record = record.map(|made| (DeliveryKind::Record, made));
+    let letter = letter.map(|made| (DeliveryKind::DeadLetter, made));
     let (mut work, mut refused) = (Vec::new(), Vec::new());
-    for made in record.into_iter().chain(letter) {
+    for (kind, made) in record.into_iter().chain(letter) {
         match made {
             Ok(made) => work.push(made),
-            Err(error) => refused.push(error),
+            Err(error) => refused.push(NoTarget { kind, error }),
         }
     }
     (work, refused)
@@ -74,17 +87,19 @@ fn record_work(
         },
         Destination::Topic { arn } => ServiceRequest::Publish {
             topic_arn: arn,
-            message: ended.record(LARGEST_MESSAGE),
+            message: ended.record(LARGEST_NOTIFICATION),
             attributes: Vec::new(),
+            trace,
         },
         Destination::EventBus { arn } => put_events(ended, arn, trace),
         Destination::Bucket { name } => ServiceRequest::PutObject {
             key: object_key(ended, id),
             bucket: name,
             body: ended.record(usize::MAX),
+            trace,
         },
     };
-    delivery(ended, request)
+    delivery(ended, DeliveryKind::Record, request)
 }
 
 fn put_events(ended: &Ended<'_>, event_bus_arn: String, trace: Option<String>) -> ServiceRequest {
@@ -92,11 +107,16 @@ fn put_events(ended: &Ended<'_>, event_bus_arn: String, trace: Option<String>) -
         End::Success => "Success",
         End::GivenUp(_) => "Failure",
     };
+    let source = "lambda".to_owned();
+    let detail_type = format!("Lambda Function Invocation Result - {result}");
+    let resources = vec![event_bus_arn.clone(), ended.event.qualified_arn()];
+    let around =
+        source.len() + detail_type.len() + resources.iter().map(String::len).sum::<usize>();
     ServiceRequest::PutEvents {
-        source: "lambda".to_owned(),
-        detail_type: format!("Lambda Function Invocation Result - {result}"),
-        resources: vec![event_bus_arn.clone(), ended.event.qualified_arn()],
-        detail: ended.record(LARGEST_MESSAGE),
+        source,
+        detail_type,
+        resources,
+        detail: ended.record(LARGEST_ENTRY - 1 - around),
         event_bus_arn,
         trace,
     }
@@ -131,22 +151,27 @@ fn dead_letter_work(
             topic_arn: arn,
             message: body,
             attributes,
+            trace: trace.map(str::to_owned),
         },
         Destination::Function(_) | Destination::EventBus { .. } | Destination::Bucket { .. } => {
             let arn = arn.to_owned();
             return Err(DestinationError { arn });
         }
     };
-    Ok(delivery(ended, request))
+    Ok(delivery(ended, DeliveryKind::DeadLetter, request))
 }
 
 fn dead_letter_attributes(ended: &Ended<'_>) -> Vec<MessageAttribute> {
     let (code, message) = failure(ended);
-    vec![
+    let mut attributes = vec![
         MessageAttribute::string("RequestID", ended.event.request_id.to_string()),
         MessageAttribute::number("ErrorCode", code),
-        MessageAttribute::string("ErrorMessage", message),
-    ]
+    ];
+    // A message with an empty attribute is refused as a whole.
+    if !message.is_empty() {
+        attributes.push(MessageAttribute::string("ErrorMessage", message));
+    }
+    attributes
 }
 
 /// The status and message of the last attempt: 200 when the function ran and failed.
@@ -165,14 +190,26 @@ fn error_message(payload: &[u8]) -> String {
         error_message: String,
     }
     let message = serde_json::from_slice(payload).map(|error: FunctionError| error.error_message);
-    let mut message = message.unwrap_or_else(|_| String::from_utf8_lossy(payload).into_owned());
+    let message = message.unwrap_or_else(|_| String::from_utf8_lossy(payload).into_owned());
+    let mut message: String = message.chars().map(sendable).collect();
     message.truncate(message.floor_char_boundary(LARGEST_ATTRIBUTE));
     message
 }
 
-fn delivery(ended: &Ended<'_>, request: ServiceRequest) -> Work {
+/// Replaces what SQS and SNS refuse in a text. Error messages of tools are often coloured by control characters.
+fn sendable(character: char) -> char {
+    match character {
+        '\t' | '\n' | '\r' => character,
+        '\0'..=' ' | '\u{fffe}' | '\u{ffff}' if character != ' ' => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    }
+}
+
+fn delivery(ended: &Ended<'_>, kind: DeliveryKind, request: ServiceRequest) -> Work {
     Work::Delivery(Delivery {
         function: ended.event.function.clone(),
+        request_id: ended.event.request_id.to_string(),
+        kind,
         request,
     })
 }
@@ -207,7 +244,7 @@ mod tests {
         end: End,
         targets: &Targets,
         answer: Option<&str>,
-    ) -> (Vec<Work>, Vec<DestinationError>) {
+    ) -> (Vec<Work>, Vec<NoTarget>) {
         let event = event();
         let ended = Ended {
             event: &event,
@@ -266,6 +303,48 @@ mod tests {
         let answer = format!(r#"{{"errorMessage":"{}"}}"#, "é".repeat(1_000));
 
         assert_eq!(error_message(answer.as_bytes()), "é".repeat(512));
+    }
+
+    #[test]
+    fn an_error_message_has_no_character_that_a_queue_refuses() {
+        let message = error_message(br#"{"errorMessage":"\u001b[31mred\u0000\ttab\n\uffff "}"#);
+
+        assert_eq!(message, "\u{fffd}[31mred\u{fffd}\ttab\n\u{fffd} ");
+    }
+
+    #[test]
+    fn an_empty_error_message_is_left_out() {
+        let targets = Targets {
+            dead_letter: Some(QUEUE.to_owned()),
+            ..Targets::default()
+        };
+
+        let (work, _) = left_behind(EXHAUSTED, &targets, Some(r#"{"errorMessage":""}"#));
+
+        let ServiceRequest::SendMessage { attributes, .. } = only_request(&work) else {
+            panic!("{work:?}");
+        };
+        let names: Vec<_> = attributes.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["RequestID", "ErrorCode"]);
+    }
+
+    #[test]
+    fn a_record_goes_whole_where_it_fits_and_without_payloads_where_it_does_not() {
+        let answer = format!("\"{}\"", "x".repeat(262_144));
+        let sent_to = |arn| {
+            let (work, _) = left_behind(EXHAUSTED, &on_failure(arn), Some(&answer));
+            match only_request(&work) {
+                ServiceRequest::SendMessage { body, .. } => body.len(),
+                ServiceRequest::Publish { message, .. } => message.len(),
+                ServiceRequest::PutEvents { detail, .. } => detail.len(),
+                ServiceRequest::PutObject { body, .. } => body.len(),
+            }
+        };
+
+        assert!(sent_to(QUEUE) > answer.len());
+        assert!(sent_to("arn:aws:s3:::b") > answer.len());
+        assert!(sent_to("arn:aws:sns:eu-west-1:000000000000:t") < 1_000);
+        assert!(sent_to(BUS) < 1_000);
     }
 
     #[test]
@@ -339,6 +418,7 @@ mod tests {
         let (work, refused) = left_behind(EXHAUSTED, &on_failure("nonsense"), None);
 
         assert_eq!(work, []);
-        assert_eq!(refused[0].arn, "nonsense");
+        assert_eq!(refused[0].error.arn, "nonsense");
+        assert_eq!(refused[0].kind, DeliveryKind::Record);
     }
 }

@@ -10,7 +10,7 @@ use firelight_model::{Draw, RecursiveLoop, RequestId};
 use firelight_store::{Claimed, NewItem, Verdict};
 use tokio::time::Instant;
 
-use crate::aftermath::aftermath;
+use crate::aftermath::{NoTarget, aftermath};
 use crate::counters::Counters;
 use crate::event::{EventRequest, delivery_lane, event_lane};
 use crate::lineage;
@@ -204,9 +204,9 @@ impl Workshop {
         let mut fresh_id = || self.fresh_id();
         let targets = &ending.resolved.targets;
         let (work, refused) = aftermath(&ended, targets, ending.trace, &mut fresh_id);
-        for error in refused {
-            self.counters.undeliverable.add();
-            tracing::warn!(function = %ending.event.function, %error, "cannot tell a target");
+        for NoTarget { kind, error } in refused {
+            self.counters.lost(kind);
+            tracing::warn!(function = %ending.event.function, ?kind, %error, "cannot tell a target");
         }
         Verdict::Finished {
             then: work.iter().map(new_item).collect(),
@@ -225,22 +225,29 @@ impl Workshop {
                 self.counters.delivered.add();
                 return finished();
             }
-            Err(DeliverError::Refused { reason }) => return self.undeliverable(delivery, &reason),
+            Err(DeliverError::Refused { reason }) => {
+                return self.give_up_delivery(delivery, &reason);
+            }
             Err(DeliverError::Unavailable { reason }) => reason,
         };
         progress.back_offs += 1;
         let wait = self.settings.waits.back_off(progress.back_offs);
         if age.now().saturating_add(wait) >= self.settings.delivery_age {
-            return self.undeliverable(delivery, &reason);
+            return self.give_up_delivery(delivery, &reason);
+        }
+        if progress.back_offs == 1 {
+            let (function, target) = (&delivery.function, delivery.request.target());
+            tracing::warn!(%function, target, reason, "a delivery has to wait");
         }
         self.counters.delivery_retries.add();
         retry(wait, progress)
     }
 
-    fn undeliverable(&self, delivery: &Delivery, reason: &str) -> Verdict {
-        self.counters.undeliverable.add();
-        let (function, target) = (&delivery.function, delivery.request.target());
-        tracing::warn!(%function, target, reason, "gave up a delivery");
+    fn give_up_delivery(&self, delivery: &Delivery, reason: &str) -> Verdict {
+        let Delivery { function, kind, .. } = delivery;
+        self.counters.lost(*kind);
+        let target = delivery.request.target();
+        tracing::warn!(%function, ?kind, target, reason, "gave up a delivery");
         finished()
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::policy::Condition;
+use crate::work::DeliveryKind;
 
 /// Counters that only grow.
 #[derive(Debug, Default)]
@@ -19,7 +20,8 @@ pub(crate) struct Counters {
     pub(crate) gone: Counter,
     pub(crate) delivered: Counter,
     pub(crate) delivery_retries: Counter,
-    pub(crate) undeliverable: Counter,
+    pub(crate) lost_records: Counter,
+    pub(crate) lost_dead_letters: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +56,10 @@ pub struct Totals {
     pub delivered: u64,
     /// Attempts at a delivery that will be repeated.
     pub delivery_retries: u64,
-    /// Records and dead letters given up (`DestinationDeliveryFailures`, `DeadLetterErrors`).
-    pub undeliverable: u64,
+    /// Records given up (`DestinationDeliveryFailures`).
+    pub lost_records: u64,
+    /// Dead letters given up (`DeadLetterErrors`).
+    pub lost_dead_letters: u64,
 }
 
 /// Events that were given up.
@@ -93,6 +97,13 @@ impl Counters {
         }
     }
 
+    pub(crate) fn lost(&self, kind: DeliveryKind) {
+        match kind {
+            DeliveryKind::Record => self.lost_records.add(),
+            DeliveryKind::DeadLetter => self.lost_dead_letters.add(),
+        }
+    }
+
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             accepted: self.accepted.read(),
@@ -109,7 +120,8 @@ impl Counters {
             },
             delivered: self.delivered.read(),
             delivery_retries: self.delivery_retries.read(),
-            undeliverable: self.undeliverable.read(),
+            lost_records: self.lost_records.read(),
+            lost_dead_letters: self.lost_dead_letters.read(),
         }
     }
 }

@@ -53,4 +53,4 @@ pub use policy::{Condition, Limits, Waits};
 pub use ports::{Deliver, DeliverError, Functions, Ports, Resolution, Resolved, Targets};
 pub use service_request::{MessageAttribute, ServiceRequest};
 pub use settings::Settings;
-pub use work::Delivery;
+pub use work::{Delivery, DeliveryKind};

@@ -58,10 +58,10 @@ pub struct Targets {
 /// Hands records and dead letters over to other services.
 pub trait Deliver: Send + Sync + 'static {
     /// Makes one signed call. It may be made again after an error, or after a crash.
-    fn deliver(
-        &self,
-        delivery: &Delivery,
-    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + '_>>;
+    fn deliver<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>>;
 }
 
 /// Why something was not delivered.

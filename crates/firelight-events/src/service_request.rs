@@ -1,4 +1,6 @@
 //! What is asked of other services to hand over a record or a dead letter: plain data, without any HTTP.
+//!
+//! The trace header goes along with each call, so that a loop through another service is still seen as one.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action")]
 pub enum ServiceRequest {
-    /// SQS `SendMessage`. The trace header goes as the system attribute `AWSTraceHeader`.
+    /// SQS `SendMessage`. The trace header is also the system attribute `AWSTraceHeader`.
     SendMessage {
         queue_arn: String,
         body: String,
@@ -18,6 +20,7 @@ pub enum ServiceRequest {
         topic_arn: String,
         message: String,
         attributes: Vec<MessageAttribute>,
+        trace: Option<String>,
     },
     /// EventBridge `PutEvents`, with this one entry.
     PutEvents {
@@ -33,6 +36,7 @@ pub enum ServiceRequest {
         bucket: String,
         key: String,
         body: String,
+        trace: Option<String>,
     },
 }
 
@@ -44,6 +48,16 @@ impl ServiceRequest {
             Self::Publish { .. } => "sns",
             Self::PutEvents { .. } => "events",
             Self::PutObject { .. } => "s3",
+        }
+    }
+
+    /// The trace header that goes along.
+    pub fn trace(&self) -> Option<&str> {
+        match self {
+            Self::SendMessage { trace, .. }
+            | Self::Publish { trace, .. }
+            | Self::PutEvents { trace, .. }
+            | Self::PutObject { trace, .. } => trace.as_deref(),
         }
     }
 

@@ -30,8 +30,22 @@ pub(crate) enum Work {
 pub struct Delivery {
     /// The function whose event it comes from; its execution role makes the call.
     pub function: FunctionArn,
+    /// The event it tells of. Empty in what the first versions stored.
+    pub request_id: String,
+    pub kind: DeliveryKind,
     /// The call to make.
     pub request: ServiceRequest,
+}
+
+/// What is handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryKind {
+    /// The record of an event, for a destination.
+    #[default]
+    Record,
+    /// The event itself, for the dead-letter queue.
+    DeadLetter,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +59,10 @@ enum Header {
     },
     Delivery {
         function: String,
+        #[serde(default)]
+        request_id: String,
+        #[serde(default)]
+        delivery: DeliveryKind,
         request: ServiceRequest,
     },
 }
@@ -103,6 +121,8 @@ fn event_header(event: &EventRequest) -> Header {
 fn delivery_header(delivery: &Delivery) -> Header {
     Header::Delivery {
         function: delivery.function.to_string(),
+        request_id: delivery.request_id.clone(),
+        delivery: delivery.kind,
         request: delivery.request.clone(),
     }
 }
@@ -128,8 +148,15 @@ fn read(header: Header, payload: Bytes) -> Result<Work, DecodeError> {
                 tenant_id,
             })
         }
-        Header::Delivery { function, request } => Work::Delivery(Delivery {
+        Header::Delivery {
+            function,
+            request_id,
+            delivery,
+            request,
+        } => Work::Delivery(Delivery {
             function: target(&function)?.arn,
+            request_id,
+            kind: delivery,
             request,
         }),
     })
@@ -175,10 +202,13 @@ mod tests {
     fn work_survives_the_queue() {
         let delivery = Work::Delivery(Delivery {
             function: function(),
+            request_id: "07070707-0707-4707-8707-070707070707".to_owned(),
+            kind: DeliveryKind::DeadLetter,
             request: ServiceRequest::PutObject {
                 bucket: "b".to_owned(),
                 key: "k".to_owned(),
                 body: "{}".to_owned(),
+                trace: Some("Root=1-2-3".to_owned()),
             },
         });
 
@@ -203,6 +233,31 @@ mod tests {
         let work = Work::decode(&stored.into()).unwrap();
 
         assert_eq!(work, event(Some("live")));
+    }
+
+    #[test]
+    fn a_delivery_of_the_first_versions_stays_readable() {
+        let header = concat!(
+            r#"{"kind":"delivery","function":"arn:aws:lambda:eu-west-1:000000000000:function:f","#,
+            r#""request":{"action":"Publish","topic_arn":"t","message":"m","attributes":[]}}"#,
+        );
+        let length = u32::try_from(header.len()).unwrap();
+        let stored = [&b"\x01"[..], &length.to_be_bytes(), header.as_bytes()].concat();
+
+        let work = Work::decode(&stored.into()).unwrap();
+
+        let expected = Work::Delivery(Delivery {
+            function: function(),
+            request_id: String::new(),
+            kind: DeliveryKind::Record,
+            request: ServiceRequest::Publish {
+                topic_arn: "t".to_owned(),
+                message: "m".to_owned(),
+                attributes: Vec::new(),
+                trace: None,
+            },
+        });
+        assert_eq!(work, expected);
     }
 
     #[test]

@@ -140,7 +140,32 @@ async fn a_delivery_that_is_refused_is_given_up_and_counted() {
     tokio::time::sleep(Duration::from_secs(600)).await;
 
     assert_eq!(world.deliveries.borrow().len(), 1);
-    assert_eq!(events.totals().undeliverable, 1);
+    let totals = events.totals();
+    assert_eq!((totals.lost_records, totals.lost_dead_letters), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_whose_target_stays_away_is_given_up_after_six_hours_and_counted() {
+    let world = World::new();
+    world.resolve_to(|ready| ready.targets.dead_letter = Some(QUEUE.to_owned()));
+    world.script([Step::Fail, Step::Fail, Step::Fail]);
+    let away = DeliverError::Unavailable {
+        reason: "503".to_owned(),
+    };
+    let refusals = std::iter::repeat_n(away, 1_000);
+    world.refusals.lock().unwrap().extend(refusals);
+    let events = world.events(Settings::default());
+    let _dispatcher = events.dispatch(world.token());
+
+    events.accept(event(1)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(7 * 3_600)).await;
+
+    let deliveries = world.deliveries.borrow();
+    let first_s = deliveries.first().unwrap().0;
+    let last_s = deliveries.last().unwrap().0;
+    assert!((21_300..21_600).contains(&(last_s - first_s)), "{last_s}");
+    let totals = events.totals();
+    assert_eq!((totals.lost_records, totals.lost_dead_letters), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
