@@ -11,7 +11,7 @@
 //! A [`SandboxDriver`] makes sandboxes of one kind: `process` (namespaces and cgroups), later `microvm`, and the
 //! [`fake`] of the tests. A sandbox is made empty, with every wall standing; processes are then spawned inside it, so
 //! that extensions, the runtime and a *reset* (kill the processes, keep the sandbox and its `/tmp`) all use the same
-//! calls.
+//! calls. A [`WaitingProgram`] is the one process that can be there before its sandbox has an owner.
 //!
 //! Deliberately absent: Lambda. There is no ARN, no payload, no Runtime API and no tenant here; the listener is just
 //! a socket bound inside the sandbox's network.
@@ -21,6 +21,7 @@ mod spec;
 
 pub use spec::{
     Egress, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
+    WAITING_DESCRIPTOR, WAITING_VARIABLE, WaitingProgram,
 };
 
 use std::future::Future;
@@ -37,6 +38,21 @@ pub trait SandboxDriver: Send + Sync + 'static {
         &self,
         spec: SandboxSpec,
     ) -> impl Future<Output = Result<Self::Sandbox, LaunchError>> + Send;
+
+    /// Keeps sandboxes in which these programs wait, so many of each, instead of what was kept before. They are made in
+    /// the background, as far as this driver can do that at all.
+    fn keep_waiting(&self, _wanted: Vec<(WaitingProgram, u32)>) {}
+
+    /// Makes a sandbox like [`SandboxDriver::launch`], of one in which `program` waits if there is one.
+    /// [`Sandbox::claim_waiting`] with the same `process` then has it become that.
+    fn launch_waiting(
+        &self,
+        spec: SandboxSpec,
+        _program: &WaitingProgram,
+        _process: &ProcessSpec,
+    ) -> impl Future<Output = Result<Self::Sandbox, LaunchError>> + Send {
+        self.launch(spec)
+    }
 }
 
 /// One sandbox. Dropping it destroys it in the background; [`Sandbox::destroy`] waits until nothing is left.
@@ -52,6 +68,15 @@ pub trait Sandbox: Send + Sync + 'static {
         &self,
         process: ProcessSpec,
     ) -> impl Future<Output = Result<Self::Process, SpawnError>> + Send;
+
+    /// Has the program that waits in this sandbox become `process`. `None` if none waits, or not any more: then the
+    /// process is to be spawned.
+    fn claim_waiting(
+        &self,
+        _process: &ProcessSpec,
+    ) -> impl Future<Output = Result<Option<Self::Process>, SandboxError>> + Send {
+        async { Ok(None) }
+    }
 
     /// Kills every process inside and waits until they are gone. The sandbox, its mounts and `/tmp` stay.
     fn kill_processes(&self) -> impl Future<Output = Result<(), SandboxError>> + Send;

@@ -47,7 +47,7 @@ pub struct SandboxSpec {
     pub host_name: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReadOnlyMount {
     pub source: PathBuf,
     /// Absolute path inside.
@@ -60,7 +60,7 @@ pub struct Overlay {
     pub target: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     pub memory_bytes: u64,
     /// Thousandths of one CPU.
@@ -74,11 +74,11 @@ pub struct Limits {
 }
 
 /// Where the sandbox's own listener is bound, inside its network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenAt(pub SocketAddr);
 
 /// What the sandbox can reach outside itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Egress {
     /// Its own loopback and nothing else.
     None,
@@ -89,7 +89,7 @@ pub enum Egress {
 }
 
 /// One program to start inside a sandbox. The variables are exactly these: nothing is inherited.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProcessSpec {
     /// Absolute path inside the sandbox.
     pub program: PathBuf,
@@ -98,3 +98,29 @@ pub struct ProcessSpec {
     pub variables: Vec<(OsString, OsString)>,
     pub directory: PathBuf,
 }
+
+/// A program that is started before it is known what for: it waits, in a sandbox that shows it these mounts alone, until
+/// it is told its variables and its directory.
+///
+/// It finds a socket at [`WAITING_DESCRIPTOR`] and, in [`WAITING_VARIABLE`], nothing but room for its later variables.
+/// When it can do no more without knowing what for, it forgets all its variables and sends one byte. The answer is one
+/// packet: the directory and then each variable as `NAME=value`, every part with a NUL after it. The program enters the
+/// directory, takes over the variables and closes the socket. It prints nothing before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WaitingProgram {
+    /// A sandbox it is claimed for must begin with exactly these.
+    pub mounts: Vec<ReadOnlyMount>,
+    pub process: ProcessSpec,
+    pub listen_at: ListenAt,
+    pub egress: Egress,
+    pub host_name: String,
+    /// Hold while it waits. The numbers of processes and of open files are those of the sandbox it is claimed for.
+    pub limits: Limits,
+}
+
+/// The descriptor at which a waiting program hears what for: beyond those that a program opens while it starts, so that
+/// they have the numbers they would have anyway.
+pub const WAITING_DESCRIPTOR: i32 = 63;
+
+/// The variable that tells a program to wait.
+pub const WAITING_VARIABLE: &str = "_FIRELIGHT_WAITS";

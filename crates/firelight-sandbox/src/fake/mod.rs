@@ -16,7 +16,7 @@ mod script;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{LaunchError, ProcessSpec, SandboxDriver, SandboxId, SandboxSpec};
+use crate::{LaunchError, ProcessSpec, SandboxDriver, SandboxId, SandboxSpec, WaitingProgram};
 
 pub use faults::Faults;
 pub use process::FakeProcess;
@@ -30,6 +30,8 @@ use script::Programs;
 pub enum FakeEvent {
     Launched(SandboxId),
     Spawned(SandboxId, ProcessSpec),
+    /// The program that waited in the sandbox became this process.
+    Claimed(SandboxId, ProcessSpec),
     Signalled(SandboxId, i32),
     KilledProcesses(SandboxId),
     Frozen(SandboxId),
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     journal: Mutex<Vec<FakeEvent>>,
     alive: Mutex<Vec<FakeHandle>>,
+    /// What is to be kept waiting. A fake program needs no time to start, so that many are always there.
+    waiting: Mutex<Vec<(WaitingProgram, u32)>>,
 }
 
 impl FakeDriver {
@@ -73,6 +77,7 @@ impl FakeDriver {
                 faults: Faults::default(),
                 journal: Mutex::default(),
                 alive: Mutex::default(),
+                waiting: Mutex::default(),
             }),
         }
     }
@@ -85,6 +90,15 @@ impl FakeDriver {
     pub fn journal(&self) -> Vec<FakeEvent> {
         self.shared
             .journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The programs that are to be kept waiting now.
+    pub fn waiting(&self) -> Vec<(WaitingProgram, u32)> {
+        self.shared
+            .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -118,6 +132,29 @@ impl SandboxDriver for FakeDriver {
         alive.push(sandbox.handle());
         drop(alive);
         self.shared.note(FakeEvent::Launched(id));
+        Ok(sandbox)
+    }
+
+    fn keep_waiting(&self, wanted: Vec<(WaitingProgram, u32)>) {
+        *self
+            .shared
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = wanted;
+    }
+
+    async fn launch_waiting(
+        &self,
+        spec: SandboxSpec,
+        program: &WaitingProgram,
+        _process: &ProcessSpec,
+    ) -> Result<FakeSandbox, LaunchError> {
+        let waits = self
+            .waiting()
+            .iter()
+            .any(|(one, count)| one == program && *count > 0);
+        let sandbox = self.launch(spec).await?;
+        sandbox.set_waiting(waits);
         Ok(sandbox)
     }
 }

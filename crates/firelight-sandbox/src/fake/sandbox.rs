@@ -42,6 +42,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     gone: bool,
+    /// A program waits to be claimed.
+    waiting: bool,
     usage: Usage,
     next: u64,
     running: HashMap<u64, Running>,
@@ -115,32 +117,12 @@ impl FakeSandbox {
         self.handle.clone()
     }
 
-    fn inner(&self) -> &Arc<Inner> {
-        &self.handle.inner
+    pub(crate) fn set_waiting(&self, waiting: bool) {
+        self.inner().state().waiting = waiting;
     }
 
-    fn check(&self, fault: Option<SandboxError>, event: FakeEvent) -> Result<(), SandboxError> {
-        if self.inner().state().gone {
-            return Err(SandboxError::Gone);
-        }
-        match fault {
-            Some(error) => Err(error),
-            None => {
-                self.inner().shared.note(event);
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Sandbox for FakeSandbox {
-    type Process = FakeProcess;
-
-    fn take_listener(&mut self) -> Option<TcpListener> {
-        self.listener.take()
-    }
-
-    async fn spawn(&self, process: ProcessSpec) -> Result<FakeProcess, SpawnError> {
+    /// Runs a program, noting that it did.
+    fn run(&self, process: ProcessSpec, event: FakeEvent) -> Result<FakeProcess, SpawnError> {
         let inner = self.inner();
         if inner.state().gone {
             return Err(SandboxError::Gone.into());
@@ -148,9 +130,7 @@ impl Sandbox for FakeSandbox {
         if let Some(error) = inner.shared.faults.take_spawn() {
             return Err(error);
         }
-        inner
-            .shared
-            .note(FakeEvent::Spawned(inner.spec.id, process.clone()));
+        inner.shared.note(event);
         let preparing = |source| SandboxError::Step {
             step: "make a pipe".into(),
             source,
@@ -179,9 +159,51 @@ impl Sandbox for FakeSandbox {
         })
     }
 
+    fn inner(&self) -> &Arc<Inner> {
+        &self.handle.inner
+    }
+
+    fn check(&self, fault: Option<SandboxError>, event: FakeEvent) -> Result<(), SandboxError> {
+        if self.inner().state().gone {
+            return Err(SandboxError::Gone);
+        }
+        match fault {
+            Some(error) => Err(error),
+            None => {
+                self.inner().shared.note(event);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Sandbox for FakeSandbox {
+    type Process = FakeProcess;
+
+    fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    async fn spawn(&self, process: ProcessSpec) -> Result<FakeProcess, SpawnError> {
+        let event = FakeEvent::Spawned(self.handle.id(), process.clone());
+        self.run(process, event)
+    }
+
+    async fn claim_waiting(
+        &self,
+        process: &ProcessSpec,
+    ) -> Result<Option<FakeProcess>, SandboxError> {
+        if !std::mem::take(&mut self.inner().state().waiting) {
+            return Ok(None);
+        }
+        let event = FakeEvent::Claimed(self.handle.id(), process.clone());
+        Ok(self.run(process.clone(), event).ok())
+    }
+
     async fn kill_processes(&self) -> Result<(), SandboxError> {
         let fault = self.inner().shared.faults.take_kill_processes();
         self.check(fault, FakeEvent::KilledProcesses(self.handle.id()))?;
+        self.set_waiting(false);
         self.inner().end_all(Exit::Signal(SIGKILL));
         Ok(())
     }
