@@ -13,6 +13,7 @@ mod authentication;
 mod authorization;
 mod body;
 mod context;
+pub mod deliver;
 mod error;
 mod front_door;
 pub mod function_url;
