@@ -12,6 +12,7 @@
 //! Deliberately absent: Lambda, the store, and any decision about who gets a sandbox.
 
 mod cgroup;
+mod disk;
 mod driver;
 mod init;
 mod landlock;

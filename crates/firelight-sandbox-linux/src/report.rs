@@ -145,6 +145,19 @@ pub(crate) fn egress(missing: Option<&str>) -> Wall {
     )
 }
 
+/// Not a wall but room: what functions write to `/tmp` is limited either way.
+pub(crate) fn tmp_on_disk(missing: Option<&str>) -> Wall {
+    let reason =
+        missing.map(|missing| format!("/tmp is memory, and counts as the function's: {missing}"));
+    let remedy = "run as root, with e2fsprogs installed and loop devices and ext4 in the kernel";
+    wall(
+        "tmp-on-disk",
+        reason.as_deref(),
+        "/tmp is on disk, beside the function's memory",
+        remedy,
+    )
+}
+
 pub(crate) fn encode(walls: &[Wall]) -> Vec<u8> {
     let mut encoder = Encoder::default();
     encoder.list(walls, |encoder, wall| {

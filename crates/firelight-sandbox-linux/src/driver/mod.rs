@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use firelight_sandbox::{LaunchError, ListenAt, SandboxDriver, SandboxSpec};
 
+use crate::disk::Capacity;
 use crate::launcher::raise_descriptor_limit;
 use crate::report::{self, HostReport};
 use crate::role::LAUNCHER;
@@ -47,6 +48,9 @@ pub struct LinuxConfig {
     /// The listener address and the host name of those; a spec that asks for the same is served faster.
     pub listen_at: ListenAt,
     pub host_name: String,
+    /// What their `/tmp` holds.
+    pub tmp_bytes: u64,
+    pub tmp_inodes: u64,
     pub host_network: HostNetwork,
     /// The network of 65,536 addresses that sandboxes with [`Egress::Nat`](firelight_sandbox::Egress::Nat) get theirs
     /// from; without one there is no such egress. No other driver on this host may use it.
@@ -170,6 +174,10 @@ fn begin(config: &LinuxConfig) -> Begin {
         blank_sandboxes: config.blank_sandboxes,
         listen_at: config.listen_at,
         host_name: config.host_name.clone(),
+        tmp: Capacity {
+            bytes: config.tmp_bytes,
+            inodes: config.tmp_inodes,
+        },
         daemon_pid: std::process::id(),
         host_network: config.host_network == HostNetwork::Allowed,
         egress_network: config.egress_network,

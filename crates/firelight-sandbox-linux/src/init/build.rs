@@ -97,7 +97,7 @@ pub(crate) fn build(
 ) -> Result<TcpListener, StepError> {
     enter_cgroups(blueprint)?;
     watch.done(Lap::EnterCgroups);
-    let root = await_root(setup)?;
+    let mounts = await_mounts(setup)?;
     watch.done(Lap::AwaitRoot);
     become_owner(blueprint)?;
     sys::join_new_session_keyring().step("join a session keyring of its own")?;
@@ -105,7 +105,7 @@ pub(crate) fn build(
     rustix::system::sethostname(blueprint.host_name.as_bytes()).step("set the host name")?;
     let listener = open_network(blueprint)?;
     watch.done(Lap::OpenNetwork);
-    raise_root(blueprint, &root)?;
+    raise_root(blueprint, &mounts)?;
     set_resource_limits()?;
     watch.done(Lap::RaiseRoot);
     Ok(listener)
@@ -119,12 +119,26 @@ fn enter_cgroups(blueprint: &Blueprint<'_>) -> Result<(), StepError> {
     sys::unshare(UnshareFlags::NEWCGROUP).step("unshare the cgroup namespace")
 }
 
-fn await_root(setup: &OwnedFd) -> Result<OwnedFd, StepError> {
+/// What the launcher sends: mounts that are attached nowhere yet.
+struct Mounts {
+    root: OwnedFd,
+    /// Absent where `/tmp` is memory, which init mounts itself.
+    tmp: Option<OwnedFd>,
+}
+
+fn await_mounts(setup: &OwnedFd) -> Result<Mounts, StepError> {
     let mut buffer = [0_u8; 16];
     let packet = wire::receive(setup, &mut buffer).step("hear from the launcher")?;
-    let root = packet.and_then(|packet| packet.fds.into_iter().next());
-    root.ok_or(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
-        .step("receive the root from the launcher")
+    let mut mounts = packet
+        .map(|packet| packet.fds)
+        .unwrap_or_default()
+        .into_iter();
+    let root = mounts
+        .next()
+        .ok_or(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
+        .step("receive the root from the launcher")?;
+    let tmp = mounts.next();
+    Ok(Mounts { root, tmp })
 }
 
 /// Becomes root of its own user namespace, so that the files it makes have an owner.
@@ -184,12 +198,18 @@ fn open_way_out(netlink: &Netlink, lease: Lease) -> Result<(), StepError> {
 }
 
 /// Puts up the root the launcher sent, with `/proc` and `/tmp`, and leaves the host's tree behind.
-fn raise_root(blueprint: &Blueprint<'_>, root: &OwnedFd) -> Result<(), StepError> {
+fn raise_root(blueprint: &Blueprint<'_>, mounts: &Mounts) -> Result<(), StepError> {
+    let Mounts { root, tmp } = mounts;
     let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     rustix::mount::move_mount(root, "", CWD, blueprint.staging, from_fd).step("put up the root")?;
     // While the host's own /proc is still there: the kernel grants a new one only to who can see a whole one.
     mount_proc(root)?;
-    mount_tmp(root)?;
+    match tmp {
+        Some(disk) => {
+            rustix::mount::move_mount(disk, "", root, "tmp", from_fd).step("mount /tmp")?
+        }
+        None => mount_tmp(root)?,
+    }
     rustix::process::fchdir(root).step("enter the root")?;
     rustix::process::pivot_root(".", ".").step("pivot to the root")?;
     rustix::mount::unmount(".", UnmountFlags::DETACH).step("leave the host's tree")?;
@@ -210,7 +230,7 @@ fn mount_proc(root: &OwnedFd) -> Result<(), StepError> {
     attach(&context, flags, root, "proc")
 }
 
-/// The size is a placeholder, the real one is set when the sandbox is claimed.
+/// A `/tmp` in memory. The size is a placeholder, the real one is set when the sandbox is claimed.
 fn mount_tmp(root: &OwnedFd) -> Result<(), StepError> {
     let context = new_filesystem("tmpfs")?;
     for (key, value) in [("mode", "1777"), ("size", "4096"), ("nr_inodes", "16")] {

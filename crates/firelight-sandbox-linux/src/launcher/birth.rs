@@ -143,8 +143,14 @@ fn equip(ground: &Ground, resident: &Resident, control: OwnedFd) -> Result<Parce
     }
     let owners = matches!(ground.ids, HostIds::Range { .. }).then_some(&doors.users);
     let root = ground.template.copy(owners)?;
+    let tmp = make_tmp(ground, resident)?;
+    let mounts: Vec<_> = [Some(&root), tmp.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(AsFd::as_fd)
+        .collect();
     if let Stage::Building { setup, .. } = &resident.stage {
-        wire::send(setup, b"root", &[root.as_fd()]).step("send the root to init")?;
+        wire::send(setup, b"root", &mounts).step("send the root to init")?;
     }
     Ok(Parcel {
         control,
@@ -153,6 +159,16 @@ fn equip(ground: &Ground, resident: &Resident, control: OwnedFd) -> Result<Parce
         listener: None,
         laps: Laps::default(),
     })
+}
+
+/// A `/tmp` on disk that belongs to the sandbox's root.
+fn make_tmp(ground: &Ground, resident: &Resident) -> Result<Option<OwnedFd>, StepError> {
+    match (&ground.disks, resident.kind.tmp, ground.ids) {
+        (Some(disks), Some(capacity), HostIds::Range { first }) => {
+            disks.make(capacity, first + 2 * resident.slot).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn write_maps(ids: HostIds, pid: &str, slot: u32) -> Result<(), StepError> {

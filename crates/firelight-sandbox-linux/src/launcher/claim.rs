@@ -12,7 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit};
 use rustix::thread::LinkNameSpaceType;
 
 use super::ground::{Ground, HostIds};
-use super::resident::{Doors, Parcel, Resident};
+use super::resident::{Doors, Kind, Parcel, Resident};
 use super::template::hosts;
 use crate::laps::{Lap, Watch};
 use crate::step::{Step, StepError};
@@ -45,7 +45,7 @@ pub(super) fn claim(
     }
     watch.done(Lap::PrepareMounts);
     let there = Visit::enter(&doors.mounts, &ground.own_mounts, LinkNameSpaceType::Mount)?;
-    let done = size_tmp(spec).and_then(|()| trees.iter().try_for_each(attach));
+    let done = size_tmp(resident.kind, spec).and_then(|()| trees.iter().try_for_each(attach));
     there.leave();
     for index in 0..own_files.len() {
         ground.template.forget_file(&file_name(resident, index));
@@ -218,7 +218,11 @@ fn attach(tree: &Tree<'_>) -> Result<(), StepError> {
         .step(format_args!("mount {shown}"))
 }
 
-fn size_tmp(spec: &SandboxSpec) -> Result<(), StepError> {
+/// Sizes a `/tmp` in memory; one on disk was made in its size.
+fn size_tmp(kind: Kind, spec: &SandboxSpec) -> Result<(), StepError> {
+    if kind.tmp.is_some() {
+        return Ok(());
+    }
     let context =
         rustix::mount::fspick(CWD, "/tmp", FsPickFlags::FSPICK_CLOEXEC).step("find /tmp")?;
     let limits = &spec.limits;

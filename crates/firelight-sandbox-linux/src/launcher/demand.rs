@@ -77,6 +77,7 @@ mod tests {
         Kind {
             listen_at: ListenAt(([127, 0, 0, 1], 9001).into()),
             egress,
+            tmp: None,
         }
     }
 

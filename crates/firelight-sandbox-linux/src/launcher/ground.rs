@@ -4,19 +4,22 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use firelight_sandbox::{Egress, ListenAt, SandboxSpec};
 use rustix::mount::MountPropagationFlags;
 use rustix::thread::UnshareFlags;
 
+use super::resident::Kind;
 use super::sources::Sources;
 use super::template::Template;
 use crate::cgroup::{self, Layout};
+use crate::disk::{Capacity, Disks};
 use crate::init::MASKED;
 use crate::net::{Plan, Router};
 use crate::report::{self, Wall};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
 use crate::sys;
-use crate::wire::Begin;
+use crate::wire::{Begin, Fault};
 
 /// How many sandboxes can be alive at once: bounds ids, descriptors and memory.
 pub(super) const MAX_RESIDENTS: u32 = 4096;
@@ -33,6 +36,8 @@ pub(super) struct Ground {
     /// Where new roots are put up, in each sandbox's own mount namespace.
     pub(super) staging: PathBuf,
     pub(super) router: Option<Router>,
+    /// Absent where `/tmp` has to be memory.
+    pub(super) disks: Option<Disks>,
     pub(super) own_mounts: std::os::fd::OwnedFd,
     pub(super) own_names: std::os::fd::OwnedFd,
 }
@@ -55,6 +60,10 @@ impl Ground {
         let mut walls = report::walls(&layout, privileged);
         walls.push(report::egress(router.as_ref().err().map(String::as_str)));
         let router = router.ok();
+        let disks = prepare_disks(&begin, &template, privileged);
+        walls.push(report::tmp_on_disk(
+            disks.as_ref().err().map(String::as_str),
+        ));
         if let Some(router) = &router {
             let configuration = &router.resolver().configuration;
             template
@@ -76,9 +85,46 @@ impl Ground {
             layout,
             template,
             router,
+            disks: disks.ok(),
             walls,
             staging,
         })
+    }
+
+    /// The kind of sandbox that most functions need.
+    pub(super) fn usual_kind(&self) -> Kind {
+        self.kind(self.begin.listen_at, Egress::None, self.begin.tmp)
+    }
+
+    /// The kind of sandbox that can become this one.
+    pub(super) fn kind_of(&self, spec: &SandboxSpec) -> Kind {
+        let tmp = Capacity {
+            bytes: spec.limits.tmp_bytes,
+            inodes: spec.limits.tmp_inodes,
+        };
+        self.kind(spec.listen_at, spec.egress, tmp)
+    }
+
+    fn kind(&self, listen_at: ListenAt, egress: Egress, tmp: Capacity) -> Kind {
+        Kind {
+            listen_at,
+            egress,
+            tmp: self.disks.as_ref().map(|_| tmp),
+        }
+    }
+
+    /// Sees to it that the disk has what a sandbox of this kind may put on it.
+    pub(super) fn provide_tmp(&mut self, kind: Kind) -> Result<(), Fault> {
+        let (Some(disks), Some(capacity)) = (&mut self.disks, kind.tmp) else {
+            return Ok(());
+        };
+        if !disks.has_room_for(capacity) {
+            let mib = capacity.bytes >> 20;
+            return Err(Fault::Exhausted {
+                reason: format!("the disk has less room than the {mib} MiB of one /tmp"),
+            });
+        }
+        Ok(disks.ensure(capacity)?)
     }
 
     /// Removes what `prepare` made outside its own namespaces.
@@ -103,6 +149,15 @@ fn build_router(begin: &Begin, privileged: bool) -> Result<Router, String> {
         .egress_network
         .ok_or("no network for it is configured")?;
     Router::build(Plan::new(network), &begin.instance, &begin.state_dir)
+        .map_err(|error| format!("could not {}: {}", error.step, error.source))
+}
+
+/// Tries to have `/tmp` on disk; otherwise says why it cannot be.
+fn prepare_disks(begin: &Begin, template: &Template, privileged: bool) -> Result<Disks, String> {
+    if !privileged {
+        return Err("without root nothing can be mounted from the disk".to_owned());
+    }
+    Disks::prepare(&begin.state_dir, template.scratch(), begin.tmp)
         .map_err(|error| format!("could not {}: {}", error.step, error.source))
 }
 

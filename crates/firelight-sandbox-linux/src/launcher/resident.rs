@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use firelight_sandbox::{Egress, ListenAt, SandboxSpec};
 
 use crate::cgroup::{Files, Group};
+use crate::disk::Capacity;
 use crate::laps::{Laps, Watch};
 
 /// Where a sandbox is in its life.
@@ -36,6 +37,8 @@ pub(super) struct Wanted {
 pub(super) struct Kind {
     pub(super) listen_at: ListenAt,
     pub(super) egress: Egress,
+    /// How much its `/tmp` holds, where that is on disk; in memory it is sized by the claim.
+    pub(super) tmp: Option<Capacity>,
 }
 
 /// Ways into a sandbox's namespaces, opened before init closed itself off.

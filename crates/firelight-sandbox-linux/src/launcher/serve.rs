@@ -30,10 +30,7 @@ const MAX_REMOVAL_TRIES: u32 = 2_500;
 
 pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
     let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let first_kind = Kind {
-        listen_at: ground.begin.listen_at,
-        egress: Egress::None,
-    };
+    let first_kind = ground.usual_kind();
     let mut launcher = Launcher {
         free_slots: (0..MAX_RESIDENTS).collect(),
         residents: HashMap::new(),
@@ -165,10 +162,7 @@ impl Launcher {
         if let Err(fault) = checked {
             return self.tell(&News::LaunchFailed { ticket, fault }, &[]);
         }
-        let kind = Kind {
-            listen_at: spec.listen_at,
-            egress: spec.egress,
-        };
+        let kind = self.ground.kind_of(&spec);
         let wanted = Wanted {
             ticket,
             watch: Watch::start(),
@@ -210,6 +204,7 @@ impl Launcher {
     }
 
     fn build(&mut self, kind: Kind, wanted: Option<Box<Wanted>>) -> Result<(), Fault> {
+        self.ground.provide_tmp(kind)?;
         let Some(slot) = self.free_slots.pop_front() else {
             return Err(Fault::Exhausted {
                 reason: format!("{MAX_RESIDENTS} sandboxes are alive"),

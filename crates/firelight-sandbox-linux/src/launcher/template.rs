@@ -99,6 +99,11 @@ impl Template {
         fs::write(etc.join("localtime"), utc())
     }
 
+    /// A directory in memory that no sandbox sees.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
     /// Names the servers that sandboxes with a way out ask.
     pub(super) fn set_resolver(&self, configuration: &str) -> io::Result<()> {
         fs::write(self.root.join("etc/resolv.conf"), configuration)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use firelight_sandbox::{Egress, Limits, ListenAt, Overlay, ReadOnlyMount, SandboxId, SandboxSpec};
 
 use super::codec::{Decoder, Encoder, Malformed};
+use crate::disk::Capacity;
 use crate::laps::Laps;
 
 /// The first message to a launcher: everything it must know, and the bounds it holds the daemon to.
@@ -18,6 +19,8 @@ pub(crate) struct Begin {
     pub(crate) blank_sandboxes: u32,
     pub(crate) listen_at: ListenAt,
     pub(crate) host_name: String,
+    /// What most sandboxes' `/tmp` holds.
+    pub(crate) tmp: Capacity,
     pub(crate) daemon_pid: u32,
     pub(crate) host_network: bool,
     /// The network that sandboxes with egress get their addresses from.
@@ -153,6 +156,8 @@ fn encode_begin(begin: &Begin) -> Vec<u8> {
     encode_address(&mut encoder, begin.listen_at);
     encoder
         .bytes(begin.host_name.as_bytes())
+        .u64(begin.tmp.bytes)
+        .u64(begin.tmp.inodes)
         .u32(begin.daemon_pid)
         .u8(u8::from(begin.host_network))
         .u32(begin.egress_network.map_or(0, Ipv4Addr::to_bits))
@@ -168,6 +173,10 @@ fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
         blank_sandboxes: decoder.u32()?,
         listen_at: decode_address(decoder)?,
         host_name: decoder.string()?,
+        tmp: Capacity {
+            bytes: decoder.u64()?,
+            inodes: decoder.u64()?,
+        },
         daemon_pid: decoder.u32()?,
         host_network: decoder.u8()? != 0,
         egress_network: match decoder.u32()? {

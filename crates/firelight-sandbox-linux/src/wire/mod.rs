@@ -53,6 +53,10 @@ mod tests {
             blank_sandboxes: 1,
             listen_at: firelight_sandbox::ListenAt(([127, 0, 0, 1], 9001).into()),
             host_name: "sandbox".into(),
+            tmp: crate::disk::Capacity {
+                bytes: 1 << 20,
+                inodes: 64,
+            },
             daemon_pid: 1,
             host_network: false,
             egress_network: None,

@@ -26,6 +26,20 @@ impl Snapshot {
     }
 }
 
+/// The images of loop devices that lie below `dir`, unnamed ones too.
+pub(crate) fn images_of(dir: &Path) -> Vec<String> {
+    let devices = std::fs::read_dir("/sys/block")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let image = |device: std::fs::DirEntry| {
+        let file = device.path().join("loop/backing_file");
+        std::fs::read_to_string(file).ok()
+    };
+    let below = |image: &String| Path::new(image).starts_with(dir);
+    devices.filter_map(image).filter(below).collect()
+}
+
 /// Whether a process has ended; as a zombie it waits only for somebody to notice.
 pub(crate) fn is_gone(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

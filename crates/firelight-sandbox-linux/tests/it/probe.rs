@@ -127,7 +127,7 @@ fn names() -> io::Result<()> {
     println!(
         "{} {} {address}",
         name.nodename().to_string_lossy(),
-        tmp.f_blocks * tmp.f_frsize
+        tmp.f_bavail * tmp.f_frsize
     );
     Ok(())
 }

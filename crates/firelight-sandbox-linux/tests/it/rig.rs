@@ -104,6 +104,8 @@ pub(crate) fn config(dir: &Path, change: impl FnOnce(&mut LinuxConfig)) -> Linux
         blank_sandboxes: 0,
         listen_at: listen_at(),
         host_name: "sandbox".into(),
+        tmp_bytes: 16 * MIB,
+        tmp_inodes: 1024,
         host_network: HostNetwork::Refused,
         egress_network: None,
     };

@@ -23,6 +23,8 @@ use crate::failure::{Exit, Failure};
 const PACKAGE_CACHE_BYTES: u64 = 10 * 1024 * 1024 * 1024;
 /// Sandboxes kept ready ahead of demand.
 const BLANK_SANDBOXES: u32 = 4;
+/// What functions get that say nothing about their ephemeral storage.
+const USUAL_TMP_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What sandboxes stand on: the interpreters of this host and the bootstraps of ours.
 pub struct HostGround {
@@ -118,6 +120,8 @@ pub fn start_driver(
         blank_sandboxes: BLANK_SANDBOXES,
         listen_at: ListenAt(address),
         host_name: "localhost".into(),
+        tmp_bytes: USUAL_TMP_BYTES,
+        tmp_inodes: USUAL_TMP_BYTES / 4096,
         host_network: match config.sandbox.network {
             Network::Host => HostNetwork::Allowed,
             Network::None | Network::Internet => HostNetwork::Refused,

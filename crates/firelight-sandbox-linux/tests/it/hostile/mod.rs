@@ -10,6 +10,7 @@ mod proc;
 mod resources;
 mod siblings;
 mod staying;
+mod tmp;
 
 use std::io;
 
@@ -23,6 +24,7 @@ pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
         resources::probe,
         siblings::probe,
         staying::probe,
+        tmp::probe,
     ];
     families.into_iter().find_map(|family| family(name))
 }
@@ -50,6 +52,9 @@ fn error_name(error: &io::Error) -> String {
         (libc::ENETUNREACH, "ENETUNREACH"),
         (libc::ECONNREFUSED, "ECONNREFUSED"),
         (libc::ENODEV, "ENODEV"),
+        (libc::EBADF, "EBADF"),
+        (libc::ENOTTY, "ENOTTY"),
+        (libc::EOPNOTSUPP, "EOPNOTSUPP"),
         (libc::EADDRNOTAVAIL, "EADDRNOTAVAIL"),
     ];
     let code = error.raw_os_error();
