@@ -26,6 +26,8 @@ pub enum ConcurrencyError {
     Reserve(#[from] ReserveError),
     #[error("nothing is provisioned for $LATEST")]
     Latest,
+    #[error("nothing is provisioned for functions whose environments belong to tenants")]
+    Tenants,
     #[error("nothing is provisioned there")]
     NoConfig,
     #[error("the version of the alias is provisioned itself")]
@@ -42,6 +44,7 @@ pub struct AccountUsage {
     pub concurrent_executions: u32,
     pub unreserved: u32,
     pub code_bytes: u64,
+    pub code_limit_bytes: u64,
     pub functions: u64,
 }
 
@@ -79,11 +82,14 @@ impl Control {
         let qualifier = provisionable(target)?;
         let entry = tables.find(&target.arn)?;
         entry.check_provisionable(qualifier)?;
-        let (txn, account) = tables.account_guard(&target.arn);
+        if entry.function.record.isolates_tenants() {
+            return Err(ConcurrencyError::Tenants);
+        }
+        let txn = tables.account_guard(&target.arn);
         let others = entry.provisioned_total(Some(qualifier));
         let reserved = entry.function.record.reserved_concurrency;
         tables
-            .set_aside(entry, &account)
+            .set_aside(entry)
             .check_provisioned(requested, others, reserved)?;
         let old = entry.provisioned.get(qualifier);
         let record = ProvisionedRecord {
@@ -114,7 +120,7 @@ impl Control {
                 .get(qualifier)
                 .ok_or(ConcurrencyError::NoConfig)?;
             let key = key::qualified(&target.arn, key::PROVISIONED, qualifier);
-            let (txn, _) = tables.account_guard(&target.arn);
+            let txn = tables.account_guard(&target.arn);
             Ok(Decision::commit(
                 txn.delete(key, Expect::Rev(config.rev)),
                 (),
@@ -156,15 +162,14 @@ impl Control {
     /// Returns what an account has and uses.
     pub fn account_usage(&self, scope: &Scope) -> AccountUsage {
         let tables = self.view().read();
-        let account = tables.account_limits(scope);
+        let limit = tables.account_concurrency;
         let empty = ScopeTables::default();
         let tables = tables.scope(scope).unwrap_or(&empty);
         AccountUsage {
-            concurrent_executions: account.concurrent_executions,
-            unreserved: account
-                .concurrent_executions
-                .saturating_sub(tables.reserved_total()),
+            concurrent_executions: limit,
+            unreserved: limit.saturating_sub(tables.reserved_total()),
             code_bytes: tables.code_bytes(),
+            code_limit_bytes: self.world().code_storage_limit_bytes(),
             functions: tables.functions.len() as u64,
         }
     }
@@ -176,11 +181,11 @@ fn decide_reserve(
     reserved: Option<u32>,
 ) -> Result<Decision<()>, ConcurrencyError> {
     let entry = tables.find(arn)?;
-    let (txn, account) = tables.account_guard(arn);
+    let txn = tables.account_guard(arn);
     if let Some(wanted) = reserved {
         let provisioned = entry.provisioned_total(None);
         tables
-            .set_aside(entry, &account)
+            .set_aside(entry)
             .check_reserved(wanted, provisioned)?;
     }
     let mut record = FunctionRecord::clone(&entry.function.record);
@@ -200,29 +205,21 @@ fn provisionable(target: &FunctionTarget) -> Result<&Qualifier, ConcurrencyError
 }
 
 impl Tables {
-    fn account_limits(&self, scope: &Scope) -> AccountRecord {
-        let account = self.scope(scope).and_then(|tables| tables.account.as_ref());
-        account
-            .map(|stored| AccountRecord::clone(&stored.record))
-            .unwrap_or_default()
-    }
-
     /// Begins a transaction that fails if anybody else sets concurrency aside meanwhile.
-    fn account_guard(&self, arn: &FunctionArn) -> (Txn, AccountRecord) {
+    fn account_guard(&self, arn: &FunctionArn) -> Txn {
         let scope = Scope::of(arn);
         let stored = self
             .scope(&scope)
             .and_then(|tables| tables.account.as_ref());
-        let account = self.account_limits(&scope);
         let expected = stored.map_or(Expect::Absent, |stored: &Stored<_>| Expect::Rev(stored.rev));
-        (
-            Txn::new().put(key::account(&scope), expected, encode(&account)),
-            account,
-        )
+        let account = AccountRecord {
+            concurrent_executions: self.account_concurrency,
+        };
+        Txn::new().put(key::account(&scope), expected, encode(&account))
     }
 
     /// Returns what all functions but this one have set aside.
-    fn set_aside(&self, entry: &FunctionEntry, account: &AccountRecord) -> AccountConcurrency {
+    fn set_aside(&self, entry: &FunctionEntry) -> AccountConcurrency {
         let scope = self.scope(&Scope::of(&entry.arn));
         let others = scope.into_iter().flat_map(|scope| scope.functions.values());
         let others = others.filter(|other| other.arn != entry.arn);
@@ -234,7 +231,7 @@ impl Tables {
             }
         }
         AccountConcurrency {
-            limit: account.concurrent_executions,
+            limit: self.account_concurrency,
             reserved,
             provisioned,
         }
@@ -248,34 +245,17 @@ impl ScopeTables {
             .filter_map(|entry| entry.function.record.reserved_concurrency)
             .sum()
     }
-
-    /// Counts every zip that is stored: of each function, of each version, of each layer version.
-    fn code_bytes(&self) -> u64 {
-        let functions: u64 = self
-            .functions
-            .values()
-            .map(|entry| entry.code_bytes())
-            .sum();
-        let layers = self
-            .layers
-            .values()
-            .flat_map(|layer| layer.versions.values());
-        functions
-            + layers
-                .map(|version| version.record.code.size_bytes)
-                .sum::<u64>()
-    }
 }
 
 impl FunctionEntry {
-    fn code_bytes(&self) -> u64 {
-        let versions = self.versions.values();
-        let versions = versions.map(|version| version.stored.record.configuration.code_size());
-        self.function.record.latest.configuration.code_size() + versions.sum::<u64>()
+    /// Returns the concurrency that no other function can use.
+    pub(crate) fn set_aside(&self) -> u32 {
+        let reserved = self.function.record.reserved_concurrency;
+        reserved.unwrap_or_else(|| self.provisioned_total(None))
     }
 
     /// Sums up what is provisioned, leaving one qualifier out.
-    fn provisioned_total(&self, except: Option<&Qualifier>) -> u32 {
+    pub(crate) fn provisioned_total(&self, except: Option<&Qualifier>) -> u32 {
         let configs = self
             .provisioned
             .iter()

@@ -96,7 +96,7 @@ impl Control {
         outside: impl Outside,
     ) -> Result<Self, StartError> {
         let records: Arc<dyn Records> = Arc::new(store);
-        let view = View::new();
+        let view = View::new(outside.account_concurrency());
         let follower = Follower::load(Arc::clone(&records), view.clone()).await?;
         let shared = Shared {
             records,

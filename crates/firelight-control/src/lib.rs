@@ -8,6 +8,7 @@
 
 mod aliases;
 mod code_signing;
+mod code_storage;
 mod completion;
 mod concurrency;
 mod control;
@@ -52,7 +53,7 @@ pub use mappings::{
     CreateMapping, Duplicate, MappingDescription, MappingError, MappingFilter, SourceError,
     UpdateMapping,
 };
-pub use outside::{Outside, RuntimeRefusal};
+pub use outside::{AWS_CODE_STORAGE_BYTES, DEFAULT_ACCOUNT_CONCURRENCY, Outside, RuntimeRefusal};
 pub use permissions::{
     AddLayerPermission, AddPermission, Conditions, InvalidPrincipal, LayerPolicyError,
     PolicyDescription, PolicyError, Principal, PutResourcePolicy, RemoveLayerPermission,
@@ -62,5 +63,5 @@ pub use scope::Scope;
 pub use tags::{Tagged, TaggingError};
 pub use urls::{UrlDescription, UrlError, UrlSettings};
 pub use view::{
-    FunctionEntry, LayerEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped,
+    Concurrency, FunctionEntry, LayerEntry, ResolveError, Resolved, VersionEntry, View, ViewStopped,
 };

@@ -6,6 +6,12 @@ use firelight_model::{
     Architecture, ConfigIdentity, RevisionId, RoleArn, RuntimeIdentifier, WallTime,
 };
 
+/// What AWS gives an account in a region: 75 GB.
+pub const AWS_CODE_STORAGE_BYTES: u64 = 80_530_636_800;
+
+/// What AWS lets an account run at once unless it asks for more.
+pub const DEFAULT_ACCOUNT_CONCURRENCY: u32 = 1_000;
+
 /// The world around control. Tests give a still clock and counted ids.
 pub trait Outside: Send + Sync + 'static {
     fn now(&self) -> WallTime;
@@ -18,6 +24,16 @@ pub trait Outside: Send + Sync + 'static {
         runtime: &RuntimeIdentifier,
         architecture: Architecture,
     ) -> Result<(), RuntimeRefusal>;
+
+    /// Returns what the packages of one account may have together in a region.
+    fn code_storage_limit_bytes(&self) -> u64 {
+        AWS_CODE_STORAGE_BYTES
+    }
+
+    /// Returns what all functions of an account may run at once in a region.
+    fn account_concurrency(&self) -> u32 {
+        DEFAULT_ACCOUNT_CONCURRENCY
+    }
 
     /// Tells whether Lambda may assume the role.
     fn can_assume(&self, role: &RoleArn) -> bool;

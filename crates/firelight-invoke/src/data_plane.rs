@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Gates, ThrottleReason};
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::{Call, Invoker, NotStarted, Outcome};
 use crate::host::Host;
@@ -64,6 +64,7 @@ pub enum ProvisionError {
 /// The pool of one state of one version.
 pub(crate) struct VersionPool {
     pub(crate) version: Arc<FunctionVersion>,
+    gates: Gates,
     state: Mutex<Pool<Assignment, EnvironmentHandle>>,
 }
 
@@ -84,9 +85,9 @@ impl<D: SandboxDriver> DataPlane<D> {
     pub fn new(ports: Ports<D>, settings: Settings) -> Self {
         Self(Arc::new(Inner {
             host: Host::new(settings.budget),
+            admission: Admission::new(settings.paces),
             ports,
             settings,
-            admission: Admission::default(),
             pools: Mutex::default(),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
@@ -184,10 +185,10 @@ impl<D: SandboxDriver> Inner<D> {
             return Err(NotStarted::Draining);
         }
         let pool = self.pool(&call.version)?;
-        let ceiling = self.ports.versions.ceiling(&call.version);
+        let quota = self.ports.versions.quota(&call.version);
         let permit = self
             .admission
-            .acquire(&call.version, ceiling)
+            .acquire(&pool.gates, quota, Instant::now())
             .inspect_err(|_| (self.ports.throttles)(&pool.version))
             .map_err(NotStarted::Throttled)?;
         let (reply, answer) = oneshot::channel();
@@ -206,7 +207,8 @@ impl<D: SandboxDriver> Inner<D> {
     pub(crate) fn place(self: &Arc<Self>, pool: &Arc<VersionPool>, assignment: Assignment) {
         let mut assignment = assignment;
         loop {
-            let requested = pool.lock().request(assignment);
+            let may_scale = || self.admission.may_scale(&pool.gates, Instant::now());
+            let requested = pool.lock().request(assignment, may_scale);
             match requested {
                 Requested::Assign(for_it, handle) => match handle.assign(for_it) {
                     Ok(()) => return,
@@ -222,6 +224,11 @@ impl<D: SandboxDriver> Inner<D> {
                     let reason = "too many requests wait for environments of this version".into();
                     return refused.refuse(NotStarted::NoCapacity { reason });
                 }
+                Requested::TooFast(refused) => {
+                    (self.ports.throttles)(&pool.version);
+                    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+                    return refused.refuse(NotStarted::Throttled(reason));
+                }
             }
         }
     }
@@ -230,6 +237,12 @@ impl<D: SandboxDriver> Inner<D> {
     pub(crate) fn start_environment(self: &Arc<Self>, pool: &Arc<VersionPool>, purpose: Purpose) {
         let (inner, pool) = (Arc::clone(self), Arc::clone(pool));
         self.tasks.spawn(keep_environment(inner, pool, purpose));
+    }
+
+    /// Starts an environment for those who wait for one that was lost.
+    pub(crate) fn replace_environment(self: &Arc<Self>, pool: &Arc<VersionPool>) {
+        self.admission.note_scaled(&pool.gates, Instant::now());
+        self.start_environment(pool, Purpose::Demand);
     }
 
     /// Retires the environment that has been idle longest on this machine, to make room. `false` if none is idle.
@@ -250,7 +263,12 @@ impl<D: SandboxDriver> Inner<D> {
         let version = self.ports.versions.find(key);
         let version = version.ok_or_else(|| NotStarted::NoSuchVersion(key.clone()))?;
         let state = Mutex::new(Pool::new(self.settings.longest_line));
-        let pool = Arc::new(VersionPool { version, state });
+        let gates = self.admission.gates(key);
+        let pool = Arc::new(VersionPool {
+            version,
+            gates,
+            state,
+        });
         pools.insert(key.clone(), Arc::clone(&pool));
         Ok(pool)
     }
@@ -294,6 +312,7 @@ impl<D: SandboxDriver> Inner<D> {
 
     fn tidy(self: &Arc<Self>, now: Instant) {
         self.keep_provisioned();
+        self.admission.tidy(now);
         for pool in self.all_pools() {
             let key = pool.version.key();
             let current = self.ports.versions.find(&key).is_some();

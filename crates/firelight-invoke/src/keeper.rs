@@ -174,7 +174,7 @@ async fn serve<D: SandboxDriver>(
             None => {
                 let start_another = pool.lock().lost_busy();
                 if start_another {
-                    inner.start_environment(pool, Purpose::Demand);
+                    inner.replace_environment(pool);
                 }
                 return environment;
             }

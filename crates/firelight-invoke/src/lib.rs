@@ -13,6 +13,7 @@
 mod admission;
 mod assignment;
 mod bandwidth;
+mod bucket;
 mod call;
 mod clock;
 mod data_plane;
@@ -30,8 +31,9 @@ mod responder;
 mod settings;
 mod zip_ground;
 
-pub use admission::{Ceiling, ThrottleReason};
+pub use admission::{Ceiling, Paces, Quota, ThrottleReason};
 pub use bandwidth::{StreamLimits, StreamRate};
+pub use bucket::Pace;
 pub use call::{
     Call, Completed, FunctionResult, Invoker, LogTail, NotStarted, Outcome, ResponseMode,
     StreamError, StreamItem, Streaming,

@@ -30,6 +30,8 @@ pub(crate) enum Requested<W, E> {
     Wait,
     /// The line is full.
     Refused(W),
+    /// It needs another environment, and the function may not scale faster.
+    TooFast(W),
 }
 
 /// What to do with an environment that can take work.
@@ -88,8 +90,12 @@ impl<W, E> Pool<W, E> {
         }
     }
 
-    /// A request wants an environment.
-    pub(crate) fn request(&mut self, waiter: W) -> Requested<W, E> {
+    /// A request wants an environment. `may_scale` is asked if that takes a new one.
+    pub(crate) fn request(
+        &mut self,
+        waiter: W,
+        may_scale: impl FnOnce() -> bool,
+    ) -> Requested<W, E> {
         if let Some(newest) = self.idle.pop() {
             self.busy += 1;
             return Requested::Assign(waiter, newest.handle);
@@ -97,12 +103,16 @@ impl<W, E> Pool<W, E> {
         if self.waiting.len() >= self.longest_line {
             return Requested::Refused(waiter);
         }
-        self.waiting.push_back(waiter);
-        if self.starting < self.waiting.len() {
-            self.starting += 1;
-            return Requested::StartOne;
+        if self.starting > self.waiting.len() {
+            self.waiting.push_back(waiter);
+            return Requested::Wait;
         }
-        Requested::Wait
+        if !may_scale() {
+            return Requested::TooFast(waiter);
+        }
+        self.waiting.push_back(waiter);
+        self.starting += 1;
+        Requested::StartOne
     }
 
     /// Sets how many environments are kept ready, and counts as starting those that are missing: that many must be
@@ -263,7 +273,7 @@ mod tests {
     fn first_request_starts_an_environment_and_gets_it_when_it_is_ready() {
         let mut pool = pool();
 
-        assert_eq!(pool.request("a"), Requested::StartOne);
+        assert_eq!(pool.request("a", || true), Requested::StartOne);
         assert_eq!(pool.started(1, Instant::now()), Freed::Assign("a", 1));
         assert_eq!(
             pool.counts(),
@@ -279,23 +289,23 @@ mod tests {
         let mut pool = pool();
         let now = Instant::now();
         for (waiter, environment) in [("a", 1), ("b", 2)] {
-            let _ = pool.request(waiter);
+            let _ = pool.request(waiter, || true);
             let _ = pool.started(environment, now);
         }
 
         let _ = pool.finished(1, now);
         let _ = pool.finished(2, now);
 
-        assert_eq!(pool.request("c"), Requested::Assign("c", 2));
+        assert_eq!(pool.request("c", || true), Requested::Assign("c", 2));
     }
 
     #[test]
     fn freed_environment_serves_the_line_before_the_one_that_was_started_for_it() {
         let mut pool = pool();
         let now = Instant::now();
-        let _ = pool.request("a");
+        let _ = pool.request("a", || true);
         let _ = pool.started(1, now);
-        assert_eq!(pool.request("b"), Requested::StartOne);
+        assert_eq!(pool.request("b", || true), Requested::StartOne);
 
         assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
 
@@ -306,9 +316,9 @@ mod tests {
     fn environment_with_old_code_is_never_kept() {
         let mut pool = pool();
         let now = Instant::now();
-        let _ = pool.request("a");
+        let _ = pool.request("a", || true);
         let _ = pool.started(1, now);
-        let _ = pool.request("b");
+        let _ = pool.request("b", || true);
         let _ = pool.started(2, now);
         let _ = pool.finished(2, now);
 
@@ -321,7 +331,7 @@ mod tests {
     #[test]
     fn requests_that_wait_when_the_code_changes_are_still_served() {
         let mut pool = pool();
-        let _ = pool.request("a");
+        let _ = pool.request("a", || true);
 
         assert_eq!(pool.close(), Vec::<u32>::new());
 
@@ -331,16 +341,27 @@ mod tests {
     #[test]
     fn full_line_refuses() {
         let mut pool = pool();
-        let _ = pool.request("a");
-        let _ = pool.request("b");
+        let _ = pool.request("a", || true);
+        let _ = pool.request("b", || true);
 
-        assert_eq!(pool.request("c"), Requested::Refused("c"));
+        assert_eq!(pool.request("c", || true), Requested::Refused("c"));
+    }
+
+    #[test]
+    fn function_that_may_not_scale_still_waits_for_what_is_starting_already() {
+        let mut pool = pool();
+        assert_eq!(pool.request("a", || true), Requested::StartOne);
+        assert_eq!(pool.request("b", || false), Requested::TooFast("b"));
+
+        assert_eq!(pool.provision(2), 1);
+
+        assert_eq!(pool.request("c", || false), Requested::Wait);
     }
 
     #[test]
     fn failed_start_answers_the_request_it_was_for() {
         let mut pool = pool();
-        let _ = pool.request("a");
+        let _ = pool.request("a", || true);
 
         assert_eq!(pool.start_failed(), Some("a"));
         assert!(pool.is_empty());
@@ -371,7 +392,7 @@ mod tests {
         let mut pool = pool();
         let _ = pool.provision(1);
         let _ = pool.started(1, Instant::now());
-        let _ = pool.request("a");
+        let _ = pool.request("a", || true);
         let _ = pool.lost_busy();
 
         assert_eq!(pool.provision(1), 1);
@@ -382,7 +403,7 @@ mod tests {
         let mut pool = pool();
         let t0 = Instant::now();
         let limit = Duration::from_secs(300);
-        let _ = pool.request("a");
+        let _ = pool.request("a", || true);
         let _ = pool.started(1, t0);
         let _ = pool.finished(1, t0);
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use firelight_model::{FunctionVersion, VersionKey};
 use firelight_store::LogLine;
 
-use crate::admission::Ceiling;
+use crate::admission::Quota;
 use crate::clock::Clock;
 use crate::metering::InvocationMeter;
 use crate::prepare::Prepare;
@@ -18,8 +18,8 @@ pub trait Versions: Send + Sync + 'static {
     /// The versions of which environments are kept ready, and how many of each.
     fn provisioned(&self) -> Vec<(VersionKey, u32)>;
 
-    /// The concurrency limit that applies to the function now.
-    fn ceiling(&self, key: &VersionKey) -> Ceiling;
+    /// The concurrency that the version may count on now.
+    fn quota(&self, key: &VersionKey) -> Quota;
 }
 
 /// The credentials of an execution role, as the function gets them.

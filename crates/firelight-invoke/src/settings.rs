@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firelight_sandbox::Egress;
 
+use crate::admission::Paces;
 use crate::bandwidth::StreamLimits;
 use crate::host::Budget;
 
@@ -21,6 +22,7 @@ pub struct Settings {
     /// How long a request waits for room on the host.
     pub capacity_wait: Duration,
     pub budget: Budget,
+    pub paces: Paces,
     pub stream_limits: StreamLimits,
     pub egress: Egress,
     /// CPU during init, in thousandths; the share that the memory size gives follows.

@@ -10,6 +10,8 @@
 //!
 //! Deliberately absent: the daemon. What it does with a value is its own business.
 
+mod egress;
+mod endpoints;
 mod file;
 mod layers;
 mod resolve;
@@ -23,7 +25,9 @@ use std::time::Duration;
 use firelight_model::{AccountId, Region, RuntimeIdentifier};
 
 pub use layers::{FlagValues, Layers, Sourced};
-pub use settings::{RUNTIMES_PREFIX, SETTINGS};
+pub use egress::{EgressConfig, TagPolicy};
+pub use endpoints::{EndpointsConfig, Place};
+pub use settings::{EGRESS_TAGS_PREFIX, RUNTIMES_PREFIX, SETTINGS, is_secret};
 
 /// Which of the two daemons runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +77,9 @@ pub struct ServerConfig {
     /// Runtime identifiers that the operator maps to an interpreter on this host.
     pub runtimes: BTreeMap<RuntimeIdentifier, PathBuf>,
     pub sandbox: SandboxConfig,
+    pub limits: LimitsConfig,
+    pub egress: EgressConfig,
+    pub endpoints: EndpointsConfig,
     pub log: LogConfig,
 }
 
@@ -86,6 +93,15 @@ pub struct SandboxConfig {
     pub max_environments: u32,
     /// An environment without an invocation for this long is retired.
     pub idle: Duration,
+}
+
+/// What one account may ask of the functions in a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Invocations at once, of all functions together.
+    pub concurrency: u32,
+    /// Requests in a second for each unit of concurrency; `None` is no limit.
+    pub requests_per_environment: Option<u32>,
 }
 
 /// What the daemon is told about its own log.
@@ -146,6 +162,8 @@ pub enum ConfigError {
         "firelight serve verifies signatures; authentication cannot be \"any\" ({source_name})"
     )]
     Unauthenticated { source_name: String },
+    #[error("endpoints.{service} names another host, but nothing says whose key signs there")]
+    NoSigningKey { service: &'static str },
     #[error("neither XDG_STATE_HOME nor HOME is set, so there is no default data directory")]
     NoHome,
 }
@@ -164,6 +182,10 @@ impl ConfigError {
             }
             Self::Unauthenticated { .. } => {
                 "leave `authentication` out, or run `firelight dev` on loopback"
+            }
+            Self::NoSigningKey { .. } => {
+                "set endpoints.access_key_id and endpoints.secret_access_key, or AWS_ACCESS_KEY_ID \
+                 and AWS_SECRET_ACCESS_KEY"
             }
             Self::NoHome => "name a directory with --data-dir",
         })

@@ -11,6 +11,7 @@
 //! Deliberately absent: decisions, and writes.
 
 mod arrival;
+mod concurrency;
 mod entry;
 mod executable;
 mod follower;
@@ -25,6 +26,7 @@ use firelight_model::FunctionArn;
 use firelight_store::Rev;
 use tokio::sync::watch;
 
+pub use concurrency::Concurrency;
 pub use entry::{FunctionEntry, LayerEntry, VersionEntry};
 pub(crate) use follower::{Follower, LoadError};
 pub use resolve::{ResolveError, Resolved};
@@ -47,11 +49,11 @@ struct Shared {
 pub struct ViewStopped;
 
 impl View {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(account_concurrency: u32) -> Self {
         let applied = watch::Sender::new(Rev::ZERO);
         Self {
             shared: Arc::new(Shared {
-                tables: RwLock::default(),
+                tables: RwLock::new(Tables::new(account_concurrency)),
                 applied,
             }),
         }

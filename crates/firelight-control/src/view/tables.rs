@@ -19,8 +19,9 @@ use crate::records::qualified::UrlRecord;
 use crate::scope::Scope;
 
 /// Everything the view knows.
-#[derive(Default)]
 pub(crate) struct Tables {
+    /// What each account may run at once in a region.
+    pub(crate) account_concurrency: u32,
     scopes: BTreeMap<Scope, ScopeTables>,
     /// Which function a URL belongs to, by the URL's id.
     urls: HashMap<String, (FunctionArn, Qualifier)>,
@@ -38,9 +39,19 @@ pub(crate) struct ScopeTables {
     pub(crate) mappings: BTreeMap<String, Stored<MappingRecord>>,
     /// The event source mappings that background work is owed to.
     moving_mappings: BTreeSet<String>,
+    /// The concurrency that functions have for themselves, in sum: kept, because every invocation asks.
+    pub(crate) set_aside: u32,
 }
 
 impl Tables {
+    pub(crate) fn new(account_concurrency: u32) -> Self {
+        Self {
+            account_concurrency,
+            scopes: BTreeMap::new(),
+            urls: HashMap::new(),
+        }
+    }
+
     pub(crate) fn scope(&self, scope: &Scope) -> Option<&ScopeTables> {
         self.scopes.get(scope)
     }
@@ -79,6 +90,7 @@ impl Tables {
             Arrival::Function(arn, None) => {
                 let scope = self.scope_mut(&arn);
                 let removed = scope.functions.remove(&arn.name);
+                scope.set_aside -= removed.as_deref().map_or(0, FunctionEntry::set_aside);
                 scope.moving.remove(&arn.name);
                 for url in removed.iter().flat_map(|entry| entry.urls.values()) {
                     self.urls.remove(&url.record.id);
@@ -135,7 +147,9 @@ impl Tables {
     fn change(&mut self, arn: &FunctionArn, change: impl FnOnce(&mut FunctionEntry)) {
         let scope = self.scope_mut(arn);
         if let Some(entry) = scope.functions.get_mut(&arn.name) {
+            let before = entry.set_aside();
             change(Arc::make_mut(entry));
+            scope.set_aside = scope.set_aside - before + entry.set_aside();
             scope.note_moving(&arn.name);
         }
     }
@@ -249,11 +263,14 @@ impl ScopeTables {
         match self.functions.get_mut(&name) {
             Some(entry) => {
                 let entry = Arc::make_mut(entry);
+                self.set_aside -= entry.set_aside();
                 entry.function = function;
                 entry.latest = latest;
+                self.set_aside += entry.set_aside();
             }
             None => {
                 let entry = FunctionEntry::new(arn, function, latest);
+                self.set_aside += entry.set_aside();
                 self.functions.insert(name.clone(), Arc::new(entry));
             }
         }

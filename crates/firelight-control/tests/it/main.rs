@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod calls;
+mod code_storage;
+mod concurrency;
 mod functions;
 mod model;
 mod resources;

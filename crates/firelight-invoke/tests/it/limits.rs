@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use firelight_invoke::{Budget, Ceiling, NotStarted, ThrottleReason};
+use firelight_invoke::{Budget, Ceiling, NotStarted, Outcome, Pace, Paces, ThrottleReason};
 
-use crate::plane::{Plane, echo, not_started, success};
+use tokio::time::Instant;
+
+use crate::plane::{Plane, echo, error, not_started, success};
 use crate::runtime::Act;
 
 #[tokio::test(start_paused = true)]
@@ -33,6 +35,54 @@ async fn sequential_invocations_fit_into_a_concurrency_of_one() {
             n.to_string()
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn eleventh_request_of_a_second_is_throttled_at_a_concurrency_of_one() {
+    let plane = Plane::with(echo, |settings| settings.paces = Paces::AWS);
+    let key = plane.add("f", 1);
+    plane.versions.set_ceiling(Ceiling::Reserved(1));
+    let began = Instant::now();
+    let mut served: u32 = 0;
+
+    let refused = loop {
+        match plane.invoke(&key, "{}").await {
+            Outcome::Completed(_) => served += 1,
+            refused => break not_started(refused),
+        }
+    };
+
+    let reason = ThrottleReason::ReservedFunctionInvocationRateLimitExceeded;
+    assert_eq!(refused, NotStarted::Throttled(reason));
+    let flowed = 10.0 * began.elapsed().as_secs_f64();
+    assert!(
+        (10.0..=10.0 + flowed + 1.0).contains(&f64::from(served)),
+        "{served} after {flowed}"
+    );
+}
+
+#[tokio::test]
+async fn function_that_grows_too_fast_is_throttled_and_others_are_not() {
+    let plane = Plane::with(
+        |_| Act::Hang,
+        |settings| {
+            settings.paces.scaling = Pace {
+                per_second: 1,
+                burst: 1,
+            };
+        },
+    );
+    let (fast, other) = (plane.add("fast", 1), plane.add("other", 1));
+
+    let (_, refused, other) = tokio::join!(
+        plane.invoke(&fast, "1"),
+        plane.invoke(&fast, "2"),
+        plane.invoke(&other, "3"),
+    );
+
+    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+    assert_eq!(not_started(refused), NotStarted::Throttled(reason));
+    assert!(error(other).contains("timed out"));
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use firelight_invoke::{
     Budget, Call, Ceiling, Clock, Completed, Credentials, DataPlane, EnvironmentFacts,
-    FunctionResult, InvocationMeter, Invoker, LogTail, NotStarted, Outcome, Ports, Prepare,
-    PrepareError, Prepared, ResponseMode, Settings, StreamLimits, Versions,
+    FunctionResult, InvocationMeter, Invoker, LogTail, NotStarted, Outcome, Paces, Ports, Prepare,
+    PrepareError, Prepared, Quota, ResponseMode, Settings, StreamLimits, Versions,
 };
 use firelight_model::{
     Architecture, CodeBlob, CodeSha256, ConfigIdentity, EphemeralStorage, FunctionArn,
@@ -75,11 +75,13 @@ impl Versions for TestVersions {
         self.provisioned.lock().unwrap().clone()
     }
 
-    fn ceiling(&self, _key: &VersionKey) -> Ceiling {
-        self.ceiling
-            .lock()
-            .unwrap()
-            .unwrap_or(Ceiling::Unreserved(1000))
+    fn quota(&self, _key: &VersionKey) -> Quota {
+        let ceiling = *self.ceiling.lock().unwrap();
+        Quota {
+            account: 1000,
+            provisioned: 0,
+            ceiling: ceiling.unwrap_or(Ceiling::Unreserved(1000)),
+        }
     }
 }
 
@@ -171,6 +173,10 @@ impl Plane {
             budget: Budget {
                 memory_mb: 10_240,
                 environments: 100,
+            },
+            paces: Paces {
+                requests: None,
+                ..Paces::AWS
             },
             stream_limits: StreamLimits {
                 most_bytes: 200 * 1024 * 1024,

@@ -5,6 +5,7 @@
 //! without time passing has happened.
 
 mod calls;
+mod limits;
 mod runtime;
 mod scenario;
 mod versions;
@@ -28,6 +29,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::advance;
 
 use self::calls::Calls;
+use self::limits::Limits;
 use self::runtime::Nature;
 use self::scenario::{Deed, STORM, Scenario};
 use self::versions::Catalogue;
@@ -57,6 +59,7 @@ struct Host {
     plane: DataPlane<FakeDriver>,
     calls: Calls,
     ledger: Ledger,
+    limits: Limits,
     queue: FaultyQueue,
     events: Events,
     /// How many states of functions there have been, each with a pool of its own.
@@ -67,6 +70,7 @@ struct Host {
 struct Watched {
     plane: DataPlane<FakeDriver>,
     ledger: Ledger,
+    limits: Limits,
 }
 
 impl Invoker for Watched {
@@ -74,7 +78,7 @@ impl Invoker for Watched {
         Box::pin(async move {
             let (id, function) = (call.request_id, call.version.function.clone());
             let _running = self.ledger.begin(id, &function, &call.payload, 0);
-            let outcome = self.plane.invoke(call).await;
+            let outcome = self.limits.watch(&self.plane, call).await;
             if let Outcome::Completed(Completed {
                 result: FunctionResult::Success(_),
                 ..
@@ -124,7 +128,13 @@ impl Host {
             per_function: scenario.events.in_flight_per_function,
         };
         let ledger = Ledger::new(history.clone(), bounds);
-        let catalogue = Arc::new(Catalogue::new(std::mem::take(&mut scenario.functions)));
+        let functions = std::mem::take(&mut scenario.functions);
+        let catalogue = Arc::new(Catalogue::new(scenario.account, functions));
+        let limits = Limits::new(
+            history.clone(),
+            Arc::clone(&catalogue),
+            scenario.plane.paces,
+        );
         let nature = Arc::new(Nature {
             seed,
             caprice: scenario.caprice,
@@ -152,6 +162,7 @@ impl Host {
             invoker: Arc::new(Watched {
                 plane: plane.clone(),
                 ledger: ledger.clone(),
+                limits: limits.clone(),
             }),
             deliver: Arc::new(target),
             clock: clock.port(),
@@ -169,6 +180,7 @@ impl Host {
             plane,
             calls,
             ledger,
+            limits,
             queue,
             events,
         }
@@ -177,6 +189,9 @@ impl Host {
     fn do_deed(&mut self, deed: Deed) {
         self.history.note(format!("{deed:?}"));
         let faults = self.driver.faults();
+        if deed.may_lose() {
+            self.limits.note_loss();
+        }
         match deed {
             Deed::Call(number) => self.call(number),
             Deed::Event(number) => self.event(number),
@@ -230,10 +245,10 @@ impl Host {
             response_mode: ResponseMode::Buffered,
             attempt: 1,
         };
-        let (plane, calls) = (self.plane.clone(), self.calls.clone());
+        let (plane, calls, limits) = (self.plane.clone(), self.calls.clone(), self.limits.clone());
         calls.asked(number);
         tokio::spawn(async move {
-            let (how, own) = match plane.invoke(call).await {
+            let (how, own) = match limits.watch(&plane, call).await {
                 Outcome::Completed(completed) => match completed.result {
                     FunctionResult::Success(answer) => ("succeeded", answer == payload),
                     FunctionResult::Error(_) => ("failed", true),
@@ -416,6 +431,7 @@ pub async fn simulate(seed: u64) -> Result<Vec<String>, Violation> {
     host.storm().await;
     host.calm_down().await;
     host.shut_down(dispatcher, tidy).await;
+    host.limits.finish(host.clock.began().elapsed());
     host.ledger.finish();
     host.history.end()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firelight_events::{Limits, Waits};
-use firelight_invoke::{Budget, Ceiling, StreamLimits};
+use firelight_invoke::{Budget, Ceiling, Pace, Paces, StreamLimits};
 use firelight_model::FunctionArn;
 use firelight_sandbox::Egress;
 
@@ -17,6 +17,8 @@ pub(crate) const STORM: Duration = Duration::from_secs(12);
 pub(crate) struct Scenario {
     pub(crate) functions: Vec<HostedFunction>,
     pub(crate) unreserved: u32,
+    /// What the account may run at once: the unreserved rest and all that is reserved.
+    pub(crate) account: u32,
     pub(crate) caprice: Caprice,
     pub(crate) longest_run: Duration,
     pub(crate) plane: firelight_invoke::Settings,
@@ -40,14 +42,29 @@ pub(crate) enum Deed {
     SlowLaunches,
 }
 
+impl Deed {
+    /// Whether it may take an environment away while requests wait for it.
+    pub(crate) fn may_lose(self) -> bool {
+        matches!(
+            self,
+            Self::LoseSandbox
+                | Self::RunOutOfMemory
+                | Self::FailSpawn
+                | Self::FailThaw
+                | Self::FailKill
+        )
+    }
+}
+
 impl Scenario {
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::of(seed, b"host");
         let unreserved = rng.within_u32(1..6);
         let functions = (0..rng.within(1..4)).map(|number| function(number, unreserved, &mut rng));
-        let functions = functions.collect();
+        let functions: Vec<_> = functions.collect();
         let calm = rng.percent(20);
         Self {
+            account: unreserved + functions.iter().map(reserved).sum::<u32>(),
             functions,
             unreserved,
             caprice: caprice(calm, &mut rng),
@@ -56,6 +73,13 @@ impl Scenario {
             events: events(&mut rng),
             timetable: timetable(calm, &mut rng),
         }
+    }
+}
+
+fn reserved(function: &HostedFunction) -> u32 {
+    match function.ceiling {
+        Ceiling::Reserved(reserved) => reserved,
+        Ceiling::Unreserved(_) => 0,
     }
 }
 
@@ -108,6 +132,7 @@ fn plane(rng: &mut Rng) -> firelight_invoke::Settings {
             memory_mb: rng.within(384..1_500),
             environments: rng.within_u32(1..7),
         },
+        paces: paces(rng),
         stream_limits: StreamLimits {
             most_bytes: 1 << 20,
             rate: None,
@@ -115,6 +140,16 @@ fn plane(rng: &mut Rng) -> firelight_invoke::Settings {
         egress: Egress::None,
         init_milli_cpus: 1_000,
         unlimited_cpu: false,
+    }
+}
+
+fn paces(rng: &mut Rng) -> Paces {
+    Paces {
+        requests: *rng.one_of(&[None, Some(1), Some(2), Some(10)]),
+        scaling: Pace {
+            per_second: rng.within_u32(1..4),
+            burst: rng.within_u32(1..12),
+        },
     }
 }
 

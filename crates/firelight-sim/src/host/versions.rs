@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use firelight_events::{Functions, Limits, Resolution, Resolved};
-use firelight_invoke::{Ceiling, EnvironmentFacts, Prepare, PrepareError, Prepared, Versions};
+use firelight_invoke::{
+    Ceiling, EnvironmentFacts, Prepare, PrepareError, Prepared, Quota, Versions,
+};
 use firelight_model::{
     Architecture, CodeBlob, CodeSha256, ConfigIdentity, Draw, EphemeralStorage, FunctionArn,
     FunctionName, FunctionTimeout, FunctionVersion, LoggingConfig, MemorySize, Package, Qualifier,
@@ -28,20 +30,35 @@ pub(crate) struct HostedFunction {
 
 /// All functions in their current state.
 pub(crate) struct Catalogue {
+    /// What the account may run at once.
+    account: u32,
     functions: Vec<HostedFunction>,
     current: Mutex<HashMap<FunctionName, Arc<FunctionVersion>>>,
+    /// How many environments of each function were ever prepared.
+    prepared: Mutex<HashMap<FunctionName, u32>>,
 }
 
 impl Catalogue {
-    pub(crate) fn new(functions: Vec<HostedFunction>) -> Self {
+    pub(crate) fn new(account: u32, functions: Vec<HostedFunction>) -> Self {
         let first = |function: &HostedFunction| {
             let version = Arc::new(version(function, [0; 16]));
             (function.arn.name.clone(), version)
         };
         Self {
+            account,
+            prepared: Mutex::default(),
             current: Mutex::new(functions.iter().map(first).collect()),
             functions,
         }
+    }
+
+    pub(crate) fn account(&self) -> u32 {
+        self.account
+    }
+
+    pub(crate) fn prepared(&self, function: &FunctionName) -> u32 {
+        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.get(function).copied().unwrap_or_default()
     }
 
     pub(crate) fn functions(&self) -> &[HostedFunction] {
@@ -80,9 +97,13 @@ impl Versions for Catalogue {
         Vec::new()
     }
 
-    fn ceiling(&self, key: &VersionKey) -> Ceiling {
+    fn quota(&self, key: &VersionKey) -> Quota {
         let known = self.function(&key.function);
-        known.map_or(Ceiling::Unreserved(0), |function| function.ceiling)
+        Quota {
+            account: self.account,
+            provisioned: 0,
+            ceiling: known.map_or(Ceiling::Unreserved(0), |function| function.ceiling),
+        }
     }
 }
 
@@ -105,9 +126,12 @@ impl Functions for Catalogue {
 impl Prepare for Catalogue {
     fn prepare<'a>(
         &'a self,
-        _version: &'a FunctionVersion,
+        version: &'a FunctionVersion,
         facts: &'a EnvironmentFacts,
     ) -> Pin<Box<dyn Future<Output = Result<Prepared, PrepareError>> + Send + 'a>> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        *prepared.entry(version.arn.name.clone()).or_default() += 1;
+        drop(prepared);
         let name = facts.log_stream.stream.clone();
         Box::pin(ready(Ok(Prepared {
             mounts: Vec::new(),

@@ -9,7 +9,7 @@ use firelight_model::{AccountId, Region, RuntimeIdentifier};
 
 use super::layers::Sourced;
 use super::{
-    Authentication, ClientConfig, ConfigError, Layers, LogConfig, LogFormat, Mode, Network,
+    Authentication, ClientConfig, ConfigError, EgressConfig, EndpointsConfig, Layers, LimitsConfig, LogConfig, LogFormat, Mode, Network,
     SandboxConfig, ServerConfig,
 };
 
@@ -37,6 +37,12 @@ impl ServerConfig {
                 max_environments: parsed(layers, "sandbox.max_environments", "a whole number")?,
                 idle: Duration::from_secs(parsed(layers, "sandbox.idle_s", "a number of seconds")?),
             },
+            limits: LimitsConfig {
+                concurrency: parsed(layers, "limits.concurrency", "a whole number")?,
+                requests_per_environment: requests_per_environment(layers)?,
+            },
+            egress: EgressConfig::resolve(layers)?,
+            endpoints: EndpointsConfig::resolve(layers, mode)?,
             log: LogConfig {
                 filter: text(layers, "log.level"),
                 format: log_format(layers)?,
@@ -98,6 +104,15 @@ fn network(layers: &Layers) -> Result<Network, ConfigError> {
         ("host", Network::Host),
     ];
     set_choice(layers, "sandbox.network", &names, "none, internet or host")
+}
+
+fn requests_per_environment(layers: &Layers) -> Result<Option<u32>, ConfigError> {
+    let requests = parsed(
+        layers,
+        "limits.requests_per_environment",
+        "a whole number",
+    )?;
+    Ok((requests > 0).then_some(requests))
 }
 
 fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
@@ -164,7 +179,7 @@ fn listen_as_endpoint(layers: &Layers) -> Result<String, ConfigError> {
     Ok(format!("http://{listen}"))
 }
 
-fn parsed<T: std::str::FromStr>(
+pub(super) fn parsed<T: std::str::FromStr>(
     layers: &Layers,
     key: &'static str,
     expected: &'static str,
@@ -212,7 +227,7 @@ fn set<'layers>(layers: &'layers Layers, key: &'static str) -> &'layers Sourced 
         .expect("a setting that is read unconditionally has a default in the table")
 }
 
-fn invalid(key: &str, sourced: &Sourced, expected: &'static str) -> ConfigError {
+pub(super) fn invalid(key: &str, sourced: &Sourced, expected: &'static str) -> ConfigError {
     ConfigError::Invalid {
         key: key.to_owned(),
         value: sourced.value.clone(),

@@ -11,6 +11,13 @@ pub struct Setting {
 
 /// Keys under `[runtimes]` are runtime identifiers, so they are not in the table.
 pub const RUNTIMES_PREFIX: &str = "runtimes.";
+/// Keys under `[egress.tags]` are tags of functions, each with `allow` and `deny`.
+pub const EGRESS_TAGS_PREFIX: &str = "egress.tags.";
+
+/// Settings whose value is a list, written with commas outside the file.
+const LISTS: &[&str] = &["egress.allow", "egress.deny", "egress.networks"];
+/// Settings whose value is nobody's business.
+const SECRETS: &[&str] = &["endpoints.secret_access_key", "endpoints.session_token"];
 
 /// Every setting, in the order `firelight config` shows them.
 pub const SETTINGS: &[Setting] = &[
@@ -46,10 +53,51 @@ pub const SETTINGS: &[Setting] = &[
         "environments alive at once",
     ),
     setting(
+        "limits.concurrency",
+        Some("1000"),
+        "invocations of one account at once, in a region",
+    ),
+    setting(
+        "limits.requests_per_environment",
+        Some("10"),
+        "requests a second for each unit of concurrency; 0 is no limit",
+    ),
+    setting(
         "sandbox.accept_unenforced",
         Some("false"),
         "go on where a limit cannot be enforced",
     ),
+    setting(
+        "egress.networks",
+        Some("198.18.0.0/15, 100.64.0.0/10"),
+        "where sandboxes' own addresses are taken from",
+    ),
+    setting(
+        "egress.allow",
+        None,
+        "networks that functions reach though they are not the internet",
+    ),
+    setting("egress.deny", None, "networks that functions do not reach"),
+    setting(
+        "egress.api",
+        Some("true"),
+        "whether functions on the internet also reach this API",
+    ),
+    setting(
+        "endpoints.sqs",
+        None,
+        "where records and dead letters for SQS go; self is this daemon",
+    ),
+    setting("endpoints.sns", None, "where those for SNS go"),
+    setting("endpoints.events", None, "where those for EventBridge go"),
+    setting("endpoints.s3", Some("self"), "where those for S3 go"),
+    setting(
+        "endpoints.access_key_id",
+        None,
+        "the key that signs at endpoints of others",
+    ),
+    setting("endpoints.secret_access_key", None, "its secret"),
+    setting("endpoints.session_token", None, "its session, if it has one"),
 ];
 
 const fn setting(key: &'static str, default: Option<&'static str>, help: &'static str) -> Setting {
@@ -74,7 +122,23 @@ pub fn is_known(key: &str) -> bool {
     let runtime = key
         .strip_prefix(RUNTIMES_PREFIX)
         .is_some_and(|name| !name.is_empty());
-    runtime || SETTINGS.iter().any(|setting| setting.key == key)
+    runtime || egress_tag(key).is_some() || SETTINGS.iter().any(|setting| setting.key == key)
+}
+
+/// Tells whether a value may be a list in the file.
+pub fn is_list(key: &str) -> bool {
+    LISTS.contains(&key) || egress_tag(key).is_some()
+}
+
+/// Tells whether a value must not be shown.
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
+/// Splits `egress.tags.TAG.allow` into the tag and the list.
+pub fn egress_tag(key: &str) -> Option<(&str, &str)> {
+    let (tag, list) = key.strip_prefix(EGRESS_TAGS_PREFIX)?.rsplit_once('.')?;
+    (!tag.is_empty() && matches!(list, "allow" | "deny")).then_some((tag, list))
 }
 
 /// Returns the candidate nearest to a mistyped name, if one is near enough to be meant.

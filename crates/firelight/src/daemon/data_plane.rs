@@ -6,8 +6,8 @@ use std::time::Duration;
 use firelight_control::Control;
 use firelight_control::sts::Sts;
 use firelight_invoke::{
-    Budget, Ceiling, Clock, Credentials, DataPlane, Ports, Settings, StreamLimits, Versions,
-    ZipGround,
+    Budget, Ceiling, Clock, Credentials, DataPlane, Paces, Ports, Quota, Settings, StreamLimits,
+    Versions, ZipGround,
 };
 use firelight_model::{FunctionVersion, Version, VersionKey};
 use firelight_sandbox::Egress;
@@ -22,8 +22,8 @@ use crate::config::{Mode, Network, ServerConfig};
 const CREDENTIAL_SECONDS: u32 = 12 * 3600;
 /// The driver's name for the way out to the internet.
 const EGRESS_WALL: &str = "egress-nat";
-/// What an account may run at once.
-const ACCOUNT_CONCURRENCY: u32 = 1000;
+/// Requests of one version that may wait for environments, unless more may run at once.
+const LONGEST_LINE: u32 = 1000;
 
 pub fn start(
     config: &ServerConfig,
@@ -62,11 +62,15 @@ fn settings(config: &ServerConfig, driver: &LinuxDriver) -> Settings {
         init_timeout: Duration::from_secs(10),
         idle_limit: config.sandbox.idle,
         freeze_after: Duration::from_millis(100),
-        longest_line: 1000,
+        longest_line: LONGEST_LINE.max(config.limits.concurrency) as usize,
         capacity_wait: Duration::from_secs(10),
         budget: Budget {
             memory_mb: memory_budget_mb(),
             environments: config.sandbox.max_environments,
+        },
+        paces: Paces {
+            requests: config.limits.requests_per_environment,
+            ..Paces::AWS
         },
         stream_limits: match config.mode {
             Mode::Dev => StreamLimits {
@@ -134,12 +138,15 @@ impl Versions for ControlVersions {
         self.0.view().provisioned_versions()
     }
 
-    fn ceiling(&self, key: &VersionKey) -> Ceiling {
-        let function = self.0.view().function(&key.arn());
-        let reserved = function.and_then(|entry| entry.function.record.reserved_concurrency);
-        match reserved {
-            Some(reserved) => Ceiling::Reserved(reserved),
-            None => Ceiling::Unreserved(ACCOUNT_CONCURRENCY),
+    fn quota(&self, key: &VersionKey) -> Quota {
+        let concurrency = self.0.view().concurrency(key);
+        Quota {
+            account: concurrency.account,
+            provisioned: concurrency.provisioned,
+            ceiling: match concurrency.reserved {
+                Some(reserved) => Ceiling::Reserved(reserved),
+                None => Ceiling::Unreserved(concurrency.unreserved),
+            },
         }
     }
 }

@@ -120,7 +120,7 @@ impl Daemon {
             enforcement,
         );
         let control_outside =
-            outside::ControlOutside::new(config.mode, ground.inventory(), sts.clone());
+            outside::ControlOutside::new(config, ground.inventory(), sts.clone());
         let control = Control::start(store.clone(), blobs.clone(), control_outside)
             .await
             .map_err(failed("could not start the control plane"))?;

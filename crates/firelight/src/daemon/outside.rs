@@ -10,7 +10,7 @@ use firelight_model::{Architecture, RoleArn, RuntimeIdentifier, WallTime};
 use firelight_runtimes::{Date, Inventory, Machine, catalogue};
 use firelight_store::WallClock;
 
-use crate::config::Mode;
+use crate::config::{Mode, ServerConfig};
 
 /// Reads the wall clock.
 pub fn now() -> WallTime {
@@ -41,14 +41,16 @@ pub struct ControlOutside {
     mode: Mode,
     inventory: Arc<Inventory>,
     sts: Sts,
+    account_concurrency: u32,
 }
 
 impl ControlOutside {
-    pub fn new(mode: Mode, inventory: Arc<Inventory>, sts: Sts) -> Self {
+    pub fn new(config: &ServerConfig, inventory: Arc<Inventory>, sts: Sts) -> Self {
         Self {
-            mode,
+            mode: config.mode,
             inventory,
             sts,
+            account_concurrency: config.limits.concurrency,
         }
     }
 }
@@ -81,6 +83,10 @@ impl Outside for ControlOutside {
             return Err(RuntimeRefusal::NotHere { text });
         }
         Ok(())
+    }
+
+    fn account_concurrency(&self) -> u32 {
+        self.account_concurrency
     }
 
     /// A developer's roles need not exist; an operator's must, and must trust Lambda.
