@@ -9,8 +9,11 @@
 //! An interpreter of the wanted version is there, is mapped openly by the configuration, or is an error that names
 //! what is there. There is no silent substitute.
 //!
+//! A runtime of ours may also be started before it is known for which function: see [`ahead`](fn@ahead).
+//!
 //! Deliberately absent: sandboxes and processes. A [`Plan`] says what to start; the data plane starts it.
 
+mod ahead;
 pub mod catalogue;
 mod discovery;
 mod ground;
@@ -19,6 +22,7 @@ mod layout;
 mod plan;
 mod variables;
 
+pub use ahead::{Ahead, Refusal, ahead, brings_libraries};
 pub use catalogue::{Date, Family, Machine, Runtime};
 pub use discovery::SearchPaths;
 pub use ground::Ground;

@@ -14,7 +14,7 @@ use crate::variables::{self, FunctionFacts};
 
 const TASK_ROOT: &str = "/var/task";
 const RUNTIME_DIRECTORY: &str = "/var/runtime";
-const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+pub(crate) const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// What to start. The mounts are those of the runtime; code and layers are the caller's.
 #[derive(Clone, Debug)]

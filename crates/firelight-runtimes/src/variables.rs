@@ -146,6 +146,13 @@ pub(crate) fn of_extension(
     variables
 }
 
+/// What a function that sets nothing gets of what it may set.
+pub(crate) fn defaults(runtime: &Runtime, facts: &FunctionFacts<'_>) -> BTreeMap<String, String> {
+    let mut variables = Variables::default();
+    set_defaults(&mut variables, runtime, facts);
+    variables.0
+}
+
 /// What the function may override.
 fn set_defaults(variables: &mut Variables, runtime: &Runtime, facts: &FunctionFacts<'_>) {
     variables.set("PATH", PATH);

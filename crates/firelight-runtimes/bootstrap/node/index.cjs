@@ -1,6 +1,9 @@
 /*
  * Runs a Node.js handler on the Lambda Runtime API.
  *
+ *   start ── told to wait ──► forgets its variables, waits to be told what for
+ *     │
+ *     ▼
  *   init: console, handler import ── fails ──► POST init/error, exit
  *     │
  *     ▼
@@ -20,9 +23,18 @@ const path = require('path');
 const util = require('util');
 
 const env = process.env;
-const JSON_LOGS = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
 const USER_AGENT = `firelight-node/${process.versions.node}`;
-const HAS_CALLBACKS = majorVersion() < 24;
+// Tells, by being there, that the process is started before it is known what for; the platform's contract.
+const WAITS = '_FIRELIGHT_WAITS';
+const WAITING_DESCRIPTOR = 63;
+
+/** What the variables say, read once it is known what the process is for. */
+const settings = { jsonLogs: false, hasCallbacks: true };
+
+function readSettings() {
+  settings.jsonLogs = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+  settings.hasCallbacks = majorVersion() < 24;
+}
 
 /** The major version the function asked for, which a mapped interpreter need not have. */
 function majorVersion() {
@@ -207,7 +219,7 @@ function formattedError(error) {
 }
 
 function logError(title, error) {
-  if (JSON_LOGS) console.error(intoError(error));
+  if (settings.jsonLogs) console.error(intoError(error));
   else console.error(title, formattedError(intoError(error)));
 }
 
@@ -238,7 +250,7 @@ const current = { requestId: undefined, tenantId: undefined };
 
 function patchConsole() {
   const lowest = LEVELS.indexOf((env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase());
-  const format = JSON_LOGS ? jsonLine : textLine;
+  const format = settings.jsonLogs ? jsonLine : textLine;
   for (const [method, level] of Object.entries(METHODS)) {
     const isOn = LEVELS.indexOf(level) >= lowest;
     // The named first parameter makes an empty call print "undefined", as AWS's client does.
@@ -301,7 +313,7 @@ async function loadHandler(taskRoot, fullName) {
 function checkHandler(handler, fullName) {
   if (!handler) throw fault('HandlerNotFound', `${fullName} is undefined or not exported`);
   if (typeof handler !== 'function') throw fault('HandlerNotFound', `${fullName} is not a function`);
-  if (!HAS_CALLBACKS && handler.length > 2 && !isStreaming(handler)) {
+  if (!settings.hasCallbacks && handler.length > 2 && !isStreaming(handler)) {
     throw fault(
       'CallbackHandlerDeprecated',
       'AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. ' +
@@ -520,14 +532,14 @@ class Invocation {
   }
 
   runBuffered() {
-    const callback = HAS_CALLBACKS ? (error, result) => this.callBack(error, result) : undefined;
+    const callback = settings.hasCallbacks ? (error, result) => this.callBack(error, result) : undefined;
     try {
       const context = makeContext(this);
-      if (HAS_CALLBACKS) addLegacyCalls(context, this);
+      if (settings.hasCallbacks) addLegacyCalls(context, this);
       const result = this.runtime.handler(JSON.parse(this.body.toString('utf8')), context, callback);
       if (result && typeof result.then === 'function') {
         result.then((value) => this.succeed(value), (error) => this.fail(error));
-      } else if (!HAS_CALLBACKS) {
+      } else if (!settings.hasCallbacks) {
         this.succeed(result);
       }
     } catch (error) {
@@ -664,7 +676,7 @@ function makeContext(invocation) {
     tenantId: headers['lambda-runtime-aws-tenant-id'],
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
-  if (HAS_CALLBACKS) {
+  if (settings.hasCallbacks) {
     Object.defineProperty(context, 'callbackWaitsForEmptyEventLoop', {
       enumerable: true,
       get: () => invocation.waitsForEmptyEventLoop,
@@ -723,7 +735,25 @@ function postInitError(api, error, exit) {
   api.post('init/error', errorHeaders(error, payload), JSON.stringify(payload), exit);
 }
 
+/** Says that it waits, and takes over the directory and the variables that it is told. */
+function waitToBeTold() {
+  for (const name of Object.keys(env)) delete env[name];
+  fs.writeSync(WAITING_DESCRIPTOR, Buffer.of(1));
+  const packet = Buffer.allocUnsafeSlow(1 << 17);
+  const length = fs.readSync(WAITING_DESCRIPTOR, packet);
+  fs.closeSync(WAITING_DESCRIPTOR);
+  if (length === 0) process.exit(0);
+  const [directory, ...variables] = packet.utf8Slice(0, length - 1).split('\0');
+  process.chdir(directory);
+  for (const variable of variables) {
+    const equals = variable.indexOf('=');
+    env[variable.slice(0, equals)] = variable.slice(equals + 1);
+  }
+}
+
 function main() {
+  if (WAITS in env) waitToBeTold();
+  readSettings();
   patchConsole();
   if (!['1', 'true'].includes(env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) defineAwsLambda();
   const api = new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API);

@@ -1,5 +1,8 @@
 """Runs a Python handler on the Lambda Runtime API.
 
+    start ── told to wait ──► forgets its variables, waits to be told what for
+      │
+      ▼
     init: sys.path, handler import ── fails ──► POST init/error, exit 1
       │
       ▼
@@ -21,7 +24,9 @@ import _socket
 _BEFORE_REQUEST_ID = sys.version_info < (3, 9)
 _NO_BREAK_SPACE = "\u00a0"
 _USER_AGENT = "firelight-python/%d.%d.%d" % sys.version_info[:3]
-_JSON_LOGS = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+# Tells, by being there, that the process is started before it is known what for; the platform's contract.
+_WAITS = "_FIRELIGHT_WAITS"
+_WAITING_DESCRIPTOR = 63
 
 
 def _minor_version():
@@ -30,6 +35,18 @@ def _minor_version():
     if family == "AWS_Lambda_python3" and minor.isdigit():
         return int(minor)
     return sys.version_info[1]
+
+
+class Settings:
+    """What the variables say, read once it is known what the process is for."""
+
+    json_logs = False
+    encode = None
+
+    @classmethod
+    def read(cls):
+        cls.json_logs = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+        cls.encode = staticmethod(_make_encoder())
 
 
 class Invocation:
@@ -253,7 +270,6 @@ class _Decimals:
 
 
 _decode = _make_decoder()
-_encode = _make_encoder()
 
 
 def _unmarshal(body, content_type):
@@ -269,7 +285,7 @@ def _marshal(response):
     if isinstance(response, bytes):
         return response, "application/unknown"
     try:
-        return _encode(response).encode("utf-8"), "application/json"
+        return Settings.encode(response).encode("utf-8"), "application/json"
     except Exception as error:
         raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
 
@@ -457,7 +473,7 @@ def _xray_cause(message, error_type, frames):
     stack = [{"label": frame.name, "path": frame.filename, "line": frame.lineno} for frame in frames]
     exception = {"message": message, "type": error_type, "stack": stack}
     paths = sorted({frame.filename for frame in frames})
-    return _encode({"working_directory": os.getcwd(), "exceptions": [exception], "paths": paths})
+    return Settings.encode({"working_directory": os.getcwd(), "exceptions": [exception], "paths": paths})
 
 
 def _describe(error, request_id):
@@ -474,11 +490,11 @@ def _describe(error, request_id):
 
 
 def _log_error(payload):
-    if _JSON_LOGS:
+    if Settings.json_logs:
         record = {"timestamp": _timestamp(time.time()), "level": "ERROR"}
         record.update(payload)
         record.setdefault("requestId", Invocation.request_id or "")
-        _write_record(_encode(record))
+        _write_record(Settings.encode(record))
         return
     message = payload["errorMessage"]
     lines = ["[ERROR] %s" % payload["errorType"] + (": %s" % message if message else "")]
@@ -545,7 +561,7 @@ def _set_up_logging(logging):
 
     handler = Handler()
     handler.addFilter(RequestIdFilter())
-    handler.setFormatter(_json_formatter(logging) if _JSON_LOGS else _text_formatter(logging))
+    handler.setFormatter(_json_formatter(logging) if Settings.json_logs else _text_formatter(logging))
     logging.root.addHandler(handler)
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
     known = {"TRACE": "DEBUG", "DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARNING", "WARNING": "WARNING"}
@@ -630,7 +646,7 @@ def _report(api, request_id, error):
     payload, cause = _describe(error, request_id)
     _log_error(payload)
     sys.stdout.flush()
-    api.error(request_id, payload["errorType"], _encode(payload).encode("utf-8", "replace"), cause)
+    api.error(request_id, payload["errorType"], Settings.encode(payload).encode("utf-8", "replace"), cause)
 
 
 def _set_trace_id(trace_id):
@@ -647,16 +663,39 @@ def _initialize(api):
         payload, _ = _describe(error, None)
         _log_error(payload)
         sys.stdout.flush()
-        api.init_error(payload["errorType"], _encode(payload).encode("utf-8", "replace"))
+        api.init_error(payload["errorType"], Settings.encode(payload).encode("utf-8", "replace"))
         sys.exit(1)
+
+
+def _wait_to_be_told():
+    """Says that it waits, and takes over the directory and the variables that it is told."""
+    from posix import environ
+
+    os.environ.clear()
+    os.write(_WAITING_DESCRIPTOR, b"\x01")
+    told = os.read(_WAITING_DESCRIPTOR, 1 << 17)
+    os.close(_WAITING_DESCRIPTOR)
+    if not told:
+        os._exit(0)
+    directory, *variables = told.split(b"\0")[:-1]
+    os.chdir(directory)
+    environ.clear()
+    for variable in variables:
+        name, _, value = variable.partition(b"=")
+        environ[name] = value
+        os.environb[name] = value
 
 
 def main():
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    _extend_path(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
+    # Before the code is on the path, which is not there yet while this process waits.
     _give_back_site_builtins()
     sys.meta_path.insert(0, _LoggingHook())
+    if _WAITS in os.environ:
+        _wait_to_be_told()
+    Settings.read()
+    _extend_path(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     handler = _initialize(api)
     while True:

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "a test says what this host lacks")]
 
+mod ahead;
 mod function;
 mod node;
 mod node_errors;

@@ -12,9 +12,9 @@ use firelight_sandbox::ProcessSpec;
 
 use crate::function::interpreters;
 
-type Own = BTreeMap<String, String>;
+pub(crate) type Own = BTreeMap<String, String>;
 
-fn facts(variables: &Own) -> FunctionFacts<'_> {
+pub(crate) fn facts(variables: &Own) -> FunctionFacts<'_> {
     FunctionFacts {
         function_name: "f",
         function_version: "7",
@@ -38,7 +38,7 @@ fn facts(variables: &Own) -> FunctionFacts<'_> {
     }
 }
 
-fn own(pairs: &[(&str, &str)]) -> Own {
+pub(crate) fn own(pairs: &[(&str, &str)]) -> Own {
     pairs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

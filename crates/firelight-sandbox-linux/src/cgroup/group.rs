@@ -240,9 +240,7 @@ impl Group {
 impl Files {
     /// Writes the limits. Swap counts as memory: a sandbox has none of it beyond its limit.
     pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
-        for file in &self.memory {
-            write(file, &limits.memory_bytes.to_string())?;
-        }
+        self.limit_memory(&limits.memory_bytes.to_string())?;
         if let Some(pids) = &self.pids {
             // One more for init.
             write(pids, &(u64::from(limits.processes) + 1).to_string())?;
@@ -253,6 +251,17 @@ impl Files {
             Some((Version::V2, file)) => write(file, &format!("{quota} {period}")),
             None => Ok(()),
         }
+    }
+
+    /// On version 1 memory alone may never have more than memory and swap together, so that a lower limit goes in this
+    /// order, and a higher one than before in the other.
+    fn limit_memory(&self, bytes: &str) -> io::Result<()> {
+        let mut lowered = self.memory.iter().map(|file| write(file, bytes));
+        if lowered.all(|written| written.is_ok()) {
+            return Ok(());
+        }
+        let mut raised = self.memory.iter().rev();
+        raised.try_for_each(|file| write(file, bytes))
     }
 
     pub(crate) fn into_handles(self) -> Handles {

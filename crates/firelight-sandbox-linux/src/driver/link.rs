@@ -1,6 +1,7 @@
 //! The daemon's end of the socket to the launcher: matches answers with who waits for them.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -12,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::reader::PacketSocket;
-use crate::wire::{Fault, FdTag, MAX_PACKET, News, Order, Packet};
+use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order, Packet};
 
 /// Answers by ticket; `None` once the launcher is gone and nobody can be answered any more.
 type Waiting = Option<HashMap<u64, oneshot::Sender<Answer>>>;
@@ -28,6 +29,8 @@ enum Answer {
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) number: u64,
+    /// Whether a program waits inside.
+    pub(super) waiting: bool,
     pub(super) fds: Vec<(FdTag, OwnedFd)>,
 }
 
@@ -38,6 +41,8 @@ pub(super) struct Link {
     launcher_pid: u32,
     /// True once the launcher has ended and left nothing.
     ended: watch::Sender<bool>,
+    /// Programs that wait in sandboxes now.
+    programs_waiting: watch::Sender<u32>,
     runtime: Handle,
     reader: AbortHandle,
 }
@@ -49,6 +54,7 @@ impl Link {
             waiting: Mutex::new((1, Some(HashMap::new()))),
             launcher_pid: launcher.id(),
             ended: watch::Sender::new(false),
+            programs_waiting: watch::Sender::new(0),
             runtime: Handle::current(),
             reader: tokio::spawn(read(Weak::clone(link), Arc::clone(&socket), launcher))
                 .abort_handle(),
@@ -61,11 +67,35 @@ impl Link {
     }
 
     pub(super) async fn launch(self: &Arc<Self>, spec: SandboxSpec) -> Result<Parcel, LaunchError> {
+        self.order_launch(|ticket| Order::Launch { ticket, spec })
+            .await
+    }
+
+    /// Launches a sandbox in which the program of that number waits, if there is one.
+    pub(super) async fn launch_waiting(
+        self: &Arc<Self>,
+        spec: SandboxSpec,
+        program: u64,
+        variables: Vec<(OsString, OsString)>,
+    ) -> Result<Parcel, LaunchError> {
+        self.order_launch(|ticket| Order::LaunchWaiting {
+            ticket,
+            spec,
+            program,
+            variables,
+        })
+        .await
+    }
+
+    async fn order_launch(
+        self: &Arc<Self>,
+        order: impl FnOnce(u64) -> Order,
+    ) -> Result<Parcel, LaunchError> {
         let Some((ticket, answer)) = self.ticket() else {
             return Err(LaunchError::LauncherGone);
         };
         let waiting = Launching { link: self, ticket };
-        let order = Order::Launch { ticket, spec }.encode();
+        let order = order(ticket).encode();
         self.socket.send(&order).await.map_err(send_failed)?;
         let answer = answer.await.map_err(|_| LaunchError::LauncherGone)?;
         std::mem::forget(waiting);
@@ -100,7 +130,19 @@ impl Link {
 
     /// Has the launcher destroy a sandbox, without waiting.
     pub(super) fn destroy_later(self: &Arc<Self>, number: u64) {
-        let order = Order::Destroy { ticket: 0, number }.encode();
+        self.send_later(Order::Destroy { ticket: 0, number }.encode());
+    }
+
+    pub(super) fn programs_waiting(&self) -> watch::Receiver<u32> {
+        self.programs_waiting.subscribe()
+    }
+
+    /// Has the launcher keep these programs waiting, without waiting for it.
+    pub(super) fn keep_waiting(self: &Arc<Self>, wanted: Vec<wire::Waiting>) {
+        self.send_later(Order::KeepWaiting { wanted }.encode());
+    }
+
+    fn send_later(self: &Arc<Self>, order: Vec<u8>) {
         let full = self.socket.try_send(&order).err();
         if full.is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
             let link = Arc::clone(self);
@@ -142,16 +184,28 @@ impl Link {
                 ticket,
                 number,
                 laps,
+                waiting,
                 tags,
             }) => {
-                tracing::debug!(number, ?laps, "sandbox launched");
-                let fds = tags.into_iter().zip(packet.fds).collect();
-                self.answer(ticket, Answer::Launched(Parcel { number, fds }));
+                tracing::debug!(number, waiting, ?laps, "sandbox launched");
+                if waiting {
+                    let one_less = |count: &mut u32| *count = count.saturating_sub(1);
+                    self.programs_waiting.send_modify(one_less);
+                }
+                let parcel = Parcel {
+                    number,
+                    waiting,
+                    fds: tags.into_iter().zip(packet.fds).collect(),
+                };
+                self.answer(ticket, Answer::Launched(parcel));
             }
             Ok(News::LaunchFailed { ticket, fault }) => {
                 self.answer(ticket, Answer::LaunchFailed(fault));
             }
             Ok(News::Destroyed { ticket }) => self.answer(ticket, Answer::Destroyed),
+            Ok(News::Waiting { count }) => {
+                self.programs_waiting.send_replace(count);
+            }
             Ok(News::Notice { text }) => tracing::warn!("launcher: {text}"),
             Ok(News::Ready { .. }) => {}
             Err(error) => tracing::error!(%error, "the launcher said something strange"),

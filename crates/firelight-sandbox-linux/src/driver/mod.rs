@@ -9,6 +9,7 @@ mod probe;
 mod process;
 mod reader;
 mod sandbox;
+mod waiting;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -17,7 +18,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use firelight_sandbox::{LaunchError, ListenAt, SandboxDriver, SandboxSpec};
+use firelight_sandbox::{
+    LaunchError, ListenAt, ProcessSpec, SandboxDriver, SandboxSpec, WaitingProgram,
+};
+use tokio::sync::watch;
 
 use crate::disk::Capacity;
 use crate::launcher::raise_descriptor_limit;
@@ -26,6 +30,7 @@ use crate::role::LAUNCHER;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
 
 use link::Link;
+use waiting::Programs;
 
 pub use probe::probe;
 pub use process::LinuxProcess;
@@ -98,6 +103,7 @@ pub enum StartError {
 pub struct LinuxDriver {
     link: Arc<Link>,
     report: Arc<HostReport>,
+    programs: Arc<Programs>,
 }
 
 impl LinuxDriver {
@@ -116,12 +122,19 @@ impl LinuxDriver {
         Ok(Self {
             link,
             report: Arc::new(HostReport { walls }),
+            programs: Arc::default(),
         })
     }
 
     /// The walls of this driver on this host, as its launcher found them.
     pub fn report(&self) -> &HostReport {
         &self.report
+    }
+
+    /// How many programs wait in sandboxes, of those that
+    /// [`keep_waiting`](firelight_sandbox::SandboxDriver::keep_waiting) asked for.
+    pub fn programs_waiting(&self) -> watch::Receiver<u32> {
+        self.link.programs_waiting()
     }
 
     /// Ends the launcher and with it every sandbox, and waits until nothing of them is left.
@@ -140,6 +153,24 @@ impl SandboxDriver for LinuxDriver {
 
     async fn launch(&self, spec: SandboxSpec) -> Result<LinuxSandbox, LaunchError> {
         let parcel = self.link.launch(spec).await?;
+        LinuxSandbox::new(Arc::clone(&self.link), parcel)
+    }
+
+    fn keep_waiting(&self, wanted: Vec<(WaitingProgram, u32)>) {
+        self.link.keep_waiting(self.programs.replace(wanted));
+    }
+
+    async fn launch_waiting(
+        &self,
+        spec: SandboxSpec,
+        program: &WaitingProgram,
+        process: &ProcessSpec,
+    ) -> Result<LinuxSandbox, LaunchError> {
+        let Some(number) = self.programs.number_of(program) else {
+            return self.launch(spec).await;
+        };
+        let variables = process.variables.clone();
+        let parcel = self.link.launch_waiting(spec, number, variables).await?;
         LinuxSandbox::new(Arc::clone(&self.link), parcel)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct LinuxSandbox {
     inner: Arc<Inner>,
     link: Arc<Link>,
     reader: AbortHandle,
+    /// Whether a program waits inside that nobody has claimed.
+    waiting: AtomicBool,
     destroyed: bool,
 }
 
@@ -86,8 +89,33 @@ impl LinuxSandbox {
             inner,
             link,
             reader,
+            waiting: AtomicBool::new(parcel.waiting),
             destroyed: false,
         })
+    }
+
+    /// Has init start a process, in one way or another.
+    async fn start(
+        &self,
+        task: impl FnOnce(u32) -> Task,
+    ) -> Result<Result<LinuxProcess, (SpawnFault, io::Error)>, SandboxError> {
+        let (answer, answered) = oneshot::channel();
+        let (exit, exited) = watch::channel(None);
+        let number = {
+            let mut book = self.inner.book()?;
+            let number = book.number();
+            book.spawning.insert(number, Spawning { answer, exit });
+            number
+        };
+        self.inner.tell(&task(number)).await?;
+        let answer = answered.await.map_err(|_| SandboxError::Gone)?;
+        Ok(answer.map(|(stdout, stderr)| LinuxProcess {
+            number,
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            exit: exited,
+            sandbox: Arc::clone(&self.inner),
+        }))
     }
 
     async fn move_to(&self, motion: Motion) -> Result<(), SandboxError> {
@@ -133,26 +161,21 @@ impl Sandbox for LinuxSandbox {
     }
 
     async fn spawn(&self, process: ProcessSpec) -> Result<LinuxProcess, SpawnError> {
-        let (answer, answered) = oneshot::channel();
-        let (exit, exited) = watch::channel(None);
-        let number = {
-            let mut book = self.inner.book()?;
-            let number = book.number();
-            book.spawning.insert(number, Spawning { answer, exit });
-            number
-        };
         let program = process.program.display().to_string();
-        self.inner.tell(&spawn_task(number, process)).await?;
-        match answered.await.map_err(|_| SandboxError::Gone)? {
-            Ok((stdout, stderr)) => Ok(LinuxProcess {
-                number,
-                stdout: Some(stdout),
-                stderr: Some(stderr),
-                exit: exited,
-                sandbox: Arc::clone(&self.inner),
-            }),
-            Err((fault, source)) => Err(spawn_error(program, fault, source)),
+        let started = self.start(|number| spawn_task(number, process)).await?;
+        started.map_err(|(fault, source)| spawn_error(program, fault, source))
+    }
+
+    async fn claim_waiting(
+        &self,
+        process: &ProcessSpec,
+    ) -> Result<Option<LinuxProcess>, SandboxError> {
+        if !self.waiting.swap(false, Ordering::AcqRel) {
+            return Ok(None);
         }
+        let claimed = self.start(|number| claim_task(number, process)).await?;
+        // It ended while it waited, or broke its silence: the process can still be spawned.
+        Ok(claimed.ok())
     }
 
     async fn kill_processes(&self) -> Result<(), SandboxError> {
@@ -165,6 +188,7 @@ impl Sandbox for LinuxSandbox {
         // What the function did to itself before is not the reason for the deaths that follow.
         self.inner.note_out_of_memory_kills();
         let (answer, answered) = oneshot::channel();
+        self.waiting.store(false, Ordering::Release);
         let ticket = {
             let mut book = self.inner.book()?;
             let ticket = book.number();
@@ -270,6 +294,8 @@ impl Inner {
                     let _ = answer.send(());
                 }
             }
+            // The claim will say so, if there is one.
+            Event::Prepared | Event::Unprepared => {}
         }
         Ok(())
     }
@@ -343,6 +369,14 @@ fn spawn_task(number: u32, process: ProcessSpec) -> Task {
         arguments: process.arguments,
         variables: process.variables,
         directory: process.directory,
+    }
+}
+
+fn claim_task(number: u32, process: &ProcessSpec) -> Task {
+    Task::Claim {
+        process: number,
+        variables: process.variables.clone(),
+        directory: process.directory.clone(),
     }
 }
 

@@ -17,6 +17,7 @@
 mod build;
 mod lock;
 mod serve;
+mod waiting;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 

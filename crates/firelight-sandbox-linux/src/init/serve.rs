@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::PipeFlags;
 
+use super::waiting::Waiting;
 use crate::step::errno;
 use crate::sys::signal::{child_signals, kill_all_others, kill_child, reap_blocking, reap_one};
 use crate::sys::spawn::{self, Program};
@@ -26,15 +27,19 @@ pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
         deaths: child_signals()?,
         null: rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?,
         started: HashMap::new(),
+        waiting: None,
     };
     // The kernel hands out zeroed pages as they are first used, so an idle init pays for none of this.
     let mut buffer = vec![0; MAX_PACKET];
     loop {
-        let (task_ready, death_ready) = init.wait()?;
-        if death_ready {
+        let ready = init.wait()?;
+        if ready.death {
             init.reap()?;
         }
-        if task_ready {
+        if ready.waiting {
+            init.hear_waiting()?;
+        }
+        if ready.task {
             match wire::receive(init.control, &mut buffer)? {
                 Some(packet) => {
                     init.carry_out(Task::decode(&packet.bytes).map_err(io::Error::other)?)?
@@ -51,16 +56,32 @@ struct Init<'a> {
     null: OwnedFd,
     /// Programs the daemon asked for and that were not reaped yet, by pid.
     started: HashMap<i32, u32>,
+    /// The program that was prepared and that nobody has claimed.
+    waiting: Option<Waiting>,
+}
+
+/// Which of init's descriptors have something to say.
+struct Ready {
+    task: bool,
+    death: bool,
+    waiting: bool,
 }
 
 impl Init<'_> {
-    fn wait(&self) -> io::Result<(bool, bool)> {
-        let mut fds = [
+    fn wait(&self) -> io::Result<Ready> {
+        let unheard = self.waiting.as_ref().and_then(Waiting::unheard);
+        let mut fds = vec![
             PollFd::new(&self.control, PollFlags::IN),
             PollFd::new(&self.deaths, PollFlags::IN),
         ];
+        fds.extend(unheard.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
-        Ok((!fds[0].revents().is_empty(), !fds[1].revents().is_empty()))
+        let is_ready = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
+        Ok(Ready {
+            task: is_ready(0),
+            death: is_ready(1),
+            waiting: is_ready(2),
+        })
     }
 
     fn carry_out(&mut self, task: Task) -> io::Result<()> {
@@ -73,9 +94,23 @@ impl Init<'_> {
                 directory,
             } => {
                 let launch = Launch::new(program, arguments, variables, directory);
-                let started = launch.and_then(|launch| launch.start(self.null.as_fd()));
+                let started = launch.and_then(|launch| launch.start(self.null.as_fd(), None));
                 self.report_spawn(process, started)
             }
+            Task::Prepare {
+                program,
+                arguments,
+                variables,
+                directory,
+            } => {
+                let launch = Launch::new(program, arguments, variables, directory);
+                self.prepare(launch)
+            }
+            Task::Claim {
+                process,
+                variables,
+                directory,
+            } => self.claim(process, variables, directory),
             Task::Signal { process, signal } => {
                 self.signal(process, signal);
                 Ok(())
@@ -85,6 +120,57 @@ impl Init<'_> {
                 self.tell(&Event::KilledAll { ticket })
             }
         }
+    }
+
+    /// Starts the program that waits. Where it cannot be, the sandbox is none the worse for it.
+    fn prepare(&mut self, launch: Result<Launch, (SpawnFault, io::Error)>) -> io::Result<()> {
+        let prepared = launch.and_then(|launch| {
+            let (socket, theirs) = wire::pair().map_err(|error| (SpawnFault::Prepare, error))?;
+            let started = launch.start(self.null.as_fd(), Some(theirs.as_fd()))?;
+            Ok(Waiting::new(
+                started.pid,
+                started.stdout,
+                started.stderr,
+                socket,
+            ))
+        });
+        self.waiting = prepared.ok();
+        match self.waiting {
+            Some(_) => Ok(()),
+            None => self.tell(&Event::Unprepared),
+        }
+    }
+
+    fn hear_waiting(&mut self) -> io::Result<()> {
+        let Some(mut waiting) = self.waiting.take() else {
+            return Ok(());
+        };
+        if waiting.hear() {
+            self.waiting = Some(waiting);
+            return self.tell(&Event::Prepared);
+        }
+        waiting.discard();
+        self.tell(&Event::Unprepared)
+    }
+
+    fn claim(
+        &mut self,
+        process: u32,
+        variables: Vec<(OsString, OsString)>,
+        directory: PathBuf,
+    ) -> io::Result<()> {
+        let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+        let waiting = self.waiting.take().ok_or_else(gone);
+        let claimed = waiting.and_then(|waiting| waiting.claim(variables, directory));
+        let started = claimed.map(|claimed| Started {
+            pid: claimed.pid,
+            stdout: claimed.stdout,
+            stderr: claimed.stderr,
+        });
+        self.report_spawn(
+            process,
+            started.map_err(|error| (SpawnFault::Waiting, error)),
+        )
     }
 
     fn report_spawn(
@@ -135,6 +221,14 @@ impl Init<'_> {
     }
 
     fn report_exit(&mut self, pid: i32, status: i32) -> io::Result<()> {
+        if self
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.pid() == pid)
+        {
+            self.waiting = None;
+            return self.tell(&Event::Unprepared);
+        }
         let Some(process) = self.started.remove(&pid) else {
             return Ok(());
         };
@@ -194,8 +288,12 @@ impl Launch {
     }
 
     /// Starts the program with pipes of its own: made here, they belong to the function's user, who can then open
-    /// `/dev/stdout` like anywhere else.
-    fn start(&self, null: BorrowedFd<'_>) -> Result<Started, (SpawnFault, io::Error)> {
+    /// `/dev/stdout` like anywhere else. One that shall wait gets its end of the socket for that.
+    fn start(
+        &self,
+        null: BorrowedFd<'_>,
+        waits_at: Option<BorrowedFd<'_>>,
+    ) -> Result<Started, (SpawnFault, io::Error)> {
         let pipe = || {
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
                 .map_err(|error| (SpawnFault::Prepare, error.into()))
@@ -211,6 +309,7 @@ impl Launch {
             stdin: null,
             stdout: stdout_writer.as_fd(),
             stderr: stderr_writer.as_fd(),
+            waits_at,
         })
         .map_err(|error| (SpawnFault::Exec, error))?;
         Ok(Started {

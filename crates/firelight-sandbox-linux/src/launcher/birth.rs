@@ -40,6 +40,8 @@ pub(super) fn begin(
                     wanted,
                 },
                 parcel: None,
+                program: None,
+                environ: None,
             };
             // From here on a failure is a sandbox to bury, not just an error to report.
             match equip(ground, &resident, newborn.control) {

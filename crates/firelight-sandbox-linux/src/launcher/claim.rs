@@ -18,12 +18,21 @@ use crate::laps::{Lap, Watch};
 use crate::step::{Step, StepError};
 use crate::sys::mount::{NODEV, NOSUID, RDONLY, Reach, map_owners, set_attributes};
 
+/// What a blank sandbox has of its spec already.
+#[derive(Clone, Copy)]
+pub(super) enum Already {
+    Nothing,
+    /// So many of its mounts and its own files, because a program waits on them.
+    Mounts(usize),
+}
+
 /// Applies `spec` to a blank sandbox.
 pub(super) fn claim(
     ground: &Ground,
     resident: &Resident,
     parcel: &Parcel,
     spec: &SandboxSpec,
+    already: Already,
     watch: &mut Watch,
 ) -> Result<(), StepError> {
     let doors = &parcel.doors;
@@ -33,8 +42,11 @@ pub(super) fn claim(
         .step("write the cgroup limits")?;
     limit_init(resident.pid, spec)?;
     watch.done(Lap::Limit);
-    let mut trees = prepare_trees(ground, doors, spec)?;
-    let own_files = own_files(ground, spec);
+    let (there, own_files) = match already {
+        Already::Nothing => (0, own_files(ground, spec)),
+        Already::Mounts(there) => (there, Vec::new()),
+    };
+    let mut trees = prepare_trees(ground, doors, spec, there)?;
     for (index, (target, content)) in own_files.iter().enumerate() {
         let mount = ground.template.file(&file_name(resident, index), content);
         let target = Path::new(target);
@@ -51,7 +63,7 @@ pub(super) fn claim(
         ground.template.forget_file(&file_name(resident, index));
     }
     done?;
-    if spec.host_name != ground.begin.host_name {
+    if matches!(already, Already::Nothing) && spec.host_name != ground.begin.host_name {
         rename(ground, doors, &spec.host_name)?;
     }
     watch.done(Lap::AttachMounts);
@@ -82,14 +94,15 @@ struct Tree<'a> {
     target: &'a Path,
 }
 
-/// Prepares every mount on the host's side, where the sources are.
+/// Prepares every mount that is not there yet, on the host's side, where the sources are.
 fn prepare_trees<'a>(
     ground: &Ground,
     doors: &Doors,
     spec: &'a SandboxSpec,
+    there: usize,
 ) -> Result<Vec<Tree<'a>>, StepError> {
     let mut trees: Vec<Tree<'a>> = Vec::new();
-    for mount in &spec.mounts {
+    for mount in spec.mounts.iter().skip(there) {
         let source = open_source(ground, &mount.source)?;
         trees.push(plain_tree(ground, doors, &source, &mount.target, &trees)?);
     }

@@ -19,11 +19,14 @@ mod birth;
 mod check;
 mod claim;
 mod demand;
+mod environ;
 mod ground;
+mod keep;
 mod resident;
 mod serve;
 mod sources;
 mod template;
+mod waiting;
 
 use std::os::fd::OwnedFd;
 

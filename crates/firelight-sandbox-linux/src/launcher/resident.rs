@@ -1,9 +1,11 @@
 //! One sandbox as the launcher holds it.
 
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 
 use firelight_sandbox::{Egress, ListenAt, SandboxSpec};
 
+use super::environ::Environ;
 use crate::cgroup::{Files, Group};
 use crate::disk::Capacity;
 use crate::laps::{Laps, Watch};
@@ -15,7 +17,11 @@ pub(super) enum Stage {
         setup: OwnedFd,
         wanted: Option<Box<Wanted>>,
     },
-    /// Built, nobody's yet.
+    /// Built, and a program is being started in it that is to wait; by this second it must.
+    Preparing {
+        deadline: i64,
+    },
+    /// Built, nobody's yet. Its program waits, if it has one.
     Blank,
     Claimed,
     /// Killed; waiting for the kernel to be done. `ticket` is answered when nothing is left.
@@ -30,6 +36,8 @@ pub(super) struct Wanted {
     /// Running since the order came.
     pub(super) watch: Watch,
     pub(super) spec: SandboxSpec,
+    /// The variables that the program which waits inside will be told; empty where none shall.
+    pub(super) variables: Vec<(OsString, OsString)>,
 }
 
 /// What cannot be changed once a sandbox is built: only a blank one of the same kind can serve an order.
@@ -68,9 +76,32 @@ pub(super) struct Resident {
     pub(super) stage: Stage,
     /// Present until the sandbox is claimed.
     pub(super) parcel: Option<Parcel>,
+    /// The number of the program that waits inside, or will.
+    pub(super) program: Option<u64>,
+    /// The variables of that program, once it waits.
+    pub(super) environ: Option<Environ>,
 }
 
 impl Resident {
+    /// Built or being built ahead of any order.
+    pub(super) fn is_pooled(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Blank | Stage::Building { wanted: None, .. }
+        )
+    }
+
+    /// Ready to become anything.
+    pub(super) fn is_plainly_blank(&self) -> bool {
+        self.program.is_none() && matches!(self.stage, Stage::Blank)
+    }
+
+    /// Built, being built or ready with a program that waits in it for an order.
+    pub(super) fn is_for_waiting(&self) -> bool {
+        self.program.is_some()
+            && (self.is_pooled() || matches!(self.stage, Stage::Preparing { .. }))
+    }
+
     /// Kills init, and with it everything in its pid namespace.
     pub(super) fn kill(&mut self, ticket: Option<u64>) {
         if let Stage::Dying { ticket: first } = &mut self.stage {
@@ -80,6 +111,7 @@ impl Resident {
         }
         self.stage = Stage::Dying { ticket };
         self.parcel = None;
+        self.environ = None;
         // An error means that it is dead already, which its pidfd tells.
         let _ = self.group.thaw();
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL);

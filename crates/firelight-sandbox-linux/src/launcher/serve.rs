@@ -1,6 +1,7 @@
 //! The launcher's loop: orders, reports of inits, deaths, and the pool of blank sandboxes.
 
 use std::collections::{HashMap, VecDeque};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -11,9 +12,11 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::{WaitId, WaitIdOptions};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::claim::Already;
 use super::demand::Demand;
 use super::ground::{Ground, MAX_RESIDENTS};
 use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
+use super::waiting::Programs;
 use super::{birth, check, claim};
 use crate::cgroup::Group;
 use crate::init::Built;
@@ -34,6 +37,8 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
     let mut launcher = Launcher {
         free_slots: (0..MAX_RESIDENTS).collect(),
         residents: HashMap::new(),
+        programs: Programs::default(),
+        told_waiting: 0,
         removals: VecDeque::new(),
         demand: Demand::new(first_kind, ground.begin.blank_sandboxes),
         next_number: 1,
@@ -53,26 +58,32 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
 
 /// What an event is about; packed into the 64 bits that epoll carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
     Daemon,
     Setup(u64),
     Death(u64),
+    /// The init of a sandbox in which a program waits, or will.
+    Control(u64),
 }
 
 impl Token {
     fn data(self) -> EventData {
         EventData::new_u64(match self {
             Self::Daemon => 0,
-            Self::Setup(number) => number << 1,
-            Self::Death(number) => (number << 1) | 1,
+            Self::Setup(number) => number << 2,
+            Self::Death(number) => (number << 2) | 1,
+            Self::Control(number) => (number << 2) | 2,
         })
     }
 
     fn from_data(data: EventData) -> Self {
         match data.u64() {
             0 => Self::Daemon,
-            data if data & 1 == 0 => Self::Setup(data >> 1),
-            data => Self::Death(data >> 1),
+            data => match data & 3 {
+                0 => Self::Setup(data >> 2),
+                1 => Self::Death(data >> 2),
+                _ => Self::Control(data >> 2),
+            },
         }
     }
 }
@@ -86,11 +97,15 @@ struct Removal {
     tries: u32,
 }
 
-struct Launcher {
-    ground: Ground,
+pub(super) struct Launcher {
+    pub(super) ground: Ground,
     daemon: OwnedFd,
-    events: OwnedFd,
-    residents: HashMap<u64, Resident>,
+    pub(super) events: OwnedFd,
+    pub(super) residents: HashMap<u64, Resident>,
+    /// What is kept waiting in blank sandboxes.
+    pub(super) programs: Programs,
+    /// How many of them the daemon was last told to wait.
+    pub(super) told_waiting: u32,
     removals: VecDeque<Removal>,
     demand: Demand,
     /// The longest free one first, so that the kernel is done with it when it is used again.
@@ -105,6 +120,7 @@ impl Launcher {
         let mut ready = Vec::with_capacity(64);
         loop {
             self.tend_pool()?;
+            self.tend_waiting()?;
             let timeout = self.patience().map(Timespec::try_from).transpose();
             let timeout = timeout.map_err(io::Error::other)?;
             rustix::io::retry_on_intr(|| {
@@ -124,6 +140,7 @@ impl Launcher {
                     },
                     Token::Setup(number) => self.hear(number, &mut buffer)?,
                     Token::Death(number) => self.bury(number)?,
+                    Token::Control(number) => self.hear_of_waiting(number, &mut buffer)?,
                 }
             }
             self.retry_removals()?;
@@ -133,7 +150,14 @@ impl Launcher {
     fn obey(&mut self, order: Order) -> io::Result<()> {
         match order {
             Order::Begin(_) => Err(io::Error::other("a second beginning")),
-            Order::Launch { ticket, spec } => self.launch(ticket, spec),
+            Order::Launch { ticket, spec } => self.launch(ticket, spec, None),
+            Order::LaunchWaiting {
+                ticket,
+                spec,
+                program,
+                variables,
+            } => self.launch(ticket, spec, Some((program, variables))),
+            Order::KeepWaiting { wanted } => self.keep_waiting(wanted),
             Order::Destroy { ticket, number } => match self.residents.get_mut(&number) {
                 Some(resident) => {
                     resident.kill(Some(ticket));
@@ -157,30 +181,45 @@ impl Launcher {
         self.tell(&News::Destroyed { ticket }, &[])
     }
 
-    fn launch(&mut self, ticket: u64, spec: SandboxSpec) -> io::Result<()> {
+    /// Launches a sandbox: one in which the program waits that is to become something with these variables, or else a
+    /// blank one, or else a new one.
+    fn launch(
+        &mut self,
+        ticket: u64,
+        spec: SandboxSpec,
+        waiting: Option<(u64, Vec<(OsString, OsString)>)>,
+    ) -> io::Result<()> {
         let checked = check::check(&spec).and_then(|()| self.check_egress(spec.egress));
         if let Err(fault) = checked {
             return self.tell(&News::LaunchFailed { ticket, fault }, &[]);
         }
         let kind = self.ground.kind_of(&spec);
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             ticket,
             watch: Watch::start(),
             spec,
+            variables: Vec::new(),
         };
+        if let Some((program, variables)) = waiting {
+            wanted.variables = variables;
+            match self.claim_waiting(program, kind, wanted)? {
+                None => return Ok(()),
+                Some(back) => wanted = back,
+            }
+        }
         self.demand
             .note(kind, clock_gettime(ClockId::Monotonic).tv_sec);
         if let Some(number) = self.blank(kind) {
             return self.hand_over(number, wanted);
         }
         match self.build(kind, Some(Box::new(wanted))) {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(fault) => self.tell(&News::LaunchFailed { ticket, fault }, &[]),
         }
     }
 
     /// A network that this launcher cannot or may not give is refused, never replaced by a lesser one.
-    fn check_egress(&self, egress: Egress) -> Result<(), Fault> {
+    pub(super) fn check_egress(&self, egress: Egress) -> Result<(), Fault> {
         let reason = match egress {
             Egress::None => return Ok(()),
             Egress::Host if self.ground.begin.host_network => return Ok(()),
@@ -195,15 +234,15 @@ impl Launcher {
     }
 
     fn blank(&self, kind: Kind) -> Option<u64> {
-        let fits =
-            |resident: &&Resident| resident.kind == kind && matches!(resident.stage, Stage::Blank);
+        let fits = |resident: &&Resident| resident.kind == kind && resident.is_plainly_blank();
         self.residents
             .values()
             .find(fits)
             .map(|resident| resident.number)
     }
 
-    fn build(&mut self, kind: Kind, wanted: Option<Box<Wanted>>) -> Result<(), Fault> {
+    /// Begins to build a sandbox. Returns its number.
+    pub(super) fn build(&mut self, kind: Kind, wanted: Option<Box<Wanted>>) -> Result<u64, Fault> {
         self.ground.provide_tmp(kind)?;
         let Some(slot) = self.free_slots.pop_front() else {
             return Err(Fault::Exhausted {
@@ -213,7 +252,7 @@ impl Launcher {
         let number = self.next_number;
         self.next_number += 1;
         match self.begin_watched(number, slot, kind, wanted) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(number),
             Err(error) => {
                 self.free_slots.push_back(slot);
                 Err(error.into())
@@ -257,7 +296,11 @@ impl Launcher {
                     parcel.listener = Some(listener);
                     parcel.laps = laps;
                 }
-                wanted.map_or(Ok(()), |wanted| self.hand_over(number, *wanted))
+                match wanted {
+                    Some(wanted) => self.hand_over(number, *wanted),
+                    None if resident.program.is_some() => self.prepare(number),
+                    None => Ok(()),
+                }
             }
             Err(fault) => {
                 resident.kill(None);
@@ -276,35 +319,13 @@ impl Launcher {
     }
 
     /// Makes a blank sandbox the ordered one and gives it to the daemon.
-    fn hand_over(&mut self, number: u64, wanted: Wanted) -> io::Result<()> {
+    fn hand_over(&mut self, number: u64, mut wanted: Wanted) -> io::Result<()> {
         let Some(resident) = self.residents.get_mut(&number) else {
             return Ok(());
         };
         let ticket = wanted.ticket;
-        match claim_for(&self.ground, resident, wanted) {
-            Ok((parcel, laps)) => {
-                resident.stage = Stage::Claimed;
-                let Parcel {
-                    control,
-                    listener,
-                    files,
-                    ..
-                } = parcel;
-                let mut parts = vec![(FdTag::Control, control)];
-                parts.extend(listener.map(|listener| (FdTag::Listener, listener)));
-                parts.extend(files.into_handles());
-                let (tags, fds): (Vec<_>, Vec<_>) =
-                    parts.iter().map(|(tag, fd)| (*tag, fd.as_fd())).unzip();
-                self.tell(
-                    &News::Launched {
-                        ticket,
-                        number,
-                        laps,
-                        tags,
-                    },
-                    &fds,
-                )
-            }
+        match claim_for(&self.ground, resident, &mut wanted, Already::Nothing) {
+            Ok(parcel) => self.deliver(number, parcel, &wanted),
             Err(error) => {
                 resident.kill(None);
                 self.tell(
@@ -316,6 +337,39 @@ impl Launcher {
                 )
             }
         }
+    }
+
+    /// Gives a claimed sandbox to the daemon.
+    pub(super) fn deliver(
+        &mut self,
+        number: u64,
+        parcel: Parcel,
+        wanted: &Wanted,
+    ) -> io::Result<()> {
+        let Some(resident) = self.residents.get_mut(&number) else {
+            return Ok(());
+        };
+        resident.stage = Stage::Claimed;
+        let waiting = resident.program.is_some();
+        let Parcel {
+            control,
+            listener,
+            files,
+            ..
+        } = parcel;
+        let mut parts = vec![(FdTag::Control, control)];
+        parts.extend(listener.map(|listener| (FdTag::Listener, listener)));
+        parts.extend(files.into_handles());
+        let (tags, fds): (Vec<_>, Vec<_>) =
+            parts.iter().map(|(tag, fd)| (*tag, fd.as_fd())).unzip();
+        let launched = News::Launched {
+            ticket: wanted.ticket,
+            number,
+            laps: wanted.watch.laps(),
+            waiting,
+            tags,
+        };
+        self.tell(&launched, &fds)
     }
 
     /// Reaps an init that ended; the pid namespace is empty by then.
@@ -396,11 +450,7 @@ impl Launcher {
         let now = clock_gettime(ClockId::Monotonic).tv_sec;
         for (kind, target) in self.demand.targets(now) {
             let pooled = |resident: &&mut Resident| {
-                resident.kind == kind
-                    && matches!(
-                        resident.stage,
-                        Stage::Blank | Stage::Building { wanted: None, .. }
-                    )
+                resident.kind == kind && resident.program.is_none() && resident.is_pooled()
             };
             let count = self.residents.values_mut().filter(pooled).count();
             if count > target {
@@ -414,7 +464,7 @@ impl Launcher {
         Ok(())
     }
 
-    fn is_building(&self) -> bool {
+    pub(super) fn is_building(&self) -> bool {
         self.residents
             .values()
             .any(|resident| matches!(resident.stage, Stage::Building { .. }))
@@ -435,10 +485,10 @@ impl Launcher {
         if !self.removals.is_empty() {
             return Some(REMOVAL_RETRY);
         }
-        self.demand.is_high().then_some(POOL_TENDING)
+        (self.demand.is_high() || self.is_waiting_work_due()).then_some(POOL_TENDING)
     }
 
-    fn tell(&self, news: &News, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(super) fn tell(&self, news: &News, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         wire::send(&self.daemon, &news.encode(), fds)
     }
 
@@ -465,11 +515,12 @@ impl Launcher {
     }
 }
 
-fn claim_for(
+pub(super) fn claim_for(
     ground: &Ground,
     resident: &mut Resident,
-    mut wanted: Wanted,
-) -> Result<(Parcel, Laps), StepError> {
+    wanted: &mut Wanted,
+    already: Already,
+) -> Result<Parcel, StepError> {
     let gone = || io::Error::from(io::ErrorKind::NotFound);
     wanted.watch.done(Lap::Build);
     let parcel = resident
@@ -478,8 +529,9 @@ fn claim_for(
         .ok_or_else(gone)
         .step("claim the sandbox twice")?;
     wanted.watch.include(&parcel.laps);
-    claim::claim(ground, resident, &parcel, &wanted.spec, &mut wanted.watch)?;
-    Ok((parcel, wanted.watch.laps()))
+    let watch = &mut wanted.watch;
+    claim::claim(ground, resident, &parcel, &wanted.spec, already, watch)?;
+    Ok(parcel)
 }
 
 fn take_listener(report: Option<wire::Packet>) -> Result<(OwnedFd, Laps), Fault> {
@@ -497,7 +549,7 @@ fn take_listener(report: Option<wire::Packet>) -> Result<(OwnedFd, Laps), Fault>
     }
 }
 
-fn watch(events: &OwnedFd, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+pub(super) fn watch(events: &OwnedFd, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
     debug_assert!(fd.as_raw_fd() >= 0);
     Ok(epoll::add(events, fd, token.data(), EventFlags::IN)?)
 }
@@ -512,6 +564,7 @@ mod tests {
             Token::Daemon,
             Token::Setup(1),
             Token::Death(1),
+            Token::Control(1),
             Token::Death(900),
         ] {
             assert_eq!(Token::from_data(token.data()), token);

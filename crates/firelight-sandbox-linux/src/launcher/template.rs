@@ -25,7 +25,8 @@ const DIRECTORIES: &[&str] = &[
     "lib64",
     "media",
     "mnt",
-    "opt",
+    // The loader remembers which of its directories there are not; a waiting program has it look before there is code.
+    "opt/lib",
     "proc",
     "root",
     "run",
@@ -42,7 +43,7 @@ const DIRECTORIES: &[&str] = &[
     "usr/share",
     "var/lang",
     "var/runtime",
-    "var/task",
+    "var/task/lib",
     "var/tmp",
 ];
 

@@ -6,6 +6,7 @@ pub(crate) mod mount;
 pub(crate) mod netlink;
 pub(crate) mod signal;
 pub(crate) mod spawn;
+pub(crate) mod tracee;
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
+use firelight_sandbox::WAITING_DESCRIPTOR;
+
 /// A program to start; the working directory is the caller's own.
 pub(crate) struct Program<'a> {
     pub(crate) path: &'a CStr,
@@ -13,6 +15,8 @@ pub(crate) struct Program<'a> {
     pub(crate) stdin: BorrowedFd<'a>,
     pub(crate) stdout: BorrowedFd<'a>,
     pub(crate) stderr: BorrowedFd<'a>,
+    /// What a program that waits finds at its [`WAITING_DESCRIPTOR`].
+    pub(crate) waits_at: Option<BorrowedFd<'a>>,
 }
 
 /// Starts `program` in a session of its own, with no signal blocked. Returns its pid, or why the
@@ -22,6 +26,9 @@ pub(crate) fn spawn(program: &Program<'_>) -> io::Result<i32> {
     let mut actions = Actions::new()?;
     for (from, to) in [(program.stdin, 0), (program.stdout, 1), (program.stderr, 2)] {
         actions.duplicate(from, to)?;
+    }
+    if let Some(socket) = program.waits_at {
+        actions.duplicate(socket, WAITING_DESCRIPTOR)?;
     }
     let arguments = pointers(program.arguments);
     let variables = pointers(program.variables);

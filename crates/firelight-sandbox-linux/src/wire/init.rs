@@ -4,7 +4,7 @@
 //! starts.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::codec::{Decoder, Encoder, Malformed};
 
@@ -25,6 +25,19 @@ pub(crate) enum Task {
     KillAll {
         ticket: u32,
     },
+    /// Start a program that waits to be told what for. One in a sandbox's life, before anything else.
+    Prepare {
+        program: PathBuf,
+        arguments: Vec<OsString>,
+        variables: Vec<(OsString, OsString)>,
+        directory: PathBuf,
+    },
+    /// Tell the program that waits. It is a process like any other from then on.
+    Claim {
+        process: u32,
+        variables: Vec<(OsString, OsString)>,
+        directory: PathBuf,
+    },
 }
 
 /// Which step of starting a program failed.
@@ -36,6 +49,8 @@ pub(crate) enum SpawnFault {
     Exec,
     /// Anything before that: out of descriptors or processes.
     Prepare,
+    /// No program waits, or none that can be used.
+    Waiting,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +77,10 @@ pub(crate) enum Event {
     KilledAll {
         ticket: u32,
     },
+    /// The program that was prepared waits.
+    Prepared,
+    /// The program that was prepared will not do: it cannot be started, ended, or printed something.
+    Unprepared,
 }
 
 impl Task {
@@ -73,19 +92,38 @@ impl Task {
                 arguments,
                 variables,
                 directory,
-            } => Encoder::new(0)
-                .u32(*process)
-                .path(program)
-                .list(arguments, |encoder, argument| {
+            } => {
+                let mut encoder = Encoder::new(0);
+                encoder.u32(*process).path(program);
+                encoder.list(arguments, |encoder, argument| {
                     encoder.text(argument);
-                })
-                .list(variables, |encoder, (name, value)| {
-                    encoder.text(name).text(value);
-                })
-                .path(directory)
-                .finish(),
+                });
+                encode_place(&mut encoder, variables, directory)
+            }
             Self::Signal { process, signal } => Encoder::new(1).u32(*process).i32(*signal).finish(),
             Self::KillAll { ticket } => Encoder::new(2).u32(*ticket).finish(),
+            Self::Prepare {
+                program,
+                arguments,
+                variables,
+                directory,
+            } => {
+                let mut encoder = Encoder::new(3);
+                encoder.path(program);
+                encoder.list(arguments, |encoder, argument| {
+                    encoder.text(argument);
+                });
+                encode_place(&mut encoder, variables, directory)
+            }
+            Self::Claim {
+                process,
+                variables,
+                directory,
+            } => {
+                let mut encoder = Encoder::new(4);
+                encoder.u32(*process);
+                encode_place(&mut encoder, variables, directory)
+            }
         }
     }
 
@@ -96,7 +134,7 @@ impl Task {
                 process: decoder.u32()?,
                 program: decoder.path()?,
                 arguments: decoder.list(Decoder::text)?,
-                variables: decoder.list(|decoder| Ok((decoder.text()?, decoder.text()?)))?,
+                variables: decode_variables(&mut decoder)?,
                 directory: decoder.path()?,
             },
             1 => Self::Signal {
@@ -106,11 +144,44 @@ impl Task {
             2 => Self::KillAll {
                 ticket: decoder.u32()?,
             },
+            3 => Self::Prepare {
+                program: decoder.path()?,
+                arguments: decoder.list(Decoder::text)?,
+                variables: decode_variables(&mut decoder)?,
+                directory: decoder.path()?,
+            },
+            4 => Self::Claim {
+                process: decoder.u32()?,
+                variables: decode_variables(&mut decoder)?,
+                directory: decoder.path()?,
+            },
             _ => return Err(Malformed("unknown task")),
         };
         decoder.finish()?;
         Ok(task)
     }
+}
+
+/// Ends a message with where a program finds itself: its variables and its directory.
+fn encode_place(
+    encoder: &mut Encoder,
+    variables: &[(OsString, OsString)],
+    directory: &Path,
+) -> Vec<u8> {
+    encode_variables(encoder, variables);
+    encoder.path(directory).finish()
+}
+
+pub(super) fn encode_variables(encoder: &mut Encoder, variables: &[(OsString, OsString)]) {
+    encoder.list(variables, |encoder, (name, value)| {
+        encoder.text(name).text(value);
+    });
+}
+
+pub(super) fn decode_variables(
+    decoder: &mut Decoder<'_>,
+) -> Result<Vec<(OsString, OsString)>, Malformed> {
+    decoder.list(|decoder| Ok((decoder.text()?, decoder.text()?)))
 }
 
 impl Event {
@@ -126,6 +197,7 @@ impl Event {
                     SpawnFault::Directory => 0,
                     SpawnFault::Exec => 1,
                     SpawnFault::Prepare => 2,
+                    SpawnFault::Waiting => 3,
                 };
                 Encoder::new(1).u32(*process).u8(fault).i32(*errno).finish()
             }
@@ -137,6 +209,8 @@ impl Event {
                 Encoder::new(2).u32(*process).u8(kind).i32(value).finish()
             }
             Self::KilledAll { ticket } => Encoder::new(3).u32(*ticket).finish(),
+            Self::Prepared => Encoder::new(4).finish(),
+            Self::Unprepared => Encoder::new(5).finish(),
         }
     }
 
@@ -152,6 +226,7 @@ impl Event {
                     0 => SpawnFault::Directory,
                     1 => SpawnFault::Exec,
                     2 => SpawnFault::Prepare,
+                    3 => SpawnFault::Waiting,
                     _ => return Err(Malformed("unknown spawn fault")),
                 },
                 errno: decoder.i32()?,
@@ -167,6 +242,8 @@ impl Event {
             3 => Self::KilledAll {
                 ticket: decoder.u32()?,
             },
+            4 => Self::Prepared,
+            5 => Self::Unprepared,
             _ => return Err(Malformed("unknown event")),
         };
         decoder.finish()?;
@@ -184,6 +261,17 @@ mod tests {
             process: 3,
             program: "/var/task/bootstrap".into(),
             arguments: vec!["bootstrap".into(), "".into()],
+            variables: vec![("A".into(), "=\n\u{ff}".into())],
+            directory: "/var/task".into(),
+        };
+
+        assert_eq!(Task::decode(&task.encode()), Ok(task));
+    }
+
+    #[test]
+    fn what_a_waiting_program_is_told_survives_the_wire() {
+        let task = Task::Claim {
+            process: 3,
             variables: vec![("A".into(), "=\n\u{ff}".into())],
             directory: "/var/task".into(),
         };

@@ -1,11 +1,16 @@
 //! What the daemon orders from the launcher, and the launcher's news.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use firelight_sandbox::{Egress, Limits, ListenAt, Overlay, ReadOnlyMount, SandboxId, SandboxSpec};
+use firelight_sandbox::{
+    Egress, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
+    WaitingProgram,
+};
 
 use super::codec::{Decoder, Encoder, Malformed};
+use super::init::{decode_variables, encode_variables};
 use crate::disk::Capacity;
 use crate::laps::Laps;
 
@@ -31,8 +36,34 @@ pub(crate) struct Begin {
 #[derive(Debug)]
 pub(crate) enum Order {
     Begin(Begin),
-    Launch { ticket: u64, spec: SandboxSpec },
-    Destroy { ticket: u64, number: u64 },
+    Launch {
+        ticket: u64,
+        spec: SandboxSpec,
+    },
+    Destroy {
+        ticket: u64,
+        number: u64,
+    },
+    /// Keep these programs waiting, instead of those of the order before.
+    KeepWaiting {
+        wanted: Vec<Waiting>,
+    },
+    /// Like `Launch`, of a sandbox in which the program waits that the daemon numbered so. The variables are those it
+    /// will be told.
+    LaunchWaiting {
+        ticket: u64,
+        spec: SandboxSpec,
+        program: u64,
+        variables: Vec<(OsString, OsString)>,
+    },
+}
+
+/// A program to keep waiting, by the daemon's number for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) number: u64,
+    pub(crate) program: WaitingProgram,
+    pub(crate) count: u32,
 }
 
 /// What the launcher tells the daemon.
@@ -47,6 +78,8 @@ pub(crate) enum News {
         ticket: u64,
         number: u64,
         laps: Laps,
+        /// Whether a program waits inside.
+        waiting: bool,
         tags: Vec<FdTag>,
     },
     LaunchFailed {
@@ -56,6 +89,10 @@ pub(crate) enum News {
     /// Nothing of the sandbox is left.
     Destroyed {
         ticket: u64,
+    },
+    /// So many programs wait now.
+    Waiting {
+        count: u32,
     },
     /// Something went wrong that no single call can be blamed for.
     Notice {
@@ -119,8 +156,27 @@ impl Order {
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Begin(begin) => encode_begin(begin),
-            Self::Launch { ticket, spec } => encode_launch(*ticket, spec),
+            Self::Launch { ticket, spec } => {
+                let mut encoder = Encoder::new(1);
+                encoder.u64(*ticket);
+                encode_spec(&mut encoder, spec);
+                encoder.finish()
+            }
             Self::Destroy { ticket, number } => Encoder::new(2).u64(*ticket).u64(*number).finish(),
+            Self::KeepWaiting { wanted } => Encoder::new(3).list(wanted, encode_waiting).finish(),
+            Self::LaunchWaiting {
+                ticket,
+                spec,
+                program,
+                variables,
+            } => {
+                let mut encoder = Encoder::new(4);
+                encoder.u64(*ticket);
+                encode_spec(&mut encoder, spec);
+                encoder.u64(*program);
+                encode_variables(&mut encoder, variables);
+                encoder.finish()
+            }
         }
     }
 
@@ -135,6 +191,15 @@ impl Order {
             2 => Self::Destroy {
                 ticket: decoder.u64()?,
                 number: decoder.u64()?,
+            },
+            3 => Self::KeepWaiting {
+                wanted: decoder.list(decode_waiting)?,
+            },
+            4 => Self::LaunchWaiting {
+                ticket: decoder.u64()?,
+                spec: decode_spec(&mut decoder)?,
+                program: decoder.u64()?,
+                variables: decode_variables(&mut decoder)?,
             },
             _ => return Err(Malformed("unknown order")),
         };
@@ -186,12 +251,9 @@ fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
     })
 }
 
-fn encode_launch(ticket: u64, spec: &SandboxSpec) -> Vec<u8> {
-    let mut encoder = Encoder::new(1);
-    encoder.u64(ticket).u128(spec.id.bits());
-    encoder.list(&spec.mounts, |encoder, mount| {
-        encoder.path(&mount.source).path(&mount.target);
-    });
+fn encode_spec(encoder: &mut Encoder, spec: &SandboxSpec) {
+    encoder.u128(spec.id.bits());
+    encode_mounts(encoder, &spec.mounts);
     encoder.list(&spec.overlays, |encoder, overlay| {
         encoder
             .list(&overlay.sources, |encoder, source| {
@@ -199,25 +261,16 @@ fn encode_launch(ticket: u64, spec: &SandboxSpec) -> Vec<u8> {
             })
             .path(&overlay.target);
     });
-    encode_limits(&mut encoder, &spec.limits);
-    encode_address(&mut encoder, spec.listen_at);
-    encoder.u8(match spec.egress {
-        Egress::None => 0,
-        Egress::Nat => 1,
-        Egress::Host => 2,
-    });
-    encoder.bytes(spec.host_name.as_bytes()).finish()
+    encode_limits(encoder, &spec.limits);
+    encode_address(encoder, spec.listen_at);
+    encode_egress(encoder, spec.egress);
+    encoder.bytes(spec.host_name.as_bytes());
 }
 
 fn decode_spec(decoder: &mut Decoder<'_>) -> Result<SandboxSpec, Malformed> {
     Ok(SandboxSpec {
         id: SandboxId::from_random(decoder.u128()?),
-        mounts: decoder.list(|decoder| {
-            Ok(ReadOnlyMount {
-                source: decoder.path()?,
-                target: decoder.path()?,
-            })
-        })?,
+        mounts: decode_mounts(decoder)?,
         overlays: decoder.list(|decoder| {
             Ok(Overlay {
                 sources: decoder.list(Decoder::path)?,
@@ -226,13 +279,77 @@ fn decode_spec(decoder: &mut Decoder<'_>) -> Result<SandboxSpec, Malformed> {
         })?,
         limits: decode_limits(decoder)?,
         listen_at: decode_address(decoder)?,
-        egress: match decoder.u8()? {
-            0 => Egress::None,
-            1 => Egress::Nat,
-            2 => Egress::Host,
-            _ => return Err(Malformed("unknown egress")),
-        },
+        egress: decode_egress(decoder)?,
         host_name: decoder.string()?,
+    })
+}
+
+fn encode_waiting(encoder: &mut Encoder, waiting: &Waiting) {
+    let program = &waiting.program;
+    encoder.u64(waiting.number).u32(waiting.count);
+    encode_mounts(encoder, &program.mounts);
+    let process = &program.process;
+    encoder.path(&process.program);
+    encoder.list(&process.arguments, |encoder, argument| {
+        encoder.text(argument);
+    });
+    encode_variables(encoder, &process.variables);
+    encoder.path(&process.directory);
+    encode_address(encoder, program.listen_at);
+    encode_egress(encoder, program.egress);
+    encoder.bytes(program.host_name.as_bytes());
+    encode_limits(encoder, &program.limits);
+}
+
+fn decode_waiting(decoder: &mut Decoder<'_>) -> Result<Waiting, Malformed> {
+    Ok(Waiting {
+        number: decoder.u64()?,
+        count: decoder.u32()?,
+        program: WaitingProgram {
+            mounts: decode_mounts(decoder)?,
+            process: ProcessSpec {
+                program: decoder.path()?,
+                arguments: decoder.list(Decoder::text)?,
+                variables: decode_variables(decoder)?,
+                directory: decoder.path()?,
+            },
+            listen_at: decode_address(decoder)?,
+            egress: decode_egress(decoder)?,
+            host_name: decoder.string()?,
+            limits: decode_limits(decoder)?,
+        },
+    })
+}
+
+fn encode_mounts(encoder: &mut Encoder, mounts: &[ReadOnlyMount]) {
+    encoder.list(mounts, |encoder, mount| {
+        encoder.path(&mount.source).path(&mount.target);
+    });
+}
+
+fn decode_mounts(decoder: &mut Decoder<'_>) -> Result<Vec<ReadOnlyMount>, Malformed> {
+    decoder.list(|decoder| {
+        Ok(ReadOnlyMount {
+            source: decoder.path()?,
+            target: decoder.path()?,
+        })
+    })
+}
+
+fn encode_egress(encoder: &mut Encoder, egress: Egress) {
+    encoder.u8(match egress {
+        Egress::None => 0,
+        Egress::Nat => 1,
+        Egress::Host => 2,
+    });
+}
+
+fn decode_egress(decoder: &mut Decoder<'_>) -> Result<Egress, Malformed> {
+    Ok(match decoder.u8()? {
+        0 => Egress::None,
+        1 => Egress::Nat,
+        2 => Egress::Host,
+        _ => return Err(Malformed("unknown egress")),
     })
 }
 
@@ -284,12 +401,14 @@ impl News {
                 ticket,
                 number,
                 laps,
+                waiting,
                 tags,
             } => {
                 let mut encoder = Encoder::new(1);
                 encoder.u64(*ticket).u64(*number);
                 laps.encode(&mut encoder);
                 encoder
+                    .u8(u8::from(*waiting))
                     .list(tags, |encoder, tag| {
                         encoder.u8(*tag as u8);
                     })
@@ -303,6 +422,7 @@ impl News {
             }
             Self::Destroyed { ticket } => Encoder::new(3).u64(*ticket).finish(),
             Self::Notice { text } => Encoder::new(4).bytes(text.as_bytes()).finish(),
+            Self::Waiting { count } => Encoder::new(5).u32(*count).finish(),
         }
     }
 
@@ -316,6 +436,7 @@ impl News {
                 ticket: decoder.u64()?,
                 number: decoder.u64()?,
                 laps: Laps::decode(&mut decoder)?,
+                waiting: decoder.u8()? != 0,
                 tags: decoder.list(FdTag::decode)?,
             },
             2 => Self::LaunchFailed {
@@ -327,6 +448,9 @@ impl News {
             },
             4 => Self::Notice {
                 text: decoder.string()?,
+            },
+            5 => Self::Waiting {
+                count: decoder.u32()?,
             },
             _ => return Err(Malformed("unknown news")),
         };

@@ -18,3 +18,4 @@ mod life;
 mod probe;
 mod rig;
 mod rootless;
+mod waiting;

@@ -24,7 +24,7 @@ extern "C" fn play_role() {
 #[unsafe(link_section = ".init_array")]
 static PLAY_ROLE: extern "C" fn() = play_role;
 
-fn run(name: &str) -> ExitCode {
+pub(crate) fn run(name: &str) -> ExitCode {
     let done = match name {
         "status" => print_file("/proc/self/status"),
         "mounts" => print_file("/proc/self/mountinfo"),
@@ -54,6 +54,7 @@ fn run(name: &str) -> ExitCode {
         _ => crate::hostile::probe(name)
             .or_else(|| crate::egress::probe(name))
             .or_else(|| crate::faults::probe(name))
+            .or_else(|| crate::waiting::probe(name))
             .unwrap_or_else(|| Err(io::Error::other(format!("no probe is called {name}")))),
     };
     match done {
