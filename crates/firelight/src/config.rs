@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use firelight_model::{AccountId, Region, RuntimeIdentifier};
 
-pub use layers::{FlagValues, Layers, Sourced};
 pub use egress::{EgressConfig, TagPolicy};
 pub use endpoints::{EndpointsConfig, Place};
+pub use layers::{FlagValues, Layers, Sourced};
 pub use settings::{EGRESS_TAGS_PREFIX, RUNTIMES_PREFIX, SETTINGS, is_secret};
 
 /// Which of the two daemons runs.
@@ -91,6 +91,8 @@ pub struct SandboxConfig {
     pub network: Network,
     /// Environments alive at once, on this machine.
     pub max_environments: u32,
+    /// How many interpreters may wait, started, for functions; 0 for none.
+    pub started_interpreters: u32,
     /// An environment without an invocation for this long is retired.
     pub idle: Duration,
 }

@@ -14,7 +14,9 @@
 
 mod nft;
 mod plan;
+mod policy;
 mod router;
 
 pub(crate) use plan::{Lease, Plan};
+pub use policy::{EgressRules, Ipv4Network, Ipv4NetworkError};
 pub(crate) use router::{Router, SANDBOX_INDEX};

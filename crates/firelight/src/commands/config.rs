@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Layers, RUNTIMES_PREFIX, SETTINGS, Sourced};
+use crate::config::{EGRESS_TAGS_PREFIX, Layers, RUNTIMES_PREFIX, SETTINGS, Sourced, is_secret};
 use crate::failure::{Exit, Outcome};
 use crate::terminal::{Terminal, table};
 
@@ -14,7 +14,7 @@ pub fn run(layers: &Layers, terminal: &Terminal) -> Outcome {
 fn document(layers: &Layers) -> Value {
     let settings = rows(layers).into_iter().map(|row| {
         let entry = json!({
-            "value": row.sourced.map(|sourced| &sourced.value),
+            "value": row.value(),
             "source": row.sourced.map(|sourced| sourced.source.to_string()),
             "help": row.help,
         });
@@ -25,11 +25,16 @@ fn document(layers: &Layers) -> Value {
 
 fn text(layers: &Layers) -> String {
     let cells = rows(layers).into_iter().map(|row| {
-        let value = row.sourced.map_or("(by command)", |sourced| &sourced.value);
+        let value = row.value().unwrap_or("(not set)");
         let source = row
             .sourced
             .map_or_else(String::new, |sourced| sourced.source.to_string());
-        [row.key, value.to_owned(), source, row.help.to_owned()]
+        [
+            row.key.clone(),
+            value.to_owned(),
+            source,
+            row.help.to_owned(),
+        ]
     });
     table(
         ["SETTING", "VALUE", "FROM", "WHAT IT IS"],
@@ -43,6 +48,18 @@ struct Row<'a> {
     help: &'static str,
 }
 
+impl Row<'_> {
+    /// The value as it may be shown.
+    fn value(&self) -> Option<&str> {
+        let value = &self.sourced?.value;
+        Some(if is_secret(&self.key) {
+            "(secret)"
+        } else {
+            value
+        })
+    }
+}
+
 fn rows(layers: &Layers) -> Vec<Row<'_>> {
     let settings = SETTINGS.iter().map(|setting| Row {
         key: setting.key.to_owned(),
@@ -54,5 +71,10 @@ fn rows(layers: &Layers) -> Vec<Row<'_>> {
         sourced: Some(sourced),
         help: "interpreter of this runtime",
     });
-    settings.chain(runtimes).collect()
+    let tags = layers.egress_tags().map(|(tag, list, sourced)| Row {
+        key: format!("{EGRESS_TAGS_PREFIX}{tag}.{list}"),
+        sourced: Some(sourced),
+        help: "the same, for functions with this tag",
+    });
+    settings.chain(runtimes).chain(tags).collect()
 }

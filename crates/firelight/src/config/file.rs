@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::ConfigError;
-use super::settings::{is_known, nearest_key};
+use super::settings::{is_known, is_list, nearest_key};
 
 /// Returns the file to read when none is named: in the working directory, else in the user's configuration.
 pub fn find(config_home: Option<&Path>) -> Option<PathBuf> {
@@ -71,11 +71,20 @@ fn scalar(key: String, value: Value, path: &Path) -> Result<String, ConfigError>
         Value::String(text) => Ok(text),
         Value::Integer(number) => Ok(number.to_string()),
         Value::Boolean(truth) => Ok(truth.to_string()),
+        Value::Array(items) if is_list(&key) => list(&key, items, path),
         _ => Err(ConfigError::NotScalar {
             key,
             path: path.to_owned(),
         }),
     }
+}
+
+fn list(key: &str, items: Vec<Value>, path: &Path) -> Result<String, ConfigError> {
+    let items: Result<Vec<_>, _> = items
+        .into_iter()
+        .map(|item| scalar(key.to_owned(), item, path))
+        .collect();
+    Ok(items?.join(", "))
 }
 
 #[cfg(test)]
@@ -124,6 +133,22 @@ mod tests {
             "firelight.toml sets \"sandbox.idel_s\", which is not a setting; \
              did you mean \"sandbox.idle_s\"?"
         );
+    }
+
+    #[test]
+    fn networks_are_a_list_and_stand_under_tags_too() {
+        let keys = parsed(
+            "[egress]\nallow = ['10.1.0.0/16', '10.2.0.1']\n[egress.tags.'team=pay.ments']\ndeny = '0.0.0.0/0'\n",
+        );
+
+        assert_eq!(
+            keys.unwrap(),
+            [
+                ("egress.allow".into(), "10.1.0.0/16, 10.2.0.1".into()),
+                ("egress.tags.team=pay.ments.deny".into(), "0.0.0.0/0".into()),
+            ]
+        );
+        assert!(parsed("[egress.tags.a]\nalow = '10.0.0.0/8'\n").is_err());
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub type FlagValues = Vec<(String, &'static str, String)>;
 const BORROWED: &[(&str, &str)] = &[
     ("endpoint", "AWS_ENDPOINT_URL_LAMBDA"),
     ("endpoint", "AWS_ENDPOINT_URL"),
+    ("endpoints.access_key_id", "AWS_ACCESS_KEY_ID"),
+    ("endpoints.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+    ("endpoints.session_token", "AWS_SESSION_TOKEN"),
 ];
 
 /// The effective values, key by key.
@@ -89,6 +92,14 @@ impl Layers {
         self.values
             .iter()
             .filter_map(|(key, value)| Some((key.strip_prefix(RUNTIMES_PREFIX)?, value)))
+    }
+
+    /// Returns the lists under `[egress.tags]`: tag, `allow` or `deny`, value.
+    pub fn egress_tags(&self) -> impl Iterator<Item = (&str, &str, &Sourced)> {
+        self.values.iter().filter_map(|(key, value)| {
+            let (tag, list) = settings::egress_tag(key)?;
+            Some((tag, list, value))
+        })
     }
 
     fn defaults(variables: &BTreeMap<String, String>) -> Self {

@@ -9,8 +9,8 @@ use firelight_model::{AccountId, Region, RuntimeIdentifier};
 
 use super::layers::Sourced;
 use super::{
-    Authentication, ClientConfig, ConfigError, EgressConfig, EndpointsConfig, Layers, LimitsConfig, LogConfig, LogFormat, Mode, Network,
-    SandboxConfig, ServerConfig,
+    Authentication, ClientConfig, ConfigError, EgressConfig, EndpointsConfig, Layers, LimitsConfig,
+    LogConfig, LogFormat, Mode, Network, SandboxConfig, ServerConfig,
 };
 
 const ADDRESS: &str = "an address with a port, like 127.0.0.1:4566";
@@ -35,6 +35,11 @@ impl ServerConfig {
                 accept_unenforced: parsed(layers, "sandbox.accept_unenforced", "true or false")?,
                 network: network(layers)?,
                 max_environments: parsed(layers, "sandbox.max_environments", "a whole number")?,
+                started_interpreters: parsed(
+                    layers,
+                    "sandbox.started_interpreters",
+                    "a whole number",
+                )?,
                 idle: Duration::from_secs(parsed(layers, "sandbox.idle_s", "a number of seconds")?),
             },
             limits: LimitsConfig {
@@ -107,11 +112,7 @@ fn network(layers: &Layers) -> Result<Network, ConfigError> {
 }
 
 fn requests_per_environment(layers: &Layers) -> Result<Option<u32>, ConfigError> {
-    let requests = parsed(
-        layers,
-        "limits.requests_per_environment",
-        "a whole number",
-    )?;
+    let requests = parsed(layers, "limits.requests_per_environment", "a whole number")?;
     Ok((requests > 0).then_some(requests))
 }
 

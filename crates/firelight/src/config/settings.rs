@@ -63,6 +63,11 @@ pub const SETTINGS: &[Setting] = &[
         "requests a second for each unit of concurrency; 0 is no limit",
     ),
     setting(
+        "sandbox.started_interpreters",
+        Some("8"),
+        "Python and Node.js processes kept started ahead of cold starts, at most",
+    ),
+    setting(
         "sandbox.accept_unenforced",
         Some("false"),
         "go on where a limit cannot be enforced",
@@ -97,7 +102,11 @@ pub const SETTINGS: &[Setting] = &[
         "the key that signs at endpoints of others",
     ),
     setting("endpoints.secret_access_key", None, "its secret"),
-    setting("endpoints.session_token", None, "its session, if it has one"),
+    setting(
+        "endpoints.session_token",
+        None,
+        "its session, if it has one",
+    ),
 ];
 
 const fn setting(key: &'static str, default: Option<&'static str>, help: &'static str) -> Setting {

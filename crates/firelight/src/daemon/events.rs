@@ -1,13 +1,11 @@
 //! Asynchronous invocation's view of everything else.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use firelight_control::{Control, ResolveError};
 use firelight_events::{
-    Deliver, DeliverError, Delivery, Events, Functions, Limits, Ports, Resolution, Resolved,
-    Settings, Targets,
+    Deliver, Events, Functions, Limits, Ports, Resolution, Resolved, Settings, Targets,
 };
 use firelight_invoke::{Clock, Invoker};
 use firelight_model::{Draw, FunctionArn, Qualifier};
@@ -16,11 +14,16 @@ use firelight_store::SqliteQueue;
 use super::outside;
 
 /// Makes the door of asynchronous invocation.
-pub fn open(queue: SqliteQueue, control: Control, invoker: Arc<dyn Invoker>) -> Events {
+pub fn open(
+    queue: SqliteQueue,
+    control: Control,
+    invoker: Arc<dyn Invoker>,
+    deliver: impl Deliver,
+) -> Events {
     let ports = Ports {
         functions: Arc::new(ControlFunctions(control)),
         invoker,
-        deliver: Arc::new(NoServices),
+        deliver: Arc::new(deliver),
         clock: Clock::new(outside::now),
         random: Arc::new(|| u128::from_be_bytes(outside::random())),
     };
@@ -74,23 +77,5 @@ impl Functions for ControlFunctions {
             stopped: resolved.reserved_concurrency == Some(0),
             recursive_loop: entry.function.record.recursive_loop,
         }))
-    }
-}
-
-/// Other services are not offered on this endpoint: what is meant for them is refused, and said so in the log.
-struct NoServices;
-
-impl Deliver for NoServices {
-    fn deliver(
-        &self,
-        delivery: &Delivery,
-    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + '_>> {
-        let request = &delivery.request;
-        let reason = format!(
-            "no endpoint for {} is known, so {} gets nothing",
-            request.service(),
-            request.target()
-        );
-        Box::pin(async move { Err(DeliverError::Refused { reason }) })
     }
 }

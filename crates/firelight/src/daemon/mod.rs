@@ -11,6 +11,7 @@
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
 mod data_plane;
+mod deliveries;
 pub(crate) mod egress;
 mod events;
 mod live_log;
@@ -119,8 +120,7 @@ impl Daemon {
             Arc::clone(&sources),
             enforcement,
         );
-        let control_outside =
-            outside::ControlOutside::new(config, ground.inventory(), sts.clone());
+        let control_outside = outside::ControlOutside::new(config, ground.inventory(), sts.clone());
         let control = Control::start(store.clone(), blobs.clone(), control_outside)
             .await
             .map_err(failed("could not start the control plane"))?;
@@ -155,7 +155,18 @@ impl Daemon {
             .await
             .map_err(failed("could not open the queue"))?;
         let invoker: Arc<dyn Invoker> = Arc::new(data_plane.clone());
-        let events = events::open(queue.clone(), control.clone(), Arc::clone(&invoker));
+        let listener = listen(config).await?;
+        let own = listener
+            .local_addr()
+            .map_err(failed("could not tell the bound address"))?;
+        let deliveries = deliveries::open(&config.endpoints, own, control.clone(), sts.clone())
+            .map_err(failed("could not prepare the calls of other services"))?;
+        let events = events::open(
+            queue.clone(),
+            control.clone(),
+            Arc::clone(&invoker),
+            deliveries,
+        );
         let dispatcher = events.dispatch(Token::alone(queue.epoch()));
         let fetch = Arc::new(objects::FromDepot::new(
             depot.clone(),
@@ -175,13 +186,6 @@ impl Daemon {
             lambda,
         };
         let door = FrontDoor::new(front_door_config(config), services);
-        let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-            Failure::because(
-                Exit::Failure,
-                format!("could not listen on {}", config.listen),
-                &error,
-            )
-        })?;
         announce_ready(config, &listener)?;
         Ok(Self {
             driver,
@@ -222,6 +226,15 @@ impl Daemon {
         self.logs.close().await;
         stopped.await.unwrap_or(Stop::Asked)
     }
+}
+
+/// Takes the address. Who connects from now on waits until the daemon serves.
+async fn listen(config: &ServerConfig) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(config.listen).await;
+    listener.map_err(|error| {
+        let what = format!("could not listen on {}", config.listen);
+        Failure::because(Exit::Failure, what, &error)
+    })
 }
 
 /// Turns an error of a step into a failure that names the step.
