@@ -25,8 +25,11 @@ pub use spec::{
 };
 
 use std::future::Future;
-use std::net::TcpListener;
+use std::io;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes sandboxes of one kind.
@@ -62,6 +65,9 @@ pub trait Sandbox: Send + Sync + 'static {
     /// Takes the listener that was bound inside the sandbox's network at [`SandboxSpec::listen_at`].
     /// The second call returns `None`.
     fn take_listener(&mut self) -> Option<TcpListener>;
+
+    /// Returns the way to ports on the loopback inside. It may be kept longer than the sandbox, and then fails.
+    fn dialer(&self) -> Dialer;
 
     /// Starts a program inside. Its exit is awaited on the returned process.
     fn spawn(
@@ -115,6 +121,13 @@ pub trait SandboxProcess: Send + Sync + 'static {
     /// Waits for the exit. Cancel-safe: the exit is not lost when the future is dropped and awaited again.
     fn wait(&mut self) -> impl Future<Output = Exit> + Send;
 }
+
+/// Connects to a port on a sandbox's own loopback. The stream is connected and does not block; what listens there is as
+/// hostile as everything inside. A frozen sandbox is connected to when it is thawed.
+pub type Dialer = Arc<dyn Fn(u16) -> Dialing + Send + Sync>;
+
+/// A connection being made.
+pub type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

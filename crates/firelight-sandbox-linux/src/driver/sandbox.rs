@@ -8,13 +8,16 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use firelight_sandbox::{Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Usage};
+use firelight_sandbox::{
+    Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Usage,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
+use super::dial::dial;
 use super::link::{Link, Parcel};
 use super::meters::{Meters, Motion};
 use super::process::LinuxProcess;
@@ -55,6 +58,7 @@ struct Book {
     spawning: HashMap<u32, Spawning>,
     running: HashMap<u32, watch::Sender<Option<Exit>>>,
     killing: HashMap<u32, oneshot::Sender<()>>,
+    connecting: HashMap<u32, oneshot::Sender<io::Result<OwnedFd>>>,
     /// Kills for lack of memory that are already accounted for.
     known_out_of_memory_kills: u64,
 }
@@ -158,6 +162,11 @@ impl Sandbox for LinuxSandbox {
 
     fn take_listener(&mut self) -> Option<TcpListener> {
         self.listener.take()
+    }
+
+    fn dialer(&self) -> Dialer {
+        let inner = Arc::downgrade(&self.inner);
+        Arc::new(move |port| Box::pin(dial(Weak::clone(&inner), port)))
     }
 
     async fn spawn(&self, process: ProcessSpec) -> Result<LinuxProcess, SpawnError> {
@@ -269,6 +278,22 @@ impl Inner {
             })
     }
 
+    /// Has init begin a connection to a port inside.
+    pub(super) async fn connect(&self, port: u16) -> io::Result<OwnedFd> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = {
+            let mut book = self.book().map_err(io::Error::other)?;
+            // Whoever gave up waiting is not waited for, however long init is frozen.
+            book.connecting.retain(|_, waiting| !waiting.is_closed());
+            let ticket = book.number();
+            book.connecting.insert(ticket, answer);
+            ticket
+        };
+        let task = Task::Connect { ticket, port };
+        self.tell(&task).await.map_err(io::Error::other)?;
+        answered.await.map_err(io::Error::other)?
+    }
+
     fn take_in(&self, packet: Packet) -> Result<(), crate::wire::Malformed> {
         let event = Event::decode(&packet.bytes)?;
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
@@ -292,6 +317,12 @@ impl Inner {
             Event::KilledAll { ticket } => {
                 if let Some(answer) = book.killing.remove(&ticket) {
                     let _ = answer.send(());
+                }
+            }
+            Event::Connecting { ticket } => book.connecting(ticket, packet.fds),
+            Event::NotConnecting { ticket, errno } => {
+                if let Some(answer) = book.connecting.remove(&ticket) {
+                    let _ = answer.send(Err(io::Error::from_raw_os_error(errno)));
                 }
             }
             // The claim will say so, if there is one.
@@ -348,6 +379,15 @@ impl Book {
         };
         self.running.insert(process, spawning.exit);
         let _ = spawning.answer.send(Ok((stdout, stderr)));
+    }
+
+    fn connecting(&mut self, ticket: u32, fds: Vec<OwnedFd>) {
+        let Some(answer) = self.connecting.remove(&ticket) else {
+            return;
+        };
+        if let Ok([socket]) = <[OwnedFd; 1]>::try_from(fds) {
+            let _ = answer.send(Ok(socket));
+        }
     }
 }
 

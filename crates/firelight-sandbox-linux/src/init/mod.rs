@@ -15,6 +15,7 @@
 //! claimed.
 
 mod build;
+mod connect;
 mod lock;
 mod serve;
 mod waiting;

@@ -111,6 +111,7 @@ impl Init<'_> {
                 variables,
                 directory,
             } => self.claim(process, variables, directory),
+            Task::Connect { ticket, port } => self.connect(ticket, port),
             Task::Signal { process, signal } => {
                 self.signal(process, signal);
                 Ok(())
@@ -187,6 +188,20 @@ impl Init<'_> {
             Err((fault, error)) => self.tell(&Event::SpawnFailed {
                 process,
                 fault,
+                errno: errno(&error),
+            }),
+        }
+    }
+
+    fn connect(&self, ticket: u32, port: u16) -> io::Result<()> {
+        match super::connect::begin(port) {
+            Ok(socket) => wire::send(
+                self.control,
+                &Event::Connecting { ticket }.encode(),
+                &[socket.as_fd()],
+            ),
+            Err(error) => self.tell(&Event::NotConnecting {
+                ticket,
                 errno: errno(&error),
             }),
         }

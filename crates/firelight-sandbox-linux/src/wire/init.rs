@@ -38,6 +38,11 @@ pub(crate) enum Task {
         variables: Vec<(OsString, OsString)>,
         directory: PathBuf,
     },
+    /// Begin a connection to a port of the sandbox's own loopback.
+    Connect {
+        ticket: u32,
+        port: u16,
+    },
 }
 
 /// Which step of starting a program failed.
@@ -81,6 +86,14 @@ pub(crate) enum Event {
     Prepared,
     /// The program that was prepared will not do: it cannot be started, ended, or printed something.
     Unprepared,
+    /// Comes with one descriptor: a socket whose connection was begun.
+    Connecting {
+        ticket: u32,
+    },
+    NotConnecting {
+        ticket: u32,
+        errno: i32,
+    },
 }
 
 impl Task {
@@ -124,6 +137,10 @@ impl Task {
                 encoder.u32(*process);
                 encode_place(&mut encoder, variables, directory)
             }
+            Self::Connect { ticket, port } => Encoder::new(5)
+                .u32(*ticket)
+                .u32(u32::from(*port))
+                .finish(),
         }
     }
 
@@ -154,6 +171,10 @@ impl Task {
                 process: decoder.u32()?,
                 variables: decode_variables(&mut decoder)?,
                 directory: decoder.path()?,
+            },
+            5 => Self::Connect {
+                ticket: decoder.u32()?,
+                port: u16::try_from(decoder.u32()?).map_err(|_| Malformed("no port"))?,
             },
             _ => return Err(Malformed("unknown task")),
         };
@@ -211,6 +232,10 @@ impl Event {
             Self::KilledAll { ticket } => Encoder::new(3).u32(*ticket).finish(),
             Self::Prepared => Encoder::new(4).finish(),
             Self::Unprepared => Encoder::new(5).finish(),
+            Self::Connecting { ticket } => Encoder::new(6).u32(*ticket).finish(),
+            Self::NotConnecting { ticket, errno } => {
+                Encoder::new(7).u32(*ticket).i32(*errno).finish()
+            }
         }
     }
 
@@ -244,6 +269,13 @@ impl Event {
             },
             4 => Self::Prepared,
             5 => Self::Unprepared,
+            6 => Self::Connecting {
+                ticket: decoder.u32()?,
+            },
+            7 => Self::NotConnecting {
+                ticket: decoder.u32()?,
+                errno: decoder.i32()?,
+            },
             _ => return Err(Malformed("unknown event")),
         };
         decoder.finish()?;

@@ -52,6 +52,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
             Ok(())
         }
         _ => crate::hostile::probe(name)
+            .or_else(|| crate::dial::probe_of_this(name))
             .or_else(|| crate::egress::probe(name))
             .or_else(|| crate::faults::probe(name))
             .or_else(|| crate::waiting::probe(name))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +14,8 @@ use super::process::{FakeProcess, Note};
 use super::script::{FakeProgram, Programs, command};
 use super::{FakeEvent, Shared};
 use crate::{
-    Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SandboxId, SandboxSpec, SpawnError,
-    Usage,
+    Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SandboxId, SandboxSpec,
+    SpawnError, Usage,
 };
 
 const SIGKILL: i32 = 9;
@@ -182,6 +182,17 @@ impl Sandbox for FakeSandbox {
 
     fn take_listener(&mut self) -> Option<TcpListener> {
         self.listener.take()
+    }
+
+    /// There are no walls: the loopback inside is the test's own.
+    fn dialer(&self) -> Dialer {
+        Arc::new(|port| {
+            Box::pin(async move {
+                let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+                stream.set_nonblocking(true)?;
+                Ok(stream)
+            })
+        })
     }
 
     async fn spawn(&self, process: ProcessSpec) -> Result<FakeProcess, SpawnError> {
