@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firelight_model::{AccountId, FunctionVersion, VersionKey};
+use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -30,7 +31,9 @@ use crate::host::Host;
 use crate::keeper::{Purpose, keep_environment};
 use crate::pool::{Counts, Pool, Requested};
 use crate::ports::Ports;
+use crate::prepare::blueprint;
 use crate::settings::Settings;
+use crate::started::StartedRuntimes;
 
 /// How often idle environments are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -46,6 +49,7 @@ pub(crate) struct Inner<D: SandboxDriver> {
     pub(crate) ports: Ports<D>,
     pub(crate) settings: Settings,
     pub(crate) host: Host,
+    pub(crate) started: StartedRuntimes,
     admission: Admission,
     pools: Mutex<HashMap<VersionKey, Arc<VersionPool>>>,
     tasks: TaskTracker,
@@ -85,6 +89,7 @@ impl<D: SandboxDriver> DataPlane<D> {
     pub fn new(ports: Ports<D>, settings: Settings) -> Self {
         Self(Arc::new(Inner {
             host: Host::new(settings.budget),
+            started: StartedRuntimes::new(settings.started_runtimes),
             admission: Admission::new(settings.paces),
             ports,
             settings,
@@ -147,6 +152,21 @@ impl<D: SandboxDriver> DataPlane<D> {
         }
         let _ = pool.lock().provision(0);
         Err(ProvisionError::InitFailed)
+    }
+
+    /// Has a runtime wait for a version that is likely to be invoked soon, because it has just been made.
+    pub async fn expect(&self, version: &Arc<FunctionVersion>) {
+        let Inner {
+            ports, settings, ..
+        } = &*self.0;
+        let planned = blueprint(version, ports, settings, InitializationType::OnDemand).await;
+        // What is wrong with it is told when it is invoked.
+        if let Some(runtime) = planned.ok().and_then(|blueprint| blueprint.started) {
+            let now = Instant::now();
+            self.0
+                .started
+                .note(&runtime, &self.0.host, &ports.driver, now);
+        }
     }
 
     /// Invocations in flight in an account.
@@ -313,6 +333,7 @@ impl<D: SandboxDriver> Inner<D> {
     fn tidy(self: &Arc<Self>, now: Instant) {
         self.keep_provisioned();
         self.admission.tidy(now);
+        self.started.tidy(&self.host, &self.ports.driver, now);
         for pool in self.all_pools() {
             let key = pool.version.key();
             let current = self.ports.versions.find(&key).is_some();

@@ -55,23 +55,33 @@ impl Host {
 
     /// Takes the share of one environment.
     pub(crate) fn take(&self, memory_mb: u32) -> Result<Share, Refusal> {
+        self.hold(memory_mb, 1)
+    }
+
+    fn hold(&self, memory_mb: u32, environments: u32) -> Result<Share, Refusal> {
         let memory_mb = u64::from(memory_mb);
-        if memory_mb > self.budget.memory_mb || self.budget.environments == 0 {
+        if memory_mb > self.budget.memory_mb || environments > self.budget.environments {
             return Err(Refusal::NeverEnough);
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.memory_mb + memory_mb > self.budget.memory_mb
-            || held.environments >= self.budget.environments
+            || held.environments + environments > self.budget.environments
         {
             return Err(Refusal::Spent);
         }
         held.memory_mb += memory_mb;
-        held.environments += 1;
+        held.environments += environments;
         drop(held);
         Ok(Share {
             host: self.clone(),
             memory_mb,
+            environments,
         })
+    }
+
+    /// Takes memory alone, for what is no environment.
+    pub(crate) fn take_memory(&self, memory_mb: u32) -> Result<Share, Refusal> {
+        self.hold(memory_mb, 0)
     }
 
     /// Waits for the next share that comes back after this call.
@@ -80,11 +90,12 @@ impl Host {
     }
 }
 
-/// One environment's part of the budget. Dropping it gives it back.
+/// One environment's part of the budget, or that of a runtime that waits for one. Dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Share {
     host: Host,
     memory_mb: u64,
+    environments: u32,
 }
 
 impl Drop for Share {
@@ -95,7 +106,7 @@ impl Drop for Share {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         held.memory_mb -= self.memory_mb;
-        held.environments -= 1;
+        held.environments -= self.environments;
         drop(held);
         self.host.given_back.notify_waiters();
         self.host.given_back.notify_one();

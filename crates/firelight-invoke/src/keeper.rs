@@ -70,9 +70,10 @@ async fn make<D: SandboxDriver>(
 ) -> Result<(Environment<D>, Share), NotStarted> {
     let share = room(inner, pool.version.memory.mb()).await?;
     let version = &pool.version;
-    let mut environment = async {
+    let (mut environment, started) = async {
         let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type()).await?;
-        Ok(Environment::launch(&inner.ports.driver, blueprint).await?)
+        let started = blueprint.started.clone();
+        Ok((Environment::launch(&inner.ports.driver, blueprint).await?, started))
     }
     .await
     .map_err(|error: MakeError| {
@@ -90,6 +91,13 @@ async fn make<D: SandboxDriver>(
             }
         }
     }
+    if let Some(runtime) = started {
+        // Only now: starting the next one must not slow this one down.
+        let now = Instant::now();
+        inner
+            .started
+            .note(&runtime, &inner.host, &inner.ports.driver, now);
+    }
     Ok((environment, share))
 }
 
@@ -102,8 +110,11 @@ async fn room<D: SandboxDriver>(inner: &Inner<D>, memory_mb: u32) -> Result<Shar
                 Ok(share) => return Ok(share),
                 Err(Refusal::NeverEnough) => return Err(Refusal::NeverEnough),
                 Err(Refusal::Spent) => {
-                    inner.evict_one();
-                    given_back.await;
+                    let now = Instant::now();
+                    if !inner.started.make_room(&inner.ports.driver, now) {
+                        inner.evict_one();
+                        given_back.await;
+                    }
                 }
             }
         }

@@ -29,6 +29,7 @@ mod ports;
 mod prepare;
 mod responder;
 mod settings;
+mod started;
 mod zip_ground;
 
 pub use admission::{Ceiling, Paces, Quota, ThrottleReason};
@@ -40,7 +41,7 @@ pub use call::{
 };
 pub use clock::Clock;
 pub use data_plane::{DataPlane, ProvisionError};
-pub use firelight_runtimes::InitializationType;
+pub use firelight_runtimes::{Ahead, InitializationType};
 pub use host::Budget;
 pub use metering::InvocationMeter;
 pub use pool::Counts;

@@ -10,9 +10,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use firelight_model::{FunctionVersion, LogGroupName, WallTime};
-use firelight_runtimes::InitializationType;
+use firelight_runtimes::{Ahead, InitializationType};
 use firelight_sandbox::{
     LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
+    WaitingProgram,
 };
 use firelight_store::StreamName;
 
@@ -21,6 +22,7 @@ use crate::journal::Journal;
 use crate::platform_event::RuntimeVersion;
 use crate::ports::{Credentials, Ports};
 use crate::settings::Settings;
+use crate::started::StartedRuntime;
 
 /// Where the Runtime API is reached inside a sandbox, as on AWS.
 pub const RUNTIME_API: &str = "169.254.100.1:9001";
@@ -47,6 +49,8 @@ pub struct Prepared {
     pub mounts: Vec<ReadOnlyMount>,
     pub overlays: Vec<Overlay>,
     pub runtime: ProcessSpec,
+    /// How the runtime can be started before it is known for which function; `None` if it cannot.
+    pub ahead: Option<Ahead>,
     /// External extensions by the name of their file, in the order they are started.
     pub extensions: Vec<(String, ProcessSpec)>,
     /// Absent for custom runtimes.
@@ -78,6 +82,8 @@ pub(crate) struct Blueprint {
     pub(crate) version: Arc<FunctionVersion>,
     pub(crate) program: Program,
     pub(crate) spec: SandboxSpec,
+    /// The runtime as it may wait in a sandbox for this environment.
+    pub(crate) started: Option<StartedRuntime>,
     pub(crate) journal: Journal,
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
@@ -116,6 +122,7 @@ pub(crate) async fn blueprint<D>(
         egress: settings.egress,
         host_name: "localhost".into(),
     };
+    let started = prepared.ahead.map(|ahead| started_runtime(ahead, &spec));
     let program = Program {
         runtime: prepared.runtime,
         extensions: prepared.extensions,
@@ -129,10 +136,31 @@ pub(crate) async fn blueprint<D>(
         version: Arc::clone(version),
         program,
         spec,
+        started,
         journal: Journal::new(log_stream, version.logging.form, Arc::clone(&ports.logs)),
         clock: ports.clock.clone(),
         settings: settings.clone(),
     })
+}
+
+/// The runtime in a sandbox that can become this one. While it waits it gets half a CPU: it has time.
+fn started_runtime(ahead: Ahead, spec: &SandboxSpec) -> StartedRuntime {
+    const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
+    StartedRuntime {
+        memory_mb: ahead.memory_mb,
+        program: WaitingProgram {
+            mounts: ahead.mounts,
+            process: ahead.process,
+            listen_at: spec.listen_at,
+            egress: spec.egress,
+            host_name: spec.host_name.clone(),
+            limits: Limits {
+                memory_bytes: MEMORY_BYTES,
+                milli_cpus: 500,
+                ..spec.limits
+            },
+        },
+    }
 }
 
 fn runtime_api_address() -> SocketAddr {

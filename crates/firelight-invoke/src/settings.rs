@@ -27,6 +27,8 @@ pub struct Settings {
     pub egress: Egress,
     /// CPU during init, in thousandths; the share that the memory size gives follows.
     pub init_milli_cpus: u32,
+    /// Runtimes that are kept started before it is known for which function, all together; 0 keeps none.
+    pub started_runtimes: u32,
     /// Lifts the CPU limit: a developer's machine may be used whole.
     pub unlimited_cpu: bool,
 }

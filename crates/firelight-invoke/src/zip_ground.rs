@@ -8,7 +8,8 @@ use firelight_model::{CodeBlob, FunctionVersion, LogForm, ZipPackage};
 use firelight_package::{ExtractedPackages, PackageDirectory};
 use firelight_runtimes::{
     Bootstrap, Credentials, FunctionFacts, Ground, Inventory, Layout, LogDestination, LogFormat,
-    RUNTIME_API_ADDRESS, Runtime, catalogue, find_bootstrap, plan, plan_extension,
+    RUNTIME_API_ADDRESS, Runtime, ahead, brings_libraries, catalogue, find_bootstrap, plan,
+    plan_extension,
 };
 use firelight_sandbox::{Overlay, ProcessSpec, ReadOnlyMount};
 use firelight_store::{BlobDigest, Blobs};
@@ -71,6 +72,16 @@ impl<B: Blobs> ZipGround<B> {
         let (name, number) = (version.arn.name.to_string(), version.version.to_string());
         let function = self.function_facts(version, zip, facts, &name, &number);
         let planned = plan(runtime, bootstrap, &self.ground, &self.layout, &function);
+        let ahead = ahead(
+            runtime,
+            bootstrap,
+            &planned,
+            &function,
+            brings_libraries(code.path(), &layer_paths),
+        );
+        if let Err(refusal) = &ahead {
+            tracing::debug!(function = %version.arn, %refusal, "its runtime is started for it alone");
+        }
         let mut mounts = planned.mounts;
         mounts.push(ReadOnlyMount {
             source: code.path().to_owned(),
@@ -95,6 +106,7 @@ impl<B: Blobs> ZipGround<B> {
             mounts,
             overlays,
             runtime: planned.process,
+            ahead: ahead.ok(),
             extensions,
             runtime_version: runtime_version(runtime, version.arn.region.as_str()),
             pins: Box::new((code, layers)),

@@ -35,6 +35,7 @@ use crate::journal::Journal;
 use crate::platform_event::{InitPhase, PlatformEvent};
 use crate::prepare::{Blueprint, Program};
 use crate::settings::Settings;
+use crate::started::StartedRuntime;
 
 /// Whether the runtime is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +87,18 @@ impl<D: SandboxDriver> Environment<D> {
             program,
             journal,
             spec,
+            started,
             clock,
             settings,
         } = blueprint;
-        let mut sandbox = driver.launch(spec).await?;
+        let mut sandbox = match started {
+            Some(StartedRuntime { program: waits, .. }) => {
+                driver
+                    .launch_waiting(spec, &waits, &program.runtime)
+                    .await?
+            }
+            None => driver.launch(spec).await?,
+        };
         let (session, events) = launch::serve_session(&mut sandbox, &version, &program)?;
         Ok(Self {
             version,

@@ -55,14 +55,24 @@ impl<P: SandboxProcess> Processes<P> {
         }
     }
 
-    /// Starts a program in the sandbox.
+    /// Starts a program in the sandbox. A runtime that waits there has only to be told what for.
     pub(crate) async fn start<S: Sandbox<Process = P>>(
         &mut self,
         sandbox: &S,
         role: Role,
         spec: ProcessSpec,
     ) -> Result<(), StartError> {
-        let mut process = sandbox.spawn(spec).await?;
+        let waiting = match role {
+            Role::Runtime => {
+                let claimed = sandbox.claim_waiting(&spec).await;
+                claimed.map_err(SpawnError::from)?
+            }
+            Role::Extension(_) => None,
+        };
+        let mut process = match waiting {
+            Some(process) => process,
+            None => sandbox.spawn(spec).await?,
+        };
         let stdout = Output::new(process.take_stdout())?;
         let stderr = Output::new(process.take_stderr())?;
         self.running.push(Running {

@@ -9,4 +9,5 @@ mod plane;
 mod provisioned;
 mod reuse;
 mod runtime;
+mod started;
 mod streaming;

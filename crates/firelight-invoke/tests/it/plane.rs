@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use firelight_invoke::{
-    Budget, Call, Ceiling, Clock, Completed, Credentials, DataPlane, EnvironmentFacts,
+    Ahead, Budget, Call, Ceiling, Clock, Completed, Credentials, DataPlane, EnvironmentFacts,
     FunctionResult, InvocationMeter, Invoker, LogTail, NotStarted, Outcome, Paces, Ports, Prepare,
     PrepareError, Prepared, Quota, ResponseMode, Settings, StreamLimits, Versions,
 };
@@ -87,13 +87,30 @@ impl Versions for TestVersions {
 
 struct NothingToPrepare;
 
+/// The function whose runtime can be started ahead.
+pub(crate) const AHEAD: &str = "ahead";
+
+fn ahead() -> Ahead {
+    Ahead {
+        mounts: vec![],
+        process: ProcessSpec {
+            program: "/var/lang/bin/python".into(),
+            arguments: vec![],
+            variables: vec![],
+            directory: "/var/task".into(),
+        },
+        memory_mb: 16,
+    }
+}
+
 impl Prepare for NothingToPrepare {
     fn prepare<'a>(
         &'a self,
-        _version: &'a FunctionVersion,
+        version: &'a FunctionVersion,
         _facts: &'a EnvironmentFacts,
     ) -> Pin<Box<dyn Future<Output = Result<Prepared, PrepareError>> + Send + 'a>> {
-        Box::pin(async {
+        let waits = version.arn.name.as_str() == AHEAD;
+        Box::pin(async move {
             Ok(Prepared {
                 mounts: vec![],
                 overlays: vec![],
@@ -103,6 +120,7 @@ impl Prepare for NothingToPrepare {
                     variables: vec![],
                     directory: "/var/task".into(),
                 },
+                ahead: waits.then(ahead),
                 extensions: vec![],
                 runtime_version: Some((
                     "python:3.12.v1".into(),
@@ -184,6 +202,7 @@ impl Plane {
             },
             egress: Egress::None,
             init_milli_cpus: 1000,
+            started_runtimes: 8,
             unlimited_cpu: true,
         };
         change(&mut settings);

@@ -139,6 +139,7 @@ fn plane(rng: &mut Rng) -> firelight_invoke::Settings {
         },
         egress: Egress::None,
         init_milli_cpus: 1_000,
+        started_runtimes: 0,
         unlimited_cpu: false,
     }
 }

@@ -142,6 +142,7 @@ impl Prepare for Catalogue {
                 variables: vec![(runtime::NAME.into(), name.into())],
                 directory: "/var/task".into(),
             },
+            ahead: None,
             extensions: Vec::new(),
             runtime_version: None,
             pins: Box::new(()),

@@ -81,6 +81,7 @@ fn settings(config: &ServerConfig, driver: &LinuxDriver) -> Settings {
         },
         egress: egress(config.sandbox.network, driver),
         init_milli_cpus: milli_cpus.min(2000),
+        started_runtimes: config.sandbox.started_interpreters,
         unlimited_cpu: config.mode == Mode::Dev,
     }
 }

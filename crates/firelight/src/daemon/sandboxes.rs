@@ -203,6 +203,8 @@ impl Preparer for Readiness {
                 Reason { code: "InvalidZipFileException".into(), text: error.to_string() }
             })?;
         }
+        // What was just made or changed is likely to be invoked next.
+        self.data_plane.expect(&Arc::new(version.clone())).await;
         Ok(())
     }
 
