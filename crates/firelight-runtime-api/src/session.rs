@@ -116,6 +116,30 @@ impl Session {
         self.shared.lock().credentials = Some(Credentials { token, json });
     }
 
+    /// Whether anybody may want telemetry; if not, no record needs to be made.
+    pub fn wants_telemetry(&self) -> bool {
+        self.shared.telemetry.is_wanted()
+    }
+
+    /// Ends the time in which extensions may subscribe.
+    pub fn end_init_telemetry(&self) {
+        self.shared.telemetry.end_init();
+    }
+
+    /// Sends at once what waits for batches to fill.
+    pub fn flush_telemetry(&self) {
+        self.shared.telemetry.flush();
+    }
+
+    /// Sends nothing until [`Session::resume_telemetry`]: the sandbox is being frozen.
+    pub fn pause_telemetry(&self) {
+        self.shared.telemetry.set_frozen(true);
+    }
+
+    pub fn resume_telemetry(&self) {
+        self.shared.telemetry.set_frozen(false);
+    }
+
     /// Hands a telemetry record to those that subscribed to its category.
     pub fn publish(&self, record: &TelemetryRecord) {
         self.shared.telemetry.publish(record);

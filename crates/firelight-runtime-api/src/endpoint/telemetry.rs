@@ -45,7 +45,7 @@ fn book(shared: &Shared, api: TelemetryApi, id: &str, body: &[u8]) -> Result<(),
         )
     })?;
     let categories = request.categories.clone();
-    if shared.telemetry.subscribe(&name, request) {
+    if shared.telemetry.subscribe(&name, api, request) {
         state.emit(SessionEvent::TelemetrySubscribed {
             name,
             api,

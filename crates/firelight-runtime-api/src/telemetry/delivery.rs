@@ -1,9 +1,11 @@
 //! Carries one subscriber's records into the sandbox, in batches.
 //!
-//! One task per subscription. It dies with its [`Delivery`].
+//! One task per subscription. It dies with its [`Delivery`]. What listens inside is hostile: it may refuse, stall, or never
+//! stop answering, and costs a bounded time and a bounded queue, while its sandbox is not frozen.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST};
@@ -13,21 +15,36 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::Connect;
 use super::request::{Buffering, Destination, SubscriptionRequest};
 
-/// Bytes that wait for one subscriber; beyond them records are dropped.
-const WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// Batches of the largest size that may wait for one subscriber; beyond them records are dropped.
+const WAITING_BATCHES: usize = 2;
 /// A subscriber that takes longer for one batch loses it.
-const SEND_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pauses after attempts at a batch: a subscriber may subscribe a moment before it listens.
+const PAUSES: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+];
+
+/// What a session tells its couriers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pulse {
+    pub(super) frozen: bool,
+    /// How often everything was to be sent at once.
+    pub(super) flushes: u64,
+}
 
 /// The sending side of one subscription.
 pub(super) struct Delivery {
     queue: mpsc::Sender<Bytes>,
+    most_bytes: usize,
     counts: Arc<Counts>,
     task: AbortHandle,
 }
@@ -49,7 +66,12 @@ impl Counts {
 }
 
 impl Delivery {
-    pub(super) fn start(connect: Arc<dyn Connect>, request: SubscriptionRequest) -> Self {
+    pub(super) fn start(
+        connect: Arc<dyn Connect>,
+        request: SubscriptionRequest,
+        pulse: watch::Receiver<Pulse>,
+    ) -> Self {
+        let most_bytes = WAITING_BATCHES * request.buffering.max_bytes;
         let (queue, receiver) = mpsc::channel(request.buffering.max_items);
         let counts = Arc::new(Counts::default());
         let courier = Courier {
@@ -59,10 +81,13 @@ impl Delivery {
             queue: receiver,
             counts: Arc::clone(&counts),
             line: Line::Closed,
+            pulse,
+            flushed: 0,
         };
         let task = tokio::spawn(courier.run()).abort_handle();
         Self {
             queue,
+            most_bytes,
             counts,
             task,
         }
@@ -75,7 +100,7 @@ impl Delivery {
             .counts
             .waiting_bytes
             .fetch_add(bytes, Ordering::Relaxed);
-        if waiting + bytes > WAITING_BYTES || self.queue.try_send(record).is_err() {
+        if waiting + bytes > self.most_bytes || self.queue.try_send(record).is_err() {
             self.counts
                 .waiting_bytes
                 .fetch_sub(bytes, Ordering::Relaxed);
@@ -97,6 +122,9 @@ struct Courier {
     queue: mpsc::Receiver<Bytes>,
     counts: Arc<Counts>,
     line: Line,
+    pulse: watch::Receiver<Pulse>,
+    /// The flush that was obeyed last.
+    flushed: u64,
 }
 
 /// The connection into the sandbox, kept between batches.
@@ -172,13 +200,21 @@ impl Courier {
     async fn collect(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
         batch.push(self.queue.recv().await?);
-        let deadline = Instant::now() + self.buffering.timeout;
+        let deadline = sleep(self.buffering.timeout);
+        tokio::pin!(deadline);
         while !batch.is_full(&self.buffering) {
-            match timeout_at(deadline, self.queue.recv()).await {
-                Ok(Some(record)) => batch.push(record),
-                Ok(None) | Err(_) => break,
+            // Every branch is cancel-safe; records that are there go before whatever ends the batch.
+            tokio::select! {
+                biased;
+                record = self.queue.recv() => match record {
+                    Some(record) => batch.push(record),
+                    None => break,
+                },
+                () = &mut deadline => break,
+                () = next_flush(&mut self.pulse, self.flushed) => break,
             }
         }
+        self.flushed = self.pulse.borrow().flushes;
         self.counts
             .waiting_bytes
             .fetch_sub(batch.bytes, Ordering::Relaxed);
@@ -206,15 +242,20 @@ impl Courier {
         batch.push(Bytes::from(event.to_string()));
     }
 
-    /// Sends a batch, once more over a fresh connection if the kept one turns out to be dead; then it is lost.
+    /// Sends a batch, again over a fresh connection if that fails; then it is lost.
     async fn deliver(&mut self, batch: &Batch) {
-        for _ in 0..2 {
-            let sent = timeout(SEND_TIMEOUT, self.send(batch)).await;
+        for pause in PAUSES {
+            sleep(pause).await;
+            let pulse = self.pulse.clone();
+            let sent = within(SEND_TIMEOUT, pulse, self.send(batch)).await;
             match sent.unwrap_or(Err(SendError::TooSlow)) {
                 Ok(()) => return,
                 Err(error) => {
                     self.line = Line::Closed;
                     tracing::debug!(%error, "could not deliver telemetry into a sandbox");
+                    if matches!(error, SendError::TooSlow) {
+                        break;
+                    }
                 }
             }
         }
@@ -249,6 +290,44 @@ impl Courier {
         // Ends with its sender, and its errors come back through it.
         tokio::spawn(connection);
         Ok(Line::Http(sender))
+    }
+}
+
+/// Waits until everything is to be sent at once. Cancel-safe.
+async fn next_flush(pulse: &mut watch::Receiver<Pulse>, obeyed: u64) {
+    if pulse
+        .wait_for(|pulse| pulse.flushes > obeyed)
+        .await
+        .is_err()
+    {
+        // The subscription ends with its session.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Does something for so long at most, not counting the time that the sandbox is frozen. It begins when it is not.
+async fn within<T>(
+    limit: Duration,
+    mut pulse: watch::Receiver<Pulse>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let thawed = pulse.wait_for(|pulse| !pulse.frozen).await.is_ok();
+    if !thawed {
+        return None;
+    }
+    tokio::pin!(work);
+    let mut left = limit;
+    loop {
+        let frozen = pulse.borrow_and_update().frozen;
+        let began = Instant::now();
+        tokio::select! {
+            done = &mut work => return Some(done),
+            () = sleep(left), if !frozen => return None,
+            changed = pulse.changed() => changed.ok()?,
+        }
+        if !frozen {
+            left = left.saturating_sub(began.elapsed());
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The Telemetry and Logs APIs, with a consumer on the loopback that stands for the sandbox's.
 
+use std::time::Duration;
+
 use firelight_runtime_api::{Category, SessionEvent, TelemetryApi, TelemetryRecord};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -39,6 +41,7 @@ fn subscription(destination: &Value) -> Value {
 fn record(category: Category, kind: &str, record: &Value) -> TelemetryRecord {
     TelemetryRecord {
         category,
+        only_for: None,
         time: "2022-10-12T00:00:15.064Z".to_owned(),
         kind: kind.to_owned(),
         record: record.clone(),
@@ -202,4 +205,152 @@ async fn subscriptions_are_refused_when_invalid_unknown_or_late() {
         (got.status, got.refusal().1.as_str()),
         (403, "Telemetry.SubscriptionClosed")
     );
+}
+
+/// A subscription whose batches fill for as long as they may.
+fn patient(port: u16) -> Value {
+    json!({
+        "schemaVersion": "2022-12-13", "types": ["platform", "function"],
+        "destination": {"protocol": "TCP", "port": port},
+        "buffering": {"timeoutMs": 30_000},
+    })
+}
+
+async fn next_record(lines: &mut tokio::io::Lines<BufReader<TcpStream>>) -> Value {
+    serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn subscriber_gets_what_happened_earlier_in_the_init_and_a_flush_sends_it_at_once() {
+    let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = consumer.local_addr().unwrap().port();
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let early = record(Category::Platform, "platform.initStart", &json!({}));
+    served.session.publish(&early);
+
+    subscribe(
+        &mut client,
+        "/2022-07-01/telemetry",
+        &headers,
+        &patient(port),
+    )
+    .await;
+    served
+        .session
+        .publish(&record(Category::Function, "function", &json!("later")));
+    served.session.flush_telemetry();
+
+    let mut lines = BufReader::new(consumer.accept().await.unwrap().0).lines();
+    assert_eq!(next_record(&mut lines).await["type"], "platform.initStart");
+    assert_eq!(next_record(&mut lines).await["record"], "later");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_once_the_init_is_over_and_nobody_subscribed() {
+    let served = serve();
+    assert!(served.session.wants_telemetry());
+
+    served.session.end_init_telemetry();
+
+    assert!(!served.session.wants_telemetry());
+}
+
+#[tokio::test]
+async fn frozen_subscriber_gets_its_records_when_it_is_thawed() {
+    let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = consumer.local_addr().unwrap().port();
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    subscribe(
+        &mut client,
+        "/2022-07-01/telemetry",
+        &headers,
+        &patient(port),
+    )
+    .await;
+
+    served.session.pause_telemetry();
+    served
+        .session
+        .publish(&record(Category::Function, "function", &json!("slept")));
+    served.session.flush_telemetry();
+    let early = tokio::time::timeout(Duration::from_millis(50), consumer.accept()).await;
+    assert!(early.is_err(), "a frozen sandbox was connected to");
+    served.session.resume_telemetry();
+
+    let mut lines = BufReader::new(consumer.accept().await.unwrap().0).lines();
+    assert_eq!(next_record(&mut lines).await["record"], "slept");
+}
+
+#[tokio::test]
+async fn each_api_gets_its_own_form_of_a_record() {
+    let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = consumer.local_addr().unwrap().port();
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let body = json!({"types": ["platform"], "destination": {"protocol": "TCP", "port": port}});
+    subscribe(&mut client, "/2020-08-15/logs", &headers, &body).await;
+
+    for (api, kind) in [
+        (TelemetryApi::Telemetry, "platform.runtimeDone"),
+        (TelemetryApi::Logs, "platform.end"),
+    ] {
+        served.session.publish(&TelemetryRecord {
+            only_for: Some(api),
+            ..record(Category::Platform, kind, &json!({}))
+        });
+    }
+
+    let mut lines = BufReader::new(consumer.accept().await.unwrap().0).lines();
+    assert_eq!(next_record(&mut lines).await["type"], "platform.end");
+}
+
+#[tokio::test]
+async fn subscriber_that_never_reads_holds_up_neither_the_function_nor_another_subscriber() {
+    let (stalling, reading) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let mut served = serve();
+    for consumer in [&stalling, &reading] {
+        let mut client = served.client().await;
+        let name = format!(
+            "Lambda-Extension-Name: {}\r\n",
+            consumer.local_addr().unwrap().port()
+        );
+        let got = client
+            .call("/2020-01-01/extension/register", &name, r#"{"events":[]}"#)
+            .await;
+        served.events.next().await;
+        let id = &got.headers["Lambda-Extension-Identifier"];
+        let headers = format!("Lambda-Extension-Identifier: {id}\r\n");
+        let port = consumer.local_addr().unwrap().port();
+        let body = json!({
+            "schemaVersion": "2022-12-13", "types": ["function"],
+            "destination": {"protocol": "TCP", "port": port}, "buffering": {"timeoutMs": 25},
+        });
+        let got = subscribe(&mut client, "/2022-07-01/telemetry", &headers, &body).await;
+        assert_eq!(got.status, 200);
+    }
+
+    let line = "x".repeat(64 * 1024);
+    let (_held, accepted) = tokio::join!(stalling.accept(), async {
+        for _ in 0..200 {
+            let line = record(Category::Function, "function", &json!(line));
+            served.session.publish(&line);
+            tokio::task::yield_now().await;
+        }
+        let last = record(Category::Function, "function", &json!("last"));
+        // What came before may fill the queue for a moment.
+        let mut lines = BufReader::new(reading.accept().await.unwrap().0).lines();
+        loop {
+            served.session.publish(&last);
+            if next_record(&mut lines).await["record"] == "last" {
+                return true;
+            }
+        }
+    });
+
+    assert!(accepted);
 }
