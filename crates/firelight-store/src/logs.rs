@@ -1,11 +1,11 @@
 //! What functions said: log groups, streams and events.
 //!
 //! ```text
-//!  append(line) ──► bounded queue ──► writer task: one transaction for 200 ms or 1 MiB of lines
+//!  append(line) ──► bounded intake ──► writer task: one transaction for 200 ms or 1 MiB of lines
 //!  events(), filter(), tail() ──► pool of read-only connections
 //! ```
 //!
-//! Appending never waits and never fails: when the queue is full the line is dropped and counted.
+//! Appending never waits and never fails: when too much waits already the line is dropped and counted.
 //! A line is durable at the latest a moment after the next write, and [`LogStore::flush`] waits
 //! for that. Groups and streams come into being with their first line.
 //!
@@ -14,19 +14,22 @@
 //! Deliberately absent: filter patterns, and what a line means.
 
 mod apply;
+mod intake;
 mod model;
+mod page;
 mod read;
+mod read_events;
 mod sweep;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use firelight_model::{AccountId, WallTime};
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::intake::Intake;
 pub use self::model::{
     EventPage, EventPosition, EventQuery, FilterQuery, GroupPage, GroupQuery, LogEvent, LogGroup,
     LogLine, LogStream, NewLogEvent, ParsePositionError, Start, StreamCursor, StreamName,
@@ -37,18 +40,21 @@ use crate::sqlite::OpenStoreError;
 use crate::sqlite::database::{self, Step};
 use crate::store::BackendError;
 
-/// Lines that may wait for the writer.
-const WAITING_LINES: usize = 32 * 1024;
-/// Bytes of messages that may wait for the writer.
-const WAITING_BYTES: usize = 32 * 1024 * 1024;
 /// Other requests that may wait for the writer; more callers wait for a place.
 const WAITING_REQUESTS: usize = 64;
 
-const MIGRATIONS: &[Step] = &[Step {
-    version: 1,
-    name: "logs",
-    sql: include_str!("logs/migrations/0001_logs.sql"),
-}];
+const MIGRATIONS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "logs",
+        sql: include_str!("logs/migrations/0001_logs.sql"),
+    },
+    Step {
+        version: 2,
+        name: "pages",
+        sql: include_str!("logs/migrations/0002_pages.sql"),
+    },
+];
 
 /// Tells the time that people are shown.
 pub type WallClock = Arc<dyn Fn() -> WallTime + Send + Sync>;
@@ -96,17 +102,9 @@ pub struct LogStore {
 #[derive(Debug)]
 struct Shared {
     readers: SqlitePool,
-    lines: mpsc::Sender<LogLine>,
+    intake: Arc<Intake>,
     requests: mpsc::Sender<Request>,
     appended: watch::Receiver<u64>,
-    load: Arc<Load>,
-}
-
-/// What waits in the queue, and what found no place in it.
-#[derive(Debug, Default)]
-struct Load {
-    waiting_bytes: AtomicUsize,
-    dropped_lines: AtomicU64,
 }
 
 impl LogStore {
@@ -119,18 +117,16 @@ impl LogStore {
         let newest = read::newest(&opened.readers)
             .await
             .map_err(|source| OpenStoreError::sqlite(file, source))?;
-        let (lines, incoming) = mpsc::channel(WAITING_LINES);
         let (requests, inbox) = mpsc::channel(WAITING_REQUESTS);
-        let load = Arc::new(Load::default());
-        let (writer, appended) = Writer::new(opened.writer, clock, newest, Arc::clone(&load));
-        tokio::spawn(writer.run(incoming, inbox));
+        let intake = Arc::new(Intake::default());
+        let (writer, appended) = Writer::new(opened.writer, clock, newest, Arc::clone(&intake));
+        tokio::spawn(writer.run(inbox));
         Ok(Self {
             shared: Arc::new(Shared {
                 readers: opened.readers,
-                lines,
+                intake,
                 requests,
                 appended,
-                load,
             }),
         })
     }
@@ -138,19 +134,13 @@ impl LogStore {
     /// Takes a line for the next write. Never waits; when too much waits already, the line is
     /// dropped and counted.
     pub fn append(&self, line: LogLine) {
-        let load = &self.shared.load;
-        let bytes = line.cost_bytes();
-        let before = load.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes > WAITING_BYTES || self.shared.lines.try_send(line).is_err() {
-            load.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            load.dropped_lines.fetch_add(1, Ordering::Relaxed);
-        }
+        self.shared.intake.offer(line);
     }
 
     /// How many lines were dropped since the start.
     #[must_use]
     pub fn dropped_lines(&self) -> u64 {
-        self.shared.load.dropped_lines.load(Ordering::Relaxed)
+        self.shared.intake.dropped()
     }
 
     /// Waits until every line that was appended before is durable.
@@ -278,7 +268,7 @@ impl LogStore {
         stream: &StreamName,
         query: &EventQuery,
     ) -> Result<EventPage, ReadLogsError> {
-        read::events(&self.shared.readers, stream, query).await
+        read_events::events(&self.shared.readers, stream, query).await
     }
 
     /// Reads events of several streams of a group, in the order of time, at most `limit`.
@@ -293,10 +283,10 @@ impl LogStore {
         group: &str,
         query: &FilterQuery,
     ) -> Result<Vec<LogEvent>, ReadLogsError> {
-        read::filter(&self.shared.readers, account, group, query).await
+        read_events::filter(&self.shared.readers, account, group, query).await
     }
 
-    /// Reads events of a group in the order of their arrival, whatever time they carry.
+    /// Reads events of a group that arrived behind a number, whatever time they carry.
     ///
     /// # Errors
     /// If the group does not exist, or the database failed.
@@ -307,7 +297,7 @@ impl LogStore {
         after: u64,
         limit: u32,
     ) -> Result<TailPage, ReadLogsError> {
-        read::tail(&self.shared.readers, account, group, after, limit).await
+        read_events::tail(&self.shared.readers, account, group, after, limit).await
     }
 
     /// Tells of new events: the number of the newest, where [`LogStore::tail`] may begin.

@@ -1,6 +1,5 @@
 //! Changes of the logs as SQL, each in one transaction.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,16 +7,15 @@ use firelight_model::{AccountId, WallTime};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, QueryBuilder, Sqlite, Transaction};
 
+use super::page::Page;
 use super::{ChangeLogsError, LogLine, NewLogEvent, StreamName};
-use crate::sqlite::database::{from_sql, to_sql};
+use crate::sqlite::database::to_sql;
 
-/// What CloudWatch Logs counts for an event beside its message.
-const EVENT_OVERHEAD_BYTES: u64 = 26;
 /// Streams whose ids are remembered; a busy host has fewer environments.
 const REMEMBERED_STREAMS: usize = 8 * 1024;
 
-/// Events that one statement inserts.
-const STATEMENT_ROWS: usize = 64;
+/// Pages that one statement inserts.
+const STATEMENT_PAGES: usize = 64;
 
 /// Where a stream stands in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,73 +60,74 @@ impl StreamIds {
 struct Row<'line> {
     ids: Ids,
     at: WallTime,
-    message: Cow<'line, str>,
+    message: &'line [u8],
 }
 
-impl<'line> Row<'line> {
-    fn said(ids: Ids, line: &'line LogLine) -> Self {
-        Self {
-            ids,
-            at: line.at,
-            message: String::from_utf8_lossy(&line.message),
-        }
-    }
-
-    fn put(ids: Ids, event: &'line NewLogEvent) -> Self {
-        Self {
-            ids,
-            at: event.at,
-            message: Cow::Borrowed(&event.message),
-        }
-    }
+/// A page and where it belongs.
+struct Placed {
+    ids: Ids,
+    page: Page,
 }
 
 /// What a write adds to one stream.
 #[derive(Default)]
 struct Added {
-    times: Option<(WallTime, WallTime)>,
+    times: Option<(u64, u64)>,
     bytes: u64,
 }
 
 impl Added {
-    fn count(&mut self, row: &Row<'_>) {
-        let (first, last) = self.times.unwrap_or((row.at, row.at));
-        self.times = Some((first.min(row.at), last.max(row.at)));
-        self.bytes += row.message.len() as u64 + EVENT_OVERHEAD_BYTES;
+    fn count(&mut self, page: &Page) {
+        let (first, last) = self.times.unwrap_or((page.first_ms, page.last_ms));
+        self.times = Some((first.min(page.first_ms), last.max(page.last_ms)));
+        self.bytes += page.stored_bytes;
     }
 }
 
-/// Writes lines, making groups and streams that are not there; returns the newest event's number.
+/// Writes lines behind the event numbered `newest`, making groups and streams that are not there; returns the number
+/// of the last.
 pub(super) async fn append(
     db: &mut SqliteConnection,
     ids: &mut StreamIds,
     lines: &[LogLine],
+    newest: u64,
     now: WallTime,
 ) -> sqlx::Result<u64> {
     let mut db = begin(db).await?;
     let mut rows = Vec::with_capacity(lines.len());
+    let mut last: Option<(&Arc<StreamName>, Ids)> = None;
     for line in lines {
-        let ids = ids.find_or_create(&mut db, &line.stream, now).await?;
-        rows.push(Row::said(ids, line));
+        // Lines of one environment come in a row, and share their name.
+        let ids = match last {
+            Some((name, ids)) if Arc::ptr_eq(name, &line.stream) => ids,
+            _ => ids.find_or_create(&mut db, &line.stream, now).await?,
+        };
+        last = Some((&line.stream, ids));
+        let (at, message) = (line.at, &*line.message);
+        rows.push(Row { ids, at, message });
     }
-    let newest = insert(&mut db, &rows, now).await?;
+    let newest = insert(&mut db, rows, newest, now).await?;
     db.commit().await?;
     Ok(newest)
 }
 
-/// Writes events to a stream that must be there; returns the newest event's number, if any.
+/// Writes events to a stream that must be there; returns the number of the last.
 pub(super) async fn put_events(
     db: &mut SqliteConnection,
     stream: &StreamName,
     events: &[NewLogEvent],
+    newest: u64,
     now: WallTime,
-) -> Result<Option<u64>, ChangeLogsError> {
+) -> Result<u64, ChangeLogsError> {
     let mut db = begin(db).await?;
     let ids = existing(&mut db, stream).await?;
-    let rows: Vec<_> = events.iter().map(|event| Row::put(ids, event)).collect();
-    let newest = insert(&mut db, &rows, now).await?;
+    let rows = events.iter().map(|event| {
+        let (at, message) = (event.at, event.message.as_bytes());
+        Row { ids, at, message }
+    });
+    let newest = insert(&mut db, rows.collect(), newest, now).await?;
     db.commit().await?;
-    Ok((!rows.is_empty()).then_some(newest))
+    Ok(newest)
 }
 
 pub(super) async fn create_group(
@@ -304,41 +303,70 @@ async fn find_or_create_stream(
     Ok(created.last_insert_rowid())
 }
 
-/// Inserts events and notes them in their streams; returns the number of the last.
-async fn insert(db: &mut SqliteConnection, rows: &[Row<'_>], now: WallTime) -> sqlx::Result<u64> {
-    let mut newest = 0;
-    for chunk in rows.chunks(STATEMENT_ROWS) {
-        newest = insert_chunk(db, chunk, now).await?;
+/// Inserts events, page by page, and notes them in their streams; returns the number of the last.
+async fn insert(
+    db: &mut SqliteConnection,
+    mut rows: Vec<Row<'_>>,
+    newest: u64,
+    now: WallTime,
+) -> sqlx::Result<u64> {
+    // Events of one stream stay in the order of their arrival.
+    rows.sort_by_key(|row| row.ids.stream);
+    let pages = pages(&rows);
+    let mut last_seq = newest;
+    for chunk in pages.chunks(STATEMENT_PAGES) {
+        last_seq = insert_chunk(db, chunk, last_seq, now).await?;
     }
     let mut added: HashMap<Ids, Added> = HashMap::new();
-    for row in rows {
-        added.entry(row.ids).or_default().count(row);
+    for placed in &pages {
+        added.entry(placed.ids).or_default().count(&placed.page);
     }
     for (ids, added) in &added {
         note(db, *ids, added, now).await?;
     }
-    Ok(from_sql(newest))
+    Ok(last_seq)
 }
 
-/// One statement for many rows: handing a statement to SQLite's thread costs more than a row.
+/// Lays events out in pages; those of one stream stand together.
+fn pages(rows: &[Row<'_>]) -> Vec<Placed> {
+    let mut pages: Vec<Placed> = Vec::new();
+    for row in rows {
+        let open = pages.last_mut().filter(|last| last.ids == row.ids);
+        if !open.is_some_and(|open| open.page.add(row.at, row.message)) {
+            let (ids, page) = (row.ids, Page::begin(row.at, row.message));
+            pages.push(Placed { ids, page });
+        }
+    }
+    pages
+}
+
+/// One statement for many pages: handing a statement to SQLite's thread costs more than a row.
 async fn insert_chunk(
     db: &mut SqliteConnection,
-    rows: &[Row<'_>],
+    pages: &[Placed],
+    newest: u64,
     now: WallTime,
-) -> sqlx::Result<i64> {
+) -> sqlx::Result<u64> {
+    let mut last_seq = newest;
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO log_event (group_id, stream_id, at_ms, ingested_ms, message) ",
+        "INSERT INTO log_page (last_seq, events, group_id, stream_id, first_ms, last_ms,
+             ingested_ms, stored_bytes, body) ",
     );
-    sql.push_values(rows, |mut values, row| {
+    sql.push_values(pages, |mut values, Placed { ids, page }| {
+        last_seq += page.events;
         values
-            .push_bind(row.ids.group)
-            .push_bind(row.ids.stream)
-            .push_bind(to_sql(row.at.epoch_ms()))
+            .push_bind(to_sql(last_seq))
+            .push_bind(to_sql(page.events))
+            .push_bind(ids.group)
+            .push_bind(ids.stream)
+            .push_bind(to_sql(page.first_ms))
+            .push_bind(to_sql(page.last_ms))
             .push_bind(to_sql(now.epoch_ms()))
-            .push_bind(&*row.message);
+            .push_bind(to_sql(page.stored_bytes))
+            .push_bind(&*page.body);
     });
-    let inserted = sql.build().execute(db).await?;
-    Ok(inserted.last_insert_rowid())
+    sql.build().execute(db).await?;
+    Ok(last_seq)
 }
 
 /// Notes in the stream and its group what was written.
@@ -359,8 +387,8 @@ async fn note(
          WHERE id = ?1",
     )
     .bind(ids.stream)
-    .bind(to_sql(first.epoch_ms()))
-    .bind(to_sql(last.epoch_ms()))
+    .bind(to_sql(first))
+    .bind(to_sql(last))
     .bind(to_sql(now.epoch_ms()))
     .execute(&mut *db)
     .await?;

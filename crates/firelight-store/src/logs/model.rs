@@ -278,7 +278,7 @@ pub struct FilterQuery {
     pub limit: u32,
 }
 
-/// Events of a group in the order of their arrival.
+/// Events of a group that arrived after others, in the order of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TailPage {
     /// The events.

@@ -8,11 +8,13 @@ use sqlx::sqlite::SqliteConnection;
 use super::apply::begin;
 use crate::sqlite::database::to_sql;
 
-/// Most events that one bite removes.
-const BITE_EVENTS: u32 = 2_000;
+/// Most pages that one bite removes.
+const BITE_PAGES: u32 = 500;
+/// Most streams that one bite removes.
+const BITE_STREAMS: u32 = 2_000;
 /// Bites between two looks at the queue of lines.
 const BITES: usize = 8;
-/// The group of a removed event, and what the event counted there.
+/// The group of a removed page, and what its events counted there.
 type Removed = (i64, i64);
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -55,12 +57,12 @@ async fn gone_stream(db: &mut SqliteConnection) -> sqlx::Result<Option<i64>> {
 async fn remove_stream_events(db: &mut SqliteConnection, stream: i64) -> sqlx::Result<()> {
     let mut db = begin(db).await?;
     let removed: Vec<Removed> = sqlx::query_as(
-        "DELETE FROM log_event WHERE seq IN (
-             SELECT seq FROM log_event WHERE stream_id = ?1 LIMIT ?2)
-         RETURNING group_id, octet_length(message) + 26",
+        "DELETE FROM log_page WHERE last_seq IN (
+             SELECT last_seq FROM log_page WHERE stream_id = ?1 LIMIT ?2)
+         RETURNING group_id, stored_bytes",
     )
     .bind(stream)
-    .bind(BITE_EVENTS)
+    .bind(BITE_PAGES)
     .fetch_all(&mut *db)
     .await?;
     subtract(&mut db, &removed).await?;
@@ -73,7 +75,7 @@ async fn remove_stream_events(db: &mut SqliteConnection, stream: i64) -> sqlx::R
     db.commit().await
 }
 
-/// Finds a group with events that are too old, and since when they are.
+/// Finds a group with pages all of whose events are too old, and since when they are.
 async fn overdue_group(
     db: &mut SqliteConnection,
     now: WallTime,
@@ -81,8 +83,9 @@ async fn overdue_group(
     sqlx::query_as(
         "SELECT g.id, ?1 - g.retention_days * ?2 FROM log_group g
          WHERE g.retention_days IS NOT NULL AND EXISTS (
-             SELECT 1 FROM log_event e
-             WHERE e.group_id = g.id AND e.at_ms < ?1 - g.retention_days * ?2)
+             SELECT 1 FROM log_page p
+             WHERE p.group_id = g.id AND p.first_ms < ?1 - g.retention_days * ?2
+                 AND p.last_ms < ?1 - g.retention_days * ?2)
          LIMIT 1",
     )
     .bind(to_sql(now.epoch_ms()))
@@ -98,20 +101,20 @@ async fn remove_old_events(
 ) -> sqlx::Result<()> {
     let mut db = begin(db).await?;
     let removed: Vec<Removed> = sqlx::query_as(
-        "DELETE FROM log_event WHERE seq IN (
-             SELECT seq FROM log_event WHERE group_id = ?1 AND at_ms < ?2
-             ORDER BY at_ms, seq LIMIT ?3)
-         RETURNING group_id, octet_length(message) + 26",
+        "DELETE FROM log_page WHERE last_seq IN (
+             SELECT last_seq FROM log_page WHERE group_id = ?1 AND first_ms < ?2 AND last_ms < ?2
+             ORDER BY first_ms LIMIT ?3)
+         RETURNING group_id, stored_bytes",
     )
     .bind(group)
     .bind(cutoff_ms)
-    .bind(BITE_EVENTS)
+    .bind(BITE_PAGES)
     .fetch_all(&mut *db)
     .await?;
     subtract(&mut db, &removed).await?;
     sqlx::query(
         "UPDATE log_stream SET first_event_ms = coalesce(
-             (SELECT min(at_ms) FROM log_event e WHERE e.stream_id = log_stream.id), 0)
+             (SELECT min(first_ms) FROM log_page p WHERE p.stream_id = log_stream.id), 0)
          WHERE group_id = ?1 AND first_event_ms < ?2 AND first_event_ms > 0",
     )
     .bind(group)
@@ -121,7 +124,7 @@ async fn remove_old_events(
     db.commit().await
 }
 
-/// Takes removed events out of the sum of their group; all events of a bite are of one.
+/// Takes removed pages out of the sum of their group; all pages of a bite are of one.
 async fn subtract(db: &mut SqliteConnection, removed: &[Removed]) -> sqlx::Result<()> {
     let Some((group, _)) = removed.first() else {
         return Ok(());
@@ -147,7 +150,7 @@ async fn remove_old_streams(db: &mut SqliteConnection, now: WallTime) -> sqlx::R
     )
     .bind(to_sql(now.epoch_ms()))
     .bind(to_sql(DAY_MS))
-    .bind(BITE_EVENTS)
+    .bind(BITE_STREAMS)
     .execute(db)
     .await?;
     Ok(removed.rows_affected() > 0)

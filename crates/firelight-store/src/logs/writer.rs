@@ -1,13 +1,12 @@
 //! The task that owns the writing connection of the logs.
 //!
 //! ```text
-//!  collecting lines ──► 200 ms after the first, at 1 MiB, or before any other request ──► written
-//!        ▲                                                                                  │
-//!        └───────────── failed: kept and tried again; new lines wait in the queue ◄─────────┘
+//!  asleep ──► 200 ms after the first line, at 1 MiB, or before any other request ──► written
+//!     ▲                                                                                │
+//!     └───────────── failed: kept and tried again; new lines wait outside ◄────────────┘
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use firelight_model::AccountId;
@@ -17,15 +16,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use super::apply::{self, StreamIds};
-use super::{ChangeLogsError, Load, LogLine, NewLogEvent, StreamName, WallClock, sweep};
+use super::intake::Intake;
+use super::{ChangeLogsError, LogLine, NewLogEvent, StreamName, WallClock, sweep};
 use crate::store::BackendError;
 
 /// How long a line waits for others.
 const COLLECT: Duration = Duration::from_millis(200);
-/// How many bytes of messages make a write due at once.
-const WRITE_BYTES: usize = 1024 * 1024;
-/// Most lines that are taken from the queue in one go.
-const TAKE_LINES: usize = 1024;
 /// How often retention is looked after.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -70,11 +66,11 @@ pub(super) struct Writer {
     db: SqliteConnection,
     clock: WallClock,
     appended: watch::Sender<u64>,
-    load: Arc<Load>,
+    intake: Arc<Intake>,
     told_dropped: u64,
     ids: StreamIds,
+    /// Lines that are being written, or could not be.
     collected: Vec<LogLine>,
-    collected_bytes: usize,
     due: Option<Instant>,
 }
 
@@ -83,29 +79,25 @@ impl Writer {
         db: SqliteConnection,
         clock: WallClock,
         newest: u64,
-        load: Arc<Load>,
+        intake: Arc<Intake>,
     ) -> (Self, watch::Receiver<u64>) {
         let (appended, receiver) = watch::channel(newest);
         let writer = Self {
             db,
             clock,
             appended,
-            load,
+            intake,
             told_dropped: 0,
             ids: StreamIds::default(),
             collected: Vec::new(),
-            collected_bytes: 0,
             due: None,
         };
         (writer, receiver)
     }
 
     /// Serves until it is closed or every handle is gone.
-    pub(super) async fn run(
-        mut self,
-        mut lines: mpsc::Receiver<LogLine>,
-        mut requests: mpsc::Receiver<Request>,
-    ) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let intake = Arc::clone(&self.intake);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closer = loop {
@@ -114,54 +106,19 @@ impl Writer {
             tokio::select! {
                 biased;
                 () = sleep_until(due), if self.due.is_some() => self.write_or_keep().await,
-                request = requests.recv() => {
-                    self.take_all(&mut lines);
-                    match request {
-                        Some(Request { change: Change::Close, reply }) => break Some(reply),
-                        Some(request) => self.serve(request).await,
-                        None => break None,
-                    }
+                request = requests.recv() => match request {
+                    Some(Request { change: Change::Close, reply }) => break Some(reply),
+                    Some(request) => self.serve(request).await,
+                    None => break None,
+                },
+                () = intake.enough(), if self.collected.is_empty() => self.due = Some(Instant::now()),
+                () = intake.some(), if self.due.is_none() => {
+                    self.due = Some(Instant::now() + COLLECT);
                 }
-                Some(line) = lines.recv(), if self.has_room() => self.take(line, &mut lines),
                 _ = sweep.tick() => self.sweep_quietly().await,
             }
         };
         self.finish(closer).await;
-    }
-
-    /// Whether more lines may be collected. They stay in the queue while writing fails, so that
-    /// its bound holds.
-    fn has_room(&self) -> bool {
-        self.collected_bytes < WRITE_BYTES
-    }
-
-    fn take(&mut self, line: LogLine, lines: &mut mpsc::Receiver<LogLine>) {
-        self.collect(line);
-        for _ in 1..TAKE_LINES {
-            match lines.try_recv() {
-                Ok(line) if self.has_room() => self.collect(line),
-                Ok(line) => return self.collect(line),
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn take_all(&mut self, lines: &mut mpsc::Receiver<LogLine>) {
-        while let Ok(line) = lines.try_recv() {
-            self.collect(line);
-        }
-    }
-
-    fn collect(&mut self, line: LogLine) {
-        let bytes = line.cost_bytes();
-        self.load.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.collected_bytes += bytes;
-        self.collected.push(line);
-        let now = Instant::now();
-        let due = self.due.get_or_insert(now + COLLECT);
-        if self.collected_bytes >= WRITE_BYTES {
-            *due = now;
-        }
     }
 
     async fn write_or_keep(&mut self) {
@@ -169,7 +126,7 @@ impl Writer {
             tracing::error!(%error, "could not write log lines; they are kept and tried again");
             self.due = Some(Instant::now() + COLLECT);
         }
-        let dropped = self.load.dropped_lines.load(Ordering::Relaxed);
+        let dropped = self.intake.dropped();
         if dropped > self.told_dropped {
             let lines = dropped - self.told_dropped;
             tracing::warn!(
@@ -180,16 +137,25 @@ impl Writer {
         }
     }
 
+    /// Writes what could not be written before, then everything that waits.
     async fn write(&mut self) -> sqlx::Result<()> {
+        self.write_collected().await?;
+        self.collected = self.intake.take_all();
+        self.write_collected().await?;
+        self.due = None;
+        Ok(())
+    }
+
+    async fn write_collected(&mut self) -> sqlx::Result<()> {
         if self.collected.is_empty() {
             return Ok(());
         }
         let now = (self.clock)();
-        match apply::append(&mut self.db, &mut self.ids, &self.collected, now).await {
+        let newest = *self.appended.borrow();
+        let written = apply::append(&mut self.db, &mut self.ids, &self.collected, newest, now);
+        match written.await {
             Ok(newest) => {
                 self.collected.clear();
-                self.collected_bytes = 0;
-                self.due = None;
                 self.appended.send_replace(newest);
                 Ok(())
             }
@@ -229,9 +195,9 @@ impl Writer {
             } => apply::put_retention(db, account, &group, days).await,
             Change::CreateStream { stream } => apply::create_stream(db, &stream, now).await,
             Change::PutEvents { stream, events } => {
-                if let Some(newest) = apply::put_events(db, &stream, &events, now).await? {
-                    self.appended.send_replace(newest);
-                }
+                let newest = *self.appended.borrow();
+                let newest = apply::put_events(db, &stream, &events, newest, now).await?;
+                self.appended.send_replace(newest);
                 Ok(())
             }
             Change::DeleteGroup { account, group } => {
@@ -254,6 +220,7 @@ impl Writer {
     }
 
     async fn finish(mut self, closer: Option<oneshot::Sender<Result<(), ChangeLogsError>>>) {
+        self.intake.close();
         let written = self.write().await.map_err(ChangeLogsError::from);
         if let Err(error) = self.db.close().await {
             tracing::warn!(%error, "could not close the log database cleanly");

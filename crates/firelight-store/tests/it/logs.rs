@@ -480,7 +480,8 @@ async fn a_deleted_stream_is_gone_at_once_and_its_bytes_after_the_sweep() {
 async fn retention_removes_what_is_too_old_and_streams_that_it_empties() {
     let f = Fixture::new().await;
     f.append("old", &[NOW_MS - 2 * DAY_MS]).await;
-    f.append("s", &[NOW_MS - DAY_MS - 1, NOW_MS - DAY_MS, NOW_MS])
+    // Events of one write that are less than a second apart leave together.
+    f.append("s", &[NOW_MS - DAY_MS - 1001, NOW_MS - DAY_MS, NOW_MS])
         .await;
     f.logs.create_stream(name("unused")).await.unwrap();
 
@@ -571,10 +572,10 @@ async fn lines_that_could_not_be_written_are_kept_and_written_later() {
         .unwrap();
     let mut run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
 
-    run("ALTER TABLE log_event RENAME TO hidden").await;
+    run("ALTER TABLE log_page RENAME TO hidden").await;
     f.logs.append(line("new", 2, "kept"));
     let failed = f.logs.flush().await.unwrap_err();
-    run("ALTER TABLE hidden RENAME TO log_event").await;
+    run("ALTER TABLE hidden RENAME TO log_page").await;
     f.logs.flush().await.unwrap();
     db.close().await.unwrap();
 
