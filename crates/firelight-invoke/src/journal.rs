@@ -44,6 +44,10 @@ impl Journal {
         &self.stream.stream
     }
 
+    pub(crate) fn form(&self) -> LogForm {
+        self.form
+    }
+
     /// Starts keeping the tail of an invocation.
     pub(crate) fn start_tail(&mut self) {
         self.tail = Some(Vec::with_capacity(TAIL_BYTES));

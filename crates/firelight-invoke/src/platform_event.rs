@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use firelight_runtime_api::TelemetryApi;
 use serde_json::{Map, Value, json};
 
 /// How a phase or an invocation ended, as the platform reports it.
@@ -116,6 +117,7 @@ pub(crate) enum PlatformEvent {
         error_type: Option<String>,
     },
     TelemetrySubscription {
+        api: TelemetryApi,
         name: String,
         types: Vec<String>,
     },
@@ -204,7 +206,15 @@ impl PlatformEvent {
                 }
                 Some(line)
             }
-            Self::TelemetrySubscription { name, types } => Some(format!(
+            Self::TelemetrySubscription {
+                api: TelemetryApi::Logs,
+                name,
+                types,
+            } => Some(format!(
+                "LOGS\tName: {name}\tState: Subscribed\tTypes: [{}]",
+                types.join(", ")
+            )),
+            Self::TelemetrySubscription { name, types, .. } => Some(format!(
                 "TELEMETRY\tName: {name}\tState: Subscribed\tTypes: [{}]",
                 types
                     .iter()
@@ -230,7 +240,14 @@ impl PlatformEvent {
             Self::RuntimeDone { .. } => "platform.runtimeDone",
             Self::Report { .. } => "platform.report",
             Self::Extension { .. } => "platform.extension",
-            Self::TelemetrySubscription { .. } => "platform.telemetrySubscription",
+            Self::TelemetrySubscription {
+                api: TelemetryApi::Telemetry,
+                ..
+            } => "platform.telemetrySubscription",
+            Self::TelemetrySubscription {
+                api: TelemetryApi::Logs,
+                ..
+            } => "platform.logsSubscription",
         }
     }
 
@@ -260,7 +277,8 @@ impl PlatformEvent {
         }
     }
 
-    fn record(&self) -> Value {
+    /// What both forms of telemetry carry.
+    pub(crate) fn record(&self) -> Value {
         match self {
             Self::InitStart {
                 phase,
@@ -342,7 +360,7 @@ impl PlatformEvent {
                 }
                 Value::Object(record)
             }
-            Self::TelemetrySubscription { name, types } => {
+            Self::TelemetrySubscription { name, types, .. } => {
                 json!({"name": name, "state": "Subscribed", "types": types})
             }
         }

@@ -120,6 +120,7 @@ impl<D: SandboxDriver> Environment<D> {
         self.report_init(phase, &result, duration);
         match result {
             Ok(()) => {
+                self.session.end_init_telemetry();
                 self.phase = Phase::Ready;
                 Ok(duration)
             }
@@ -233,8 +234,11 @@ impl<D: SandboxDriver> Environment<D> {
                 }
             }
             SessionEvent::TelemetrySubscribed {
-                name, categories, ..
+                name,
+                api,
+                categories,
             } => PlatformEvent::TelemetrySubscription {
+                api: *api,
                 name: name.clone(),
                 types: categories
                     .iter()

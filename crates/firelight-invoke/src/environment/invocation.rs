@@ -337,7 +337,9 @@ impl<D: SandboxDriver> Environment<D> {
             self.reset(reason).await;
         }
         if let Some(text) = &ending.log_text {
-            self.journal.platform_text(text.clone(), self.clock.now());
+            let now = self.clock.now();
+            self.journal.platform_text(text.clone(), now);
+            super::telemetry::fault(&self.session, text, now);
         }
         let memory_size_mb = self.version.memory.mb();
         let metrics = ReportMetrics {

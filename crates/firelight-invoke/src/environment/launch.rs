@@ -1,11 +1,11 @@
 //! From an empty sandbox to a session that waits for the runtime.
 
-use std::io;
 use std::sync::Arc;
 
 use firelight_model::FunctionVersion;
-use firelight_runtime_api::{Connecting, Session, SessionConfig, SessionEvents};
-use firelight_sandbox::{LaunchError, Sandbox};
+use firelight_runtime_api::{Connect, Connecting, Session, SessionConfig, SessionEvents};
+use firelight_sandbox::{Dialer, LaunchError, Sandbox};
+use tokio::net::TcpStream;
 
 use crate::prepare::Program;
 
@@ -36,13 +36,16 @@ pub(super) fn serve_session<S: Sandbox>(
         max_concurrency: 1,
         limits: firelight_runtime_api::Limits::default(),
     };
-    Session::serve(listener, config, Arc::new(no_way_in)).map_err(|source| LaunchError::Step {
+    Session::serve(listener, config, way_in(sandbox.dialer())).map_err(|source| LaunchError::Step {
         step: "serve the Runtime API".into(),
         source,
     })
 }
 
-/// The sandbox contract has no way to connect to a port inside yet, so telemetry cannot be delivered.
-fn no_way_in(_port: u16) -> Connecting {
-    Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+/// Telemetry goes to ports inside the sandbox.
+fn way_in(dialer: Dialer) -> Arc<dyn Connect> {
+    Arc::new(move |port| -> Connecting {
+        let dialing = dialer(port);
+        Box::pin(async move { TcpStream::from_std(dialing.await?) })
+    })
 }

@@ -20,11 +20,13 @@ mod output;
 mod processes;
 mod shutdown;
 mod stream;
+mod telemetry;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use firelight_model::FunctionVersion;
+use bytes::Bytes;
+use firelight_model::{FunctionVersion, WallTime};
 use firelight_runtime_api::{Session, SessionEvent, SessionEvents, ShutdownReason};
 use firelight_sandbox::{Exit, LaunchError, Sandbox, SandboxDriver};
 use tokio::time::Instant;
@@ -204,21 +206,22 @@ impl<D: SandboxDriver> Environment<D> {
     /// Moves the complete lines in the pipes to the journal.
     fn collect_lines(&mut self) {
         let now = self.clock.now();
-        let journal = &mut self.journal;
-        self.processes
-            .drain(|line| journal.function_line(line, now));
+        let mut scribe = Scribe::of(&self.session, &mut self.journal, now);
+        self.processes.drain(|role, line| scribe.line(role, line));
     }
 
     /// Moves everything in the pipes to the journal, unfinished lines too.
     fn collect_all(&mut self) {
         let now = self.clock.now();
-        let journal = &mut self.journal;
+        let mut scribe = Scribe::of(&self.session, &mut self.journal, now);
         self.processes
-            .drain_all(|line| journal.function_line(line, now));
+            .drain_all(|role, line| scribe.line(role, line));
     }
 
     fn platform(&mut self, event: &PlatformEvent) {
-        self.journal.platform(event, self.clock.now());
+        let now = self.clock.now();
+        self.journal.platform(event, now);
+        telemetry::platform(&self.session, event, now);
     }
 
     fn may_freeze(&self) -> bool {
@@ -228,15 +231,42 @@ impl<D: SandboxDriver> Environment<D> {
     async fn freeze(&mut self) {
         // Set before, because this future may be dropped half-way; thawing what runs does no harm.
         self.frozen = true;
+        self.session.pause_telemetry();
         if let Err(error) = self.sandbox.freeze().await {
             tracing::debug!(%error, "an idle environment could not be frozen and runs on");
         }
     }
 
     async fn thaw(&mut self) {
-        if self.frozen && self.sandbox.thaw().await.is_err() {
+        if !self.frozen {
+            return;
+        }
+        if self.sandbox.thaw().await.is_err() {
             self.lost = true;
         }
+        self.session.resume_telemetry();
         self.frozen = false;
+    }
+}
+
+/// Writes what processes print into the log, and tells the telemetry subscribers.
+struct Scribe<'a> {
+    session: &'a Session,
+    journal: &'a mut Journal,
+    now: WallTime,
+}
+
+impl<'a> Scribe<'a> {
+    fn of(session: &'a Session, journal: &'a mut Journal, now: WallTime) -> Self {
+        Self {
+            session,
+            journal,
+            now,
+        }
+    }
+
+    fn line(&mut self, role: &Role, line: Bytes) {
+        telemetry::line(self.session, role, &line, self.journal.form(), self.now);
+        self.journal.function_line(line, self.now);
     }
 }

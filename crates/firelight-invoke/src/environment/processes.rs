@@ -102,27 +102,34 @@ impl<P: SandboxProcess> Processes<P> {
     }
 
     /// Takes the complete lines that were printed up to now.
-    pub(crate) fn drain(&mut self, mut line: impl FnMut(Bytes)) {
-        for running in &mut self.running {
-            running.stdout.drain().into_iter().for_each(&mut line);
-            running.stderr.drain().into_iter().for_each(&mut line);
+    pub(crate) fn drain(&mut self, mut line: impl FnMut(&Role, Bytes)) {
+        for Running {
+            role,
+            stdout,
+            stderr,
+            ..
+        } in &mut self.running
+        {
+            for output in [stdout, stderr] {
+                output.drain().into_iter().for_each(|one| line(role, one));
+            }
         }
     }
 
     /// Takes everything that was printed up to now, unfinished lines too.
-    pub(crate) fn drain_all(&mut self, mut line: impl FnMut(Bytes)) {
+    pub(crate) fn drain_all(&mut self, mut line: impl FnMut(&Role, Bytes)) {
         self.drain(&mut line);
-        for running in &mut self.running {
-            running
-                .stdout
-                .take_partial()
-                .into_iter()
-                .for_each(&mut line);
-            running
-                .stderr
-                .take_partial()
-                .into_iter()
-                .for_each(&mut line);
+        for Running {
+            role,
+            stdout,
+            stderr,
+            ..
+        } in &mut self.running
+        {
+            for output in [stdout, stderr] {
+                let partial = output.take_partial();
+                partial.into_iter().for_each(|one| line(role, one));
+            }
         }
     }
 

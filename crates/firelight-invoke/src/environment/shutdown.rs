@@ -70,10 +70,13 @@ impl<D: SandboxDriver> Environment<D> {
 
     async fn ask_to_end(&mut self, reason: ShutdownReason, allowance: Allowance) {
         let began = Instant::now();
+        // Extensions are still there to take it.
+        self.session.flush_telemetry();
         self.processes.signal_runtime(SIGTERM).await;
         self.wait_for_exits(began + allowance.runtime).await;
         let deadline = began + allowance.all;
         let deadline_ms = self.clock.deadline_ms(allowance.all);
+        self.session.flush_telemetry();
         self.session.shutdown(reason, deadline_ms);
         self.wait_for_exits(deadline).await;
     }
