@@ -210,19 +210,24 @@ impl Group {
         Ok(handles)
     }
 
-    /// Lets frozen processes run, so that they can die: a version 1 freezer holds back even SIGKILL.
-    pub(crate) fn thaw(&self) -> io::Result<()> {
+    /// Lets the processes run, and as fast as they can, so that they can die: a version 1 freezer holds back even
+    /// SIGKILL, and giving back memory and mounts is work that a small share of the CPU would stretch out.
+    pub(crate) fn let_go(&self) -> io::Result<()> {
+        let hurried = match &self.cpu {
+            Some(home) if home.version == Version::V1 => {
+                fs::write(home.dir.join("cpu.cfs_quota_us"), "-1")
+            }
+            Some(home) => fs::write(home.dir.join("cpu.max"), "max"),
+            None => Ok(()),
+        };
         match &self.freezer {
-            Some(Home {
-                version: Version::V1,
-                dir,
-            }) => fs::write(dir.join("freezer.state"), "THAWED"),
-            Some(Home {
-                version: Version::V2,
-                dir,
-            }) => fs::write(dir.join("cgroup.freeze"), "0"),
+            Some(home) if home.version == Version::V1 => {
+                fs::write(home.dir.join("freezer.state"), "THAWED")
+            }
+            Some(home) => fs::write(home.dir.join("cgroup.freeze"), "0"),
             None => Ok(()),
         }
+        .and(hurried)
     }
 
     /// Removes the directories. Fails with `EBUSY` while the kernel still counts a dying process, and can be retried.

@@ -113,7 +113,7 @@ impl Resident {
         self.parcel = None;
         self.environ = None;
         // An error means that it is dead already, which its pidfd tells.
-        let _ = self.group.thaw();
+        let _ = self.group.let_go();
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, rustix::process::Signal::KILL);
     }
 }

@@ -62,6 +62,16 @@ fn cgroups_of(instance: &str) -> Vec<PathBuf> {
     found
 }
 
+/// How many cgroups of sandboxes this instance has.
+pub(crate) fn cgroups_below(instance: &str) -> usize {
+    let parents = cgroups_of(instance);
+    let children = |parent: &PathBuf| {
+        let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
+    };
+    parents.iter().map(children).sum()
+}
+
 fn search(dir: &Path, name: &str, found: &mut Vec<PathBuf>) {
     // A cgroup may vanish while it is being looked at.
     let Ok(entries) = std::fs::read_dir(dir) else {

@@ -20,3 +20,4 @@ mod probe;
 mod rig;
 mod rootless;
 mod waiting;
+mod soak;

@@ -56,6 +56,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
             .or_else(|| crate::egress::probe(name))
             .or_else(|| crate::faults::probe(name))
             .or_else(|| crate::waiting::probe(name))
+            .or_else(|| crate::soak::probe(name))
             .unwrap_or_else(|| Err(io::Error::other(format!("no probe is called {name}")))),
     };
     match done {
