@@ -192,6 +192,11 @@ impl Link {
                     let one_less = |count: &mut u32| *count = count.saturating_sub(1);
                     self.programs_waiting.send_modify(one_less);
                 }
+                if packet.lacks_fds {
+                    self.destroy_later(number);
+                    let reason = "this process has no room for more descriptors".to_owned();
+                    return self.answer(ticket, Answer::LaunchFailed(Fault::Exhausted { reason }));
+                }
                 let parcel = Parcel {
                     number,
                     waiting,

@@ -154,7 +154,7 @@ impl SandboxDriver for LinuxDriver {
 
     async fn launch(&self, spec: SandboxSpec) -> Result<LinuxSandbox, LaunchError> {
         let parcel = self.link.launch(spec).await?;
-        LinuxSandbox::new(Arc::clone(&self.link), parcel)
+        LinuxSandbox::new(&self.link, parcel)
     }
 
     fn keep_waiting(&self, wanted: Vec<(WaitingProgram, u32)>) {
@@ -172,7 +172,7 @@ impl SandboxDriver for LinuxDriver {
         };
         let variables = process.variables.clone();
         let parcel = self.link.launch_waiting(spec, number, variables).await?;
-        LinuxSandbox::new(Arc::clone(&self.link), parcel)
+        LinuxSandbox::new(&self.link, parcel)
     }
 }
 

@@ -70,7 +70,17 @@ struct Spawning {
 }
 
 impl LinuxSandbox {
-    pub(super) fn new(link: Arc<Link>, parcel: Parcel) -> Result<Self, LaunchError> {
+    /// Takes over what the launcher gave. A sandbox that cannot be taken over is destroyed.
+    pub(super) fn new(link: &Arc<Link>, parcel: Parcel) -> Result<Self, LaunchError> {
+        let number = parcel.number;
+        let taken = Self::take_over(Arc::clone(link), parcel);
+        if taken.is_err() {
+            link.destroy_later(number);
+        }
+        taken
+    }
+
+    fn take_over(link: Arc<Link>, parcel: Parcel) -> Result<Self, LaunchError> {
         let mut fds: HashMap<FdTag, OwnedFd> = parcel.fds.into_iter().collect();
         let control = fds
             .remove(&FdTag::Control)
@@ -375,6 +385,9 @@ impl Book {
             return;
         };
         let Ok([stdout, stderr]) = <[OwnedFd; 2]>::try_from(fds) else {
+            // The program runs and nobody can read it: who asked for it gives up the sandbox.
+            let full = io::Error::from_raw_os_error(libc::EMFILE);
+            let _ = spawning.answer.send(Err((SpawnFault::Prepare, full)));
             return;
         };
         self.running.insert(process, spawning.exit);

@@ -8,13 +8,18 @@ use super::resident::Kind;
 const WINDOW_SECONDS: i64 = 10;
 /// Kept ready of the kind that was asked for last, even when nobody has asked lately.
 const LEAST: usize = 2;
-/// Kinds that are remembered. A host uses one or two.
-const MAX_KINDS: usize = 4;
+/// Kinds that are remembered. A host uses a few: each size of `/tmp` is one.
+const MAX_KINDS: usize = 8;
+/// The longest pause after a blank sandbox failed: 64 seconds.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// What was asked for lately, the most recent kind first.
 pub(super) struct Demand {
     kinds: Vec<(Kind, VecDeque<i64>)>,
     most: usize,
+    /// Blank sandboxes that failed since the last one that did not.
+    failures: u32,
+    not_before: i64,
 }
 
 impl Demand {
@@ -24,6 +29,8 @@ impl Demand {
         Self {
             kinds: vec![(first, VecDeque::new())],
             most,
+            failures: 0,
+            not_before: 0,
         }
     }
 
@@ -56,14 +63,28 @@ impl Demand {
         self.kinds.iter_mut().enumerate().map(count).collect()
     }
 
-    /// Whether more than the least is wanted, which time alone will change.
-    pub(super) fn is_high(&self) -> bool {
-        self.most > 0 && self.kinds.iter().any(|(_, times)| !times.is_empty())
+    /// Whether time alone will change what is wanted: more than the least is now, or a pause will end.
+    pub(super) fn will_change(&self) -> bool {
+        let high = self.kinds.iter().any(|(_, times)| !times.is_empty());
+        self.most > 0 && (high || self.failures > 0)
     }
 
-    /// Wants nothing any more.
-    pub(super) fn give_up(&mut self) {
-        self.most = 0;
+    /// Notes that a blank sandbox could not be built. Returns how many seconds none is tried: on a host that is short
+    /// of something, trying again at once makes it shorter.
+    pub(super) fn failed(&mut self, now: i64) -> i64 {
+        let pause = 1 << self.failures.min(MAX_DOUBLINGS);
+        self.failures += 1;
+        self.not_before = now + pause;
+        pause
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Whether a blank sandbox may be tried now.
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        now >= self.not_before
     }
 }
 
@@ -97,7 +118,7 @@ mod tests {
 
         assert_eq!(demand.targets(55), [(kind(Egress::None), 16)]);
         assert_eq!(demand.targets(60), [(kind(Egress::None), LEAST)]);
-        assert!(!demand.is_high());
+        assert!(!demand.will_change());
     }
 
     #[test]
@@ -117,6 +138,19 @@ mod tests {
         demand.note(kind(Egress::None), 1);
 
         assert_eq!(demand.targets(1), [(kind(Egress::None), 0)]);
-        assert!(!demand.is_high());
+        assert!(!demand.will_change());
+    }
+
+    #[test]
+    fn after_a_failure_each_pause_is_twice_as_long_until_one_succeeds() {
+        let mut demand = Demand::new(kind(Egress::None), 16);
+
+        let pauses: Vec<_> = (0..8).map(|_| demand.failed(100)).collect();
+
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 64]);
+        assert!(!demand.is_due(163) && demand.is_due(164));
+        assert!(demand.will_change());
+        demand.succeeded();
+        assert_eq!(demand.failed(200), 1);
     }
 }

@@ -299,21 +299,19 @@ impl Launcher {
                 match wanted {
                     Some(wanted) => self.hand_over(number, *wanted),
                     None if resident.program.is_some() => self.prepare(number),
-                    None => Ok(()),
+                    None => {
+                        self.demand.succeeded();
+                        Ok(())
+                    }
                 }
             }
             Err(fault) => {
                 resident.kill(None);
-                let news = match wanted {
-                    Some(wanted) => News::LaunchFailed {
-                        ticket: wanted.ticket,
-                        fault,
-                    },
-                    None => News::Notice {
-                        text: format!("a blank sandbox failed: {fault:?}"),
-                    },
+                let Some(wanted) = wanted else {
+                    return self.blank_failed(&fault);
                 };
-                self.tell(&news, &[])
+                let ticket = wanted.ticket;
+                self.tell(&News::LaunchFailed { ticket, fault }, &[])
             }
         }
     }
@@ -399,6 +397,12 @@ impl Launcher {
                 )?;
                 None
             }
+            Stage::Building { wanted: None, .. } => {
+                let step = "build the sandbox: its init died".to_owned();
+                let errno = libc::ECHILD;
+                self.blank_failed(&Fault::Step { step, errno })?;
+                None
+            }
             _ => None,
         };
         let Resident {
@@ -448,6 +452,7 @@ impl Launcher {
     /// time: orders come first.
     fn tend_pool(&mut self) -> io::Result<()> {
         let now = clock_gettime(ClockId::Monotonic).tv_sec;
+        let may_build = self.demand.is_due(now) && !self.is_building();
         for (kind, target) in self.demand.targets(now) {
             let pooled = |resident: &&mut Resident| {
                 resident.kind == kind && resident.program.is_none() && resident.is_pooled()
@@ -457,7 +462,7 @@ impl Launcher {
                 if let Some(surplus) = self.residents.values_mut().find(pooled) {
                     surplus.kill(None);
                 }
-            } else if count < target && !self.is_building() {
+            } else if count < target && may_build {
                 return self.add_blank(kind);
             }
         }
@@ -471,12 +476,16 @@ impl Launcher {
     }
 
     fn add_blank(&mut self, kind: Kind) -> io::Result<()> {
-        let Err(fault) = self.build(kind, None) else {
-            return Ok(());
-        };
-        // Sandboxes can still be built on order, which then says what is wrong.
-        self.demand.give_up();
-        let text = format!("no more blank sandboxes are prepared: {fault:?}");
+        match self.build(kind, None) {
+            Ok(_) => Ok(()),
+            Err(fault) => self.blank_failed(&fault),
+        }
+    }
+
+    /// Pauses. Meanwhile sandboxes are built on order, which then says what is wrong.
+    fn blank_failed(&mut self, fault: &Fault) -> io::Result<()> {
+        let pause = self.demand.failed(clock_gettime(ClockId::Monotonic).tv_sec);
+        let text = format!("a blank sandbox failed, the next is tried in {pause} s: {fault:?}");
         self.tell(&News::Notice { text }, &[])
     }
 
@@ -485,7 +494,7 @@ impl Launcher {
         if !self.removals.is_empty() {
             return Some(REMOVAL_RETRY);
         }
-        (self.demand.is_high() || self.is_waiting_work_due()).then_some(POOL_TENDING)
+        (self.demand.will_change() || self.is_waiting_work_due()).then_some(POOL_TENDING)
     }
 
     pub(super) fn tell(&self, news: &News, fds: &[BorrowedFd<'_>]) -> io::Result<()> {

@@ -18,6 +18,8 @@ pub(crate) const MAX_FDS: usize = 16;
 pub(crate) struct Packet {
     pub(crate) bytes: Vec<u8>,
     pub(crate) fds: Vec<OwnedFd>,
+    /// The receiver has no room for descriptors, so the kernel kept some or all to itself.
+    pub(crate) lacks_fds: bool,
 }
 
 /// Two connected ends, closed on exec.
@@ -74,10 +76,7 @@ pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option
             fds.extend(received);
         }
     }
-    if message
-        .flags
-        .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
-    {
+    if message.flags.contains(ReturnFlags::TRUNC) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "the message was cut off",
@@ -89,5 +88,6 @@ pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option
     Ok(Some(Packet {
         bytes: buffer[..message.bytes].to_vec(),
         fds,
+        lacks_fds: message.flags.contains(ReturnFlags::CTRUNC),
     }))
 }

@@ -137,10 +137,9 @@ impl Task {
                 encoder.u32(*process);
                 encode_place(&mut encoder, variables, directory)
             }
-            Self::Connect { ticket, port } => Encoder::new(5)
-                .u32(*ticket)
-                .u32(u32::from(*port))
-                .finish(),
+            Self::Connect { ticket, port } => {
+                Encoder::new(5).u32(*ticket).u32(u32::from(*port)).finish()
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use firelight_sandbox::{Exit, Sandbox, SandboxProcess};
 use firelight_sandbox_linux::LinuxDriver;
 
-use crate::leaks::{Snapshot, is_gone};
+use crate::leaks::{self, Snapshot, is_gone};
 use crate::rig::{self, run_probe};
 
 /// A daemon with one sandbox in which a program sleeps.
@@ -143,6 +143,139 @@ async fn many_sandboxes_at_once_come_and_go_without_growth_of_the_launcher() {
     rig.driver.stop().await;
 }
 
+#[tokio::test]
+async fn a_cgroup_that_cannot_be_removed_is_given_up_with_a_word_and_swept_later() {
+    let (before, rig) = (Snapshot::take(), rig::Rig::new());
+    if !rig.stands("memory-limit") {
+        return rig.driver.stop().await;
+    }
+    let (doomed, spared) = (rig.sandbox().await, rig.sandbox().await);
+    let mut stranger = Command::new("sleep").arg("1000").spawn().unwrap();
+    // Somebody outside is in the sandbox's cgroup, which no kill of the sandbox reaches.
+    let cgroups = leaks::cgroups_of_sandboxes(&rig.config.instance);
+    let pid = stranger.id().to_string();
+    let entered = cgroups
+        .iter()
+        .filter(|dir| dir.ends_with("1"))
+        .filter(|dir| std::fs::write(dir.join("cgroup.procs"), &pid).is_ok());
+    assert!(entered.count() > 0);
+
+    doomed.destroy().await.unwrap();
+
+    assert_eq!(run_probe(&spared, "exit-7").await.exit, Exit::Code(7));
+    spared.destroy().await.unwrap();
+    rig.driver.stop().await;
+    assert!(!leaks::cgroups_of_sandboxes(&rig.config.instance).is_empty());
+    let again = rig.start_again();
+    let instance = again.config.instance.clone();
+    again.driver.stop().await;
+    // The next life kills what it finds in its cgroups.
+    assert!(!stranger.wait().unwrap().success());
+    before.assert_nothing_left_of(&instance);
+}
+
+#[test]
+fn a_daemon_without_descriptors_refuses_and_goes_on_when_it_has_some() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["__probe", "few-descriptors"])
+        .env("DIR", dir.path())
+        .output()
+        .unwrap();
+
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{output:?}");
+    assert_eq!(text, "some, then refused, then one more; nothing left\n");
+}
+
+/// Takes sandboxes until it has no room for another one's descriptors, gives them back and takes one more.
+async fn run_out_of_descriptors(dir: &Path) -> io::Result<()> {
+    use firelight_sandbox::{LaunchError, SandboxDriver};
+    const DESCRIPTORS: u64 = 120;
+    let config = config(dir);
+    let driver = LinuxDriver::start(&config).map_err(io::Error::other)?;
+    let limit = rustix::process::Rlimit {
+        current: Some(DESCRIPTORS),
+        maximum: Some(DESCRIPTORS),
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?;
+    let mut taken = Vec::new();
+    let refused = loop {
+        match driver.launch(rig::spec()).await {
+            Ok(sandbox) => taken.push(sandbox),
+            Err(error) => break error,
+        }
+    };
+    let is_exhausted = matches!(refused, LaunchError::Exhausted { .. });
+    if taken.is_empty() || !is_exhausted {
+        return Err(io::Error::other(refused));
+    }
+    for sandbox in taken {
+        sandbox.destroy().await.map_err(io::Error::other)?;
+    }
+    let last = driver.launch(rig::spec()).await.map_err(io::Error::other)?;
+    last.destroy().await.map_err(io::Error::other)?;
+    // The refused one goes by itself.
+    while !rig::children_of(driver.launcher_pid()).is_empty() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    println!("some, then refused, then one more; nothing left");
+    driver.stop().await;
+    Ok(())
+}
+
+#[test]
+fn on_a_full_disk_sandboxes_are_refused_with_the_reason_until_there_is_room() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not tested here: a full disk (it takes root to make one)");
+        return;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["__probe", "full-disk"])
+        .env("DIR", tempfile::tempdir().unwrap().path())
+        .output()
+        .unwrap();
+
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{output:?}");
+    if text != "not tested here\n" {
+        assert_eq!(text, "one, then refused, then one more\n");
+    }
+}
+
+/// Has the driver's directory on a small disk of its own, fills it and empties it again.
+async fn fill_the_disk(dir: &Path) -> io::Result<()> {
+    use firelight_sandbox::{LaunchError, SandboxDriver};
+    std::fs::create_dir_all(dir)?;
+    // SAFETY: this process has one thread.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }?;
+    let private = rustix::mount::MountPropagationFlags::PRIVATE;
+    rustix::mount::mount_change("/", private | rustix::mount::MountPropagationFlags::REC)?;
+    let flags = rustix::mount::MountFlags::empty();
+    rustix::mount::mount("tmpfs", dir, "tmpfs", flags, c"size=64m")?;
+    let driver = LinuxDriver::start(&config(dir)).map_err(io::Error::other)?;
+    let on_disk = |wall: &firelight_sandbox_linux::Wall| wall.name == "tmp-on-disk";
+    if driver.report().missing().any(on_disk) {
+        println!("not tested here");
+        return Ok(());
+    }
+    let first = driver.launch(rig::spec()).await.map_err(io::Error::other)?;
+    std::fs::write(dir.join("full"), vec![1; 56 << 20])?;
+    let refused = driver.launch(rig::spec()).await.err();
+    if !matches!(refused, Some(LaunchError::Exhausted { .. })) {
+        return Err(io::Error::other(format!("{refused:?}")));
+    }
+    std::fs::remove_file(dir.join("full"))?;
+    let second = driver.launch(rig::spec()).await.map_err(io::Error::other)?;
+    for sandbox in [first, second] {
+        sandbox.destroy().await.map_err(io::Error::other)?;
+    }
+    println!("one, then refused, then one more");
+    driver.stop().await;
+    Ok(())
+}
+
 const INSTANCE: &str = "faults";
 
 fn config(dir: &Path) -> firelight_sandbox_linux::LinuxConfig {
@@ -154,25 +287,33 @@ fn config(dir: &Path) -> firelight_sandbox_linux::LinuxConfig {
     })
 }
 
-/// The daemon's process: says who its launcher is and waits for its end.
+/// Processes of their own: a daemon to be killed, and daemons on hosts that lack something.
 pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
-    (name == "daemon").then(|| {
-        let dir = std::env::var_os("DIR").unwrap_or_default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
-            let config = config(Path::new(&dir));
-            let driver = LinuxDriver::start(&config).map_err(io::Error::other)?;
-            let launched = firelight_sandbox::SandboxDriver::launch(&driver, rig::spec()).await;
-            let sandbox = launched.map_err(io::Error::other)?;
-            let _sleeper = sandbox
-                .spawn(rig::probe("sleep"))
-                .await
-                .map_err(io::Error::other)?;
-            println!("{}", driver.launcher_pid());
-            io::stdout().flush()?;
-            std::future::pending().await
-        })
-    })
+    let dir = std::env::var_os("DIR").unwrap_or_default();
+    let dir = Path::new(&dir);
+    match name {
+        "daemon" => Some(block_on(be_daemon(dir))),
+        "few-descriptors" => Some(block_on(run_out_of_descriptors(dir))),
+        "full-disk" => Some(block_on(fill_the_disk(dir))),
+        _ => None,
+    }
+}
+
+fn block_on(role: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(role)
+}
+
+/// Says who its launcher is and waits for its end.
+async fn be_daemon(dir: &Path) -> io::Result<()> {
+    let driver = LinuxDriver::start(&config(dir)).map_err(io::Error::other)?;
+    let launched = firelight_sandbox::SandboxDriver::launch(&driver, rig::spec()).await;
+    let sandbox = launched.map_err(io::Error::other)?;
+    let sleeper = sandbox.spawn(rig::probe("sleep")).await;
+    let _sleeper = sleeper.map_err(io::Error::other)?;
+    println!("{}", driver.launcher_pid());
+    io::stdout().flush()?;
+    std::future::pending().await
 }

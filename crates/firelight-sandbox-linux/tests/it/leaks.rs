@@ -62,14 +62,14 @@ fn cgroups_of(instance: &str) -> Vec<PathBuf> {
     found
 }
 
-/// How many cgroups of sandboxes this instance has.
-pub(crate) fn cgroups_below(instance: &str) -> usize {
+/// The cgroups of this instance's sandboxes, in every hierarchy.
+pub(crate) fn cgroups_of_sandboxes(instance: &str) -> Vec<PathBuf> {
     let parents = cgroups_of(instance);
-    let children = |parent: &PathBuf| {
-        let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-        entries.filter(|entry| entry.path().is_dir()).count()
-    };
-    parents.iter().map(children).sum()
+    let entries = parents
+        .iter()
+        .filter_map(|parent| std::fs::read_dir(parent).ok());
+    let paths = entries.flatten().flatten().map(|entry| entry.path());
+    paths.filter(|path| path.is_dir()).collect()
 }
 
 fn search(dir: &Path, name: &str, found: &mut Vec<PathBuf>) {

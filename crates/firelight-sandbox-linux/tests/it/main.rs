@@ -19,5 +19,5 @@ mod life;
 mod probe;
 mod rig;
 mod rootless;
-mod waiting;
 mod soak;
+mod waiting;

@@ -88,7 +88,7 @@ impl Count {
             daemon_descriptors: rig::descriptors_of(daemon),
             launcher_descriptors: rig::descriptors_of(launcher),
             launcher_mounts: mounts.unwrap_or_default().lines().count(),
-            cgroups: leaks::cgroups_below(instance),
+            cgroups: leaks::cgroups_of_sandboxes(instance).len(),
             images: leaks::images_of(dir).len(),
             children: rig::children_of(launcher).len(),
         }
