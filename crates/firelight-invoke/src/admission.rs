@@ -36,6 +36,13 @@ pub enum ThrottleReason {
 }
 
 impl ThrottleReason {
+    pub const ALL: [Self; 4] = [
+        Self::ReservedFunctionConcurrentInvocationLimitExceeded,
+        Self::ReservedFunctionInvocationRateLimitExceeded,
+        Self::ConcurrentInvocationLimitExceeded,
+        Self::FunctionInvocationRateLimitExceeded,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
@@ -281,6 +288,11 @@ impl Admission {
             }
             given_back.await;
         }
+    }
+
+    /// Invocations in flight, over all accounts.
+    pub(crate) fn all_in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Acquire)
     }
 
     /// Invocations in flight in an account, over all regions, provisioned, reserved and unreserved together.

@@ -20,7 +20,7 @@ use std::time::Duration;
 use firelight_model::{AccountId, FunctionVersion, VersionKey};
 use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +29,7 @@ use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::{Call, Invoker, NotStarted, Outcome};
 use crate::host::Host;
 use crate::keeper::{Purpose, keep_environment};
+use crate::metrics::{Registry, Snapshot, VersionMetrics};
 use crate::pool::{Counts, Pool, Requested};
 use crate::ports::Ports;
 use crate::prepare::blueprint;
@@ -51,6 +52,7 @@ pub(crate) struct Inner<D: SandboxDriver> {
     pub(crate) host: Host,
     pub(crate) started: StartedRuntimes,
     admission: Admission,
+    metrics: Registry,
     pools: Mutex<HashMap<VersionKey, Arc<VersionPool>>>,
     tasks: TaskTracker,
     draining: AtomicBool,
@@ -68,8 +70,11 @@ pub enum ProvisionError {
 /// The pool of one state of one version.
 pub(crate) struct VersionPool {
     pub(crate) version: Arc<FunctionVersion>,
+    pub(crate) metrics: Arc<VersionMetrics>,
     gates: Gates,
     state: Mutex<Pool<Assignment, EnvironmentHandle>>,
+    /// Told when the line got shorter without a new environment: somebody may start one for nobody.
+    pub(crate) line_moved: Notify,
 }
 
 impl VersionPool {
@@ -93,6 +98,7 @@ impl<D: SandboxDriver> DataPlane<D> {
             admission: Admission::new(settings.paces),
             ports,
             settings,
+            metrics: Registry::default(),
             pools: Mutex::default(),
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
@@ -174,6 +180,26 @@ impl<D: SandboxDriver> DataPlane<D> {
         self.0.admission.in_flight(account)
     }
 
+    /// Everything that was counted since the start, and what lives now.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut versions = self.0.metrics.read();
+        let mut living: HashMap<_, Counts> = HashMap::new();
+        for pool in self.0.all_pools() {
+            let version = (pool.version.arn.clone(), pool.version.version);
+            let counts = living.entry(version).or_default();
+            *counts = *counts + pool.lock().counts();
+        }
+        for version in &mut versions {
+            let counts = living.get(&(version.function.clone(), version.version));
+            version.counts = counts.copied().unwrap_or_default();
+        }
+        Snapshot {
+            versions,
+            in_flight: self.0.admission.all_in_flight(),
+            host: self.0.host.in_use(),
+        }
+    }
+
     /// Environments on this machine, over all pools.
     pub fn counts(&self) -> Counts {
         let each = self
@@ -209,7 +235,7 @@ impl<D: SandboxDriver> Inner<D> {
         let permit = self
             .admission
             .acquire(&pool.gates, quota, Instant::now())
-            .inspect_err(|_| (self.ports.throttles)(&pool.version))
+            .inspect_err(|reason| self.note_throttle(&pool, *reason))
             .map_err(NotStarted::Throttled)?;
         let (reply, answer) = oneshot::channel();
         self.place(
@@ -242,15 +268,21 @@ impl<D: SandboxDriver> Inner<D> {
                 Requested::Wait => return,
                 Requested::Refused(refused) => {
                     let reason = "too many requests wait for environments of this version".into();
+                    pool.metrics.refused_for_room();
                     return refused.refuse(NotStarted::NoCapacity { reason });
                 }
                 Requested::TooFast(refused) => {
-                    (self.ports.throttles)(&pool.version);
                     let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+                    self.note_throttle(pool, reason);
                     return refused.refuse(NotStarted::Throttled(reason));
                 }
             }
         }
+    }
+
+    fn note_throttle(&self, pool: &VersionPool, reason: ThrottleReason) {
+        (self.ports.throttles)(&pool.version);
+        pool.metrics.throttled(reason);
     }
 
     /// Starts the task of one more environment, which the pool already counts as starting.
@@ -285,9 +317,11 @@ impl<D: SandboxDriver> Inner<D> {
         let state = Mutex::new(Pool::new(self.settings.longest_line));
         let gates = self.admission.gates(key);
         let pool = Arc::new(VersionPool {
+            metrics: self.metrics.of(&version),
             version,
             gates,
             state,
+            line_moved: Notify::new(),
         });
         pools.insert(key.clone(), Arc::clone(&pool));
         Ok(pool)
@@ -333,6 +367,7 @@ impl<D: SandboxDriver> Inner<D> {
     fn tidy(self: &Arc<Self>, now: Instant) {
         self.keep_provisioned();
         self.admission.tidy(now);
+        self.metrics.tidy(now);
         self.started.tidy(&self.host, &self.ports.driver, now);
         for pool in self.all_pools() {
             let key = pool.version.key();

@@ -26,6 +26,14 @@ pub(crate) enum Refusal {
     NeverEnough,
 }
 
+/// How much of the budget is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostUse {
+    pub budget: Budget,
+    pub memory_mb: u64,
+    pub environments: u32,
+}
+
 #[derive(Debug, Default)]
 struct Held {
     memory_mb: u64,
@@ -51,6 +59,15 @@ impl Host {
 
     pub(crate) fn budget(&self) -> Budget {
         self.budget
+    }
+
+    pub(crate) fn in_use(&self) -> HostUse {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        HostUse {
+            budget: self.budget,
+            memory_mb: held.memory_mb,
+            environments: held.environments,
+        }
     }
 
     /// Takes the share of one environment.

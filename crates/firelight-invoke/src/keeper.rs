@@ -16,6 +16,7 @@ use crate::call::NotStarted;
 use crate::data_plane::{Inner, VersionPool};
 use crate::environment::Environment;
 use crate::host::{Refusal, Share};
+use crate::metrics::StartKind;
 use crate::pool::Freed;
 use crate::prepare::{MakeError, blueprint};
 use crate::responder::Responder;
@@ -50,9 +51,18 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
     }
     let (environment, share) = match made {
         Ok(made) => made,
-        Err(reason) => {
+        Err(Unmade::NotNeeded) => return,
+        Err(Unmade::Refused(reason)) => {
+            let kind = match reason {
+                NotStarted::NoCapacity { .. } => None,
+                _ => Some(StartKind::Failed),
+            };
+            kind.into_iter().for_each(|kind| pool.metrics.started(kind));
             let unserved = pool.lock().start_failed();
             if let Some(assignment) = unserved {
+                if matches!(reason, NotStarted::NoCapacity { .. }) {
+                    pool.metrics.refused_for_room();
+                }
                 assignment.refuse(reason);
             }
             return;
@@ -63,12 +73,19 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
     drop(share);
 }
 
+/// Why there is no environment.
+enum Unmade {
+    Refused(NotStarted),
+    /// Whoever it was for got another one before it began.
+    NotNeeded,
+}
+
 async fn make<D: SandboxDriver>(
     inner: &Arc<Inner<D>>,
     pool: &VersionPool,
     purpose: &Purpose,
-) -> Result<(Environment<D>, Share), NotStarted> {
-    let share = room(inner, pool.version.memory.mb()).await?;
+) -> Result<(Environment<D>, Share), Unmade> {
+    let share = room(inner, pool, purpose).await?;
     let version = &pool.version;
     let (mut environment, started) = async {
         let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type()).await?;
@@ -78,19 +95,20 @@ async fn make<D: SandboxDriver>(
     .await
     .map_err(|error: MakeError| {
         tracing::error!(version = %version.key(), error = &error as &dyn std::error::Error, "could not make an environment");
-        NotStarted::LaunchFailed { reason: error.to_string() }
+        Unmade::Refused(NotStarted::LaunchFailed { reason: error.to_string() })
     })?;
     match purpose {
         Purpose::Demand => environment.init_phase().await,
         Purpose::Provisioned { .. } => {
             if !environment.provision().await {
                 environment.destroy(ShutdownReason::Failure).await;
-                return Err(NotStarted::LaunchFailed {
+                return Err(Unmade::Refused(NotStarted::LaunchFailed {
                     reason: "the init failed".into(),
-                });
+                }));
             }
         }
     }
+    note_start(pool, purpose, &environment);
     if let Some(runtime) = started {
         // Only now: starting the next one must not slow this one down.
         let now = Instant::now();
@@ -101,26 +119,50 @@ async fn make<D: SandboxDriver>(
     Ok((environment, share))
 }
 
-/// Waits for room on the host, and makes some by retiring what is idle.
-async fn room<D: SandboxDriver>(inner: &Inner<D>, memory_mb: u32) -> Result<Share, NotStarted> {
+fn note_start<D: SandboxDriver>(pool: &VersionPool, purpose: &Purpose, made: &Environment<D>) {
+    let kind = match (purpose, made.init_took()) {
+        (_, None) => StartKind::Failed,
+        (Purpose::Provisioned { .. }, _) => StartKind::Provisioned,
+        (Purpose::Demand, _) if made.began_started() => StartKind::Pooled,
+        (Purpose::Demand, _) => StartKind::Exec,
+    };
+    pool.metrics.started(kind);
+    if let Some(took) = made.init_took() {
+        pool.metrics.initialized(took);
+    }
+}
+
+/// Waits for room on the host, and makes some by retiring what is idle, as long as somebody needs the environment.
+async fn room<D: SandboxDriver>(
+    inner: &Inner<D>,
+    pool: &VersionPool,
+    purpose: &Purpose,
+) -> Result<Share, Unmade> {
+    let memory_mb = pool.version.memory.mb();
     let wait = async {
         loop {
             let given_back = inner.host.given_back();
             match inner.host.take(memory_mb) {
-                Ok(share) => return Ok(share),
+                Ok(share) => return Ok(Some(share)),
                 Err(Refusal::NeverEnough) => return Err(Refusal::NeverEnough),
                 Err(Refusal::Spent) => {
+                    if matches!(purpose, Purpose::Demand) && pool.lock().withdraw_start() {
+                        return Ok(None);
+                    }
                     let now = Instant::now();
                     if !inner.started.make_room(&inner.ports.driver, now) {
                         inner.evict_one();
-                        given_back.await;
+                        tokio::select! {
+                            () = given_back => {}
+                            () = pool.line_moved.notified() => {}
+                        }
                     }
                 }
             }
         }
     };
     let refusal = match timeout(inner.settings.capacity_wait, wait).await {
-        Ok(Ok(share)) => return Ok(share),
+        Ok(Ok(share)) => return share.ok_or(Unmade::NotNeeded),
         Ok(Err(refusal)) => refusal,
         Err(_) => Refusal::Spent,
     };
@@ -132,7 +174,7 @@ async fn room<D: SandboxDriver>(inner: &Inner<D>, memory_mb: u32) -> Result<Shar
         ),
         Refusal::Spent => format!("all of the host's {} MB are in use", budget.memory_mb),
     };
-    Err(NotStarted::NoCapacity { reason })
+    Err(Unmade::Refused(NotStarted::NoCapacity { reason }))
 }
 
 /// Serves assignments until the environment is retired or lost.
@@ -147,7 +189,10 @@ async fn serve<D: SandboxDriver>(
         .started(EnvironmentHandle { inbox }, Instant::now());
     loop {
         let next = match freed {
-            Freed::Assign(assignment, handle) => Assigned { assignment, handle },
+            Freed::Assign(assignment, handle) => {
+                pool.line_moved.notify_one();
+                Assigned { assignment, handle }
+            }
             Freed::Retire(_) => return environment,
             Freed::Idle => match next_assignment(&mut environment, &mut assigned).await {
                 Idle::Assigned(next) => next,
@@ -179,6 +224,7 @@ async fn serve<D: SandboxDriver>(
                 }
             })
             .await;
+        pool.metrics.invoked(&meter);
         (inner.ports.usage)(meter);
         match returned {
             Some(next) => freed = next,

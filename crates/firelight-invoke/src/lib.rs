@@ -23,6 +23,7 @@ mod host;
 mod journal;
 mod keeper;
 mod metering;
+mod metrics;
 mod platform_event;
 mod pool;
 mod ports;
@@ -42,8 +43,9 @@ pub use call::{
 pub use clock::Clock;
 pub use data_plane::{DataPlane, ProvisionError};
 pub use firelight_runtimes::{Ahead, InitializationType};
-pub use host::Budget;
+pub use host::{Budget, HostUse};
 pub use metering::InvocationMeter;
+pub use metrics::{BOUNDS_MS, Histogram, Snapshot, StartKind, VersionSnapshot};
 pub use pool::Counts;
 pub use ports::{
     CredentialSource, Credentials, LogSink, Ports, Randomness, ThrottleSink, UsageSink, Versions,

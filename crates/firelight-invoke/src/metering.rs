@@ -12,6 +12,7 @@ pub struct InvocationMeter {
     pub version: VersionKey,
     pub architecture: Architecture,
     pub memory_mb: u32,
+    pub duration: Duration,
     pub billed_ms: u64,
     /// Set on a cold start.
     pub init: Option<Duration>,
@@ -24,6 +25,7 @@ impl InvocationMeter {
             version: version.key(),
             architecture: version.architecture,
             memory_mb: metrics.memory_size_mb,
+            duration: metrics.duration,
             billed_ms: metrics.billed_ms,
             init: metrics.init,
             error: *status != Status::Success,

@@ -132,6 +132,18 @@ impl<W, E> Pool<W, E> {
         self.place(handle, now)
     }
 
+    /// Takes back a start that was asked for by a request and has not begun, if nobody needs it any more. `true` if so.
+    #[must_use]
+    pub(crate) fn withdraw_start(&mut self) -> bool {
+        let there = self.idle.len() + self.busy;
+        let missing = self.provisioned.saturating_sub(there);
+        let superfluous = self.starting > self.waiting.len().max(missing);
+        if superfluous {
+            self.starting -= 1;
+        }
+        superfluous
+    }
+
     /// An environment could not be made. Answers the request in line that nothing is under way for any more.
     pub(crate) fn start_failed(&mut self) -> Option<W> {
         self.starting -= 1;
@@ -356,6 +368,21 @@ mod tests {
         assert_eq!(pool.provision(2), 1);
 
         assert_eq!(pool.request("c", || false), Requested::Wait);
+    }
+
+    #[test]
+    fn start_that_nobody_needs_any_more_is_withdrawn() {
+        let mut pool = pool();
+        let now = Instant::now();
+        let _ = pool.request("a", || true);
+        let _ = pool.request("b", || true);
+        assert!(!pool.withdraw_start());
+
+        let _ = pool.started(1, now);
+        assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
+
+        assert!(pool.withdraw_start());
+        assert!(!pool.withdraw_start());
     }
 
     #[test]

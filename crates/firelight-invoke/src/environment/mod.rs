@@ -75,6 +75,8 @@ pub(crate) struct Environment<D: SandboxDriver> {
     dirty: bool,
     /// Whether code inside the runtime registered as an extension: it may want to end in good order.
     internal_extensions: bool,
+    /// How long the init ahead of the first invocation took, if it succeeded.
+    init_took: Option<Duration>,
     /// Set when the sandbox itself is gone: the environment cannot be kept.
     lost: bool,
     clock: Clock,
@@ -116,6 +118,7 @@ impl<D: SandboxDriver> Environment<D> {
             failed_init_peak: 0,
             dirty: false,
             internal_extensions: false,
+            init_took: None,
             lost: false,
             clock,
             settings,
@@ -127,6 +130,7 @@ impl<D: SandboxDriver> Environment<D> {
         let deadline = Instant::now() + self.settings.init_timeout;
         if let Ok(duration) = self.init(InitPhase::Init, deadline).await {
             self.unreported_init = Some(duration);
+            self.init_took = Some(duration);
         }
         self.limit_cpu().await;
     }
@@ -135,6 +139,15 @@ impl<D: SandboxDriver> Environment<D> {
     pub(crate) async fn provision(&mut self) -> bool {
         self.init_phase().await;
         self.unreported_init.take().is_some()
+    }
+
+    pub(crate) fn init_took(&self) -> Option<Duration> {
+        self.init_took
+    }
+
+    /// Whether its runtime had been started before anybody asked for it.
+    pub(crate) fn began_started(&self) -> bool {
+        self.processes.began_started()
     }
 
     /// Takes the extra CPU of init away again.

@@ -37,6 +37,8 @@ struct Running<P> {
 #[derive(Debug)]
 pub(crate) struct Processes<P> {
     running: Vec<Running<P>>,
+    /// Whether the runtime was one that waited.
+    began_started: bool,
 }
 
 /// A program could not be started.
@@ -52,6 +54,7 @@ impl<P: SandboxProcess> Processes<P> {
     pub(crate) fn new() -> Self {
         Self {
             running: Vec::new(),
+            began_started: false,
         }
     }
 
@@ -69,6 +72,7 @@ impl<P: SandboxProcess> Processes<P> {
             }
             Role::Extension(_) => None,
         };
+        self.began_started |= waiting.is_some();
         let mut process = match waiting {
             Some(process) => process,
             None => sandbox.spawn(spec).await?,
@@ -141,6 +145,10 @@ impl<P: SandboxProcess> Processes<P> {
                 let _ = process.signal(signal).await;
             }
         }
+    }
+
+    pub(crate) fn began_started(&self) -> bool {
+        self.began_started
     }
 
     /// Whether any process has not ended yet.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use firelight_invoke::{Budget, Ceiling, NotStarted, Outcome, Pace, Paces, ThrottleReason};
-
+use firelight_invoke::{
+    Budget, Ceiling, NotStarted, Outcome, Pace, Paces, StartKind, ThrottleReason,
+};
+use firelight_sandbox::fake::FakeEvent;
 use tokio::time::Instant;
 
 use crate::plane::{Plane, echo, error, not_started, success};
@@ -137,4 +139,69 @@ async fn function_larger_than_the_host_is_refused_at_once() {
         not_started(plane.invoke(&key, "{}").await),
         NotStarted::NoCapacity { .. }
     ));
+}
+
+#[tokio::test]
+async fn burst_that_one_environment_served_leaves_no_start_that_nobody_needs() {
+    let plane = Plane::with(echo, |settings| {
+        settings.budget = Budget {
+            memory_mb: 128,
+            environments: 1,
+        };
+    });
+    let key = plane.add("f", 1);
+
+    let burst = futures_util::future::join_all((0..50).map(async |number: u32| {
+        let event = number.to_string();
+        assert_eq!(success(plane.invoke(&key, &event).await), event);
+    }));
+    burst.await;
+    plane.plane.drain(Duration::from_secs(10)).await;
+
+    let journal = plane.driver.journal();
+    let launches = journal
+        .iter()
+        .filter(|event| matches!(event, FakeEvent::Launched(_)));
+    assert_eq!(launches.count(), 1);
+}
+
+#[tokio::test]
+async fn what_happens_is_counted_for_its_version() {
+    let plane = Plane::new(|event| match event.as_str() {
+        "fail" => Act::Fail {
+            error_type: "Function.E".into(),
+            payload: "{}".into(),
+        },
+        _ => Act::Answer(event),
+    });
+    let key = plane.add("f", 1);
+    success(plane.invoke(&key, "1").await);
+    error(plane.invoke(&key, "fail").await);
+    plane.versions.set_ceiling(Ceiling::Reserved(0));
+    not_started(plane.invoke(&key, "2").await);
+    let idle = plane.plane.snapshot().versions[0].counts.idle;
+
+    plane.plane.drain(Duration::from_secs(10)).await;
+
+    let snapshot = plane.plane.snapshot();
+    let [version] = snapshot.versions.as_slice() else {
+        panic!("{snapshot:?}")
+    };
+    assert_eq!(version.function.name.as_str(), "f");
+    assert_eq!(
+        (version.durations.count(), version.errors, version.cold),
+        (2, 1, 1)
+    );
+    let reason = ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded;
+    assert!(
+        version.throttles.contains(&(reason, 1)),
+        "{:?}",
+        version.throttles
+    );
+    assert!(
+        version.starts.contains(&(StartKind::Exec, 1)),
+        "{:?}",
+        version.starts
+    );
+    assert_eq!((version.inits.count(), idle), (1, 1));
 }
