@@ -82,7 +82,7 @@ pub enum Command {
     #[command(after_help = example("firelight doctor"))]
     Doctor,
     /// Measure starts and invocations on this machine, beside floors of the same run
-    #[command(after_help = example("firelight bench warm\n  firelight bench --json bench.json"))]
+    #[command(after_help = example("firelight bench warm\n  firelight bench cold --compare\n  firelight bench --json bench.json"))]
     Bench(BenchArgs),
     /// Show the effective configuration and where each value came from
     #[command(after_help = example("FIRELIGHT_REGION=eu-west-1 firelight config"))]
@@ -94,9 +94,12 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Suites to run (warm, cold; all of them when none is named), and with --json the file to write
+    /// Suites to run (warm, cold, density; all of them when none is named), and with --json the file to write
     #[arg(value_name = "SUITE|FILE")]
     pub words: Vec<String>,
+    /// With the cold suite: beside bare programs, bubblewrap and runc, in alternating turns
+    #[arg(long)]
+    pub compare: bool,
 }
 
 /// Flags of both daemons.

@@ -9,19 +9,20 @@ use bytes::Bytes;
 use firelight_runtimes::Family;
 use tokio::time::Instant;
 
+use super::Comparison;
+use super::client::{LoadClient, latencies};
 use super::instance::{Deployment, Instance, invoke_path};
-use super::load::{LoadClient, latencies};
 use super::report::Report;
 use super::starts::{BareStarts, Language};
 use super::stats::Metric;
 
 const ROUNDS: usize = 40;
-const PYTHON: &[u8] = b"def handler(event, context):\n    return event\n";
-const NODE: &[u8] = b"exports.handler = async (event) => event;\n";
+pub const PYTHON: &[u8] = b"def handler(event, context):\n    return event\n";
+pub const NODE: &[u8] = b"exports.handler = async (event) => event;\n";
 
-pub async fn run(report: &mut Report) -> anyhow::Result<()> {
+pub async fn run(report: &mut Report, comparison: Comparison) -> anyhow::Result<()> {
     let instance = Instance::start()?;
-    let starts = BareStarts::prepare(&[("index.py", PYTHON), ("index.js", NODE)])?;
+    let starts = BareStarts::prepare(&[("index.py", PYTHON), ("index.js", NODE)]).await?;
     let binary = std::fs::read(std::env::current_exe()?)?;
     measure(
         report,
@@ -30,7 +31,7 @@ pub async fn run(report: &mut Report) -> anyhow::Result<()> {
         "exec",
         "provided.al2023",
         &[("bootstrap", &binary)],
-        || starts.echo(),
+        async || starts.echo().await,
     )
     .await?;
     for (family, name, files) in [
@@ -39,14 +40,15 @@ pub async fn run(report: &mut Report) -> anyhow::Result<()> {
     ] {
         // A host without the interpreter has nothing to compare.
         if let Some(language) = Language::of_this_host(&starts, family) {
-            let runtime = language.runtime;
-            measure(report, &instance, name, "start", runtime, &files, || {
-                starts.start(&language)
-            })
-            .await?;
+            let runtime = language.runtime.identifier;
+            let bare = async || starts.start(&language).await;
+            measure(report, &instance, name, "start", runtime, &files, bare).await?;
         }
     }
-    Ok(())
+    match comparison {
+        Comparison::None => Ok(()),
+        Comparison::Sandboxes => super::compare::run(report, &starts).await,
+    }
 }
 
 /// Measures both sides in turn, so that whatever else the machine does hits both.
@@ -57,23 +59,17 @@ async fn measure(
     floor: &str,
     runtime: &str,
     files: &[(&str, &[u8])],
-    bare: impl Fn() -> std::io::Result<Duration>,
+    bare: impl AsyncFn() -> anyhow::Result<Duration>,
 ) -> anyhow::Result<()> {
     let function = format!("bench-cold-{name}");
-    let deployment = Deployment {
-        name: &function,
-        runtime,
-        handler: "index.handler",
-        files,
-        memory_mb: 1769,
-    };
+    let deployment = Deployment::of_language(&function, runtime, files);
     instance.deploy(&deployment).await?;
     let mut client = LoadClient::connect(&instance.address).await?;
     let (path, payload) = (invoke_path(&function), Bytes::from_static(b"1"));
     latencies(&mut client, &path, &payload, 1).await?;
     let (mut cold, mut least) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        least.push(tokio::task::block_in_place(&bare)?);
+        least.push(bare().await?);
         instance.renew(&mut client, &function, round).await?;
         let began = Instant::now();
         latencies(&mut client, &path, &payload, 1).await?;

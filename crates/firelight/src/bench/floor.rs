@@ -51,7 +51,7 @@ impl Floor {
             .split_once(' ')
             .ok_or(io::ErrorKind::InvalidData)?;
         let runtimes = (0..runtimes)
-            .map(|_| super::spawn_echo_runtime(&binary, api))
+            .map(|_| super::echo_runtime_command(&binary, api).spawn())
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
             server,

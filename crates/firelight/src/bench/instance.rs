@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 
-use super::load::LoadClient;
+use super::client::LoadClient;
 
 /// What a function needs to be deployed.
 pub struct Deployment<'a> {
@@ -23,6 +23,25 @@ pub struct Deployment<'a> {
     pub memory_mb: u32,
 }
 
+impl<'a> Deployment<'a> {
+    /// A custom runtime, with the memory that means one vCPU.
+    pub fn custom(name: &'a str, files: &'a [(&'a str, &'a [u8])]) -> Self {
+        Self::of_language(name, "provided.al2023", files)
+    }
+
+    /// A managed runtime, with the memory that means one vCPU.
+    pub fn of_language(name: &'a str, runtime: &'a str, files: &'a [(&'a str, &'a [u8])]) -> Self {
+        Self {
+            name,
+            runtime,
+            handler: "index.handler",
+            files,
+            memory_mb: 1769,
+        }
+    }
+}
+
+/// A daemon of the benchmark's own.
 pub struct Instance {
     daemon: Child,
     pub address: String,
@@ -32,13 +51,19 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts `firelight dev` on a free port and waits until it answers.
+    /// Starts a daemon that throttles nobody, because what is measured is the machine, not a limit.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[("FIRELIGHT_LIMITS_REQUESTS_PER_ENVIRONMENT", "0")])
+    }
+
+    /// Starts `firelight dev` with some settings on a free port, and waits until it answers.
+    pub fn start_with(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let data = TemporaryDirectory::new("data")?;
         let mut daemon = Command::new(std::env::current_exe()?)
             .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data.0)
             .args(["--log-level", "warn"])
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .context("could not start the daemon")?;
@@ -141,6 +166,14 @@ fn archive(files: &[(&str, &[u8])]) -> anyhow::Result<Vec<u8>> {
         writer.write_all(content)?;
     }
     Ok(writer.finish()?.into_inner())
+}
+
+/// Writes a program that can be executed at once.
+pub fn write_program(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::write(path, content)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755))
 }
 
 /// A directory that goes with the value.

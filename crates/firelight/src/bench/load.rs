@@ -1,141 +1,196 @@
-//! The load: one keep-alive connection per client, one request after the other.
+//! The load suite: many more requests than there are environments, and what waiting costs.
+//!
+//! ```text
+//!  crowd: limits lifted    10,000 requests of ten functions ── all wait in line ── all are answered
+//!  burst: usual limits      2,000 requests of one function  ── run, or are throttled ── the next one runs at once
+//! ```
+//!
+//! Each request comes on a connection of its own. An answer that is neither the function's nor a throttle that names
+//! its limit fails the suite.
 
-use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::StatusCode;
+use serde_json::Value;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// A client with one connection.
-pub struct LoadClient {
-    sender: SendRequest<Full<Bytes>>,
-    host: String,
+use super::client::{Answer, LoadClient};
+use super::echo_runtime::SLEEPER;
+use super::instance::{Deployment, Instance, invoke_path};
+use super::memory::resident_mib;
+use super::report::Report;
+use super::stats::Metric;
+
+const CROWD: u32 = 10_000;
+const FUNCTIONS: u32 = 10;
+/// For all functions together; each request takes 100 ms.
+const ENVIRONMENTS: &str = "50";
+const BURST: u32 = 2_000;
+const RECOVERIES: usize = 20;
+const PAYLOAD: &[u8] = b"{\"n\":1}";
+const LOOK: Duration = Duration::from_millis(20);
+
+pub async fn run(report: &mut Report) -> anyhow::Result<()> {
+    let needed = u64::from(CROWD) + 1000;
+    if super::descriptors::raise_limit()? < needed {
+        report.remark(format!(
+            "no load: a process may not hold {needed} descriptors here"
+        ));
+        return Ok(());
+    }
+    let binary = std::fs::read(std::env::current_exe()?)?;
+    crowd(report, &binary).await.context("the crowd")?;
+    burst(report, &binary).await.context("the burst")
 }
 
-/// An answer, whole.
-pub struct Answer {
-    pub status: StatusCode,
-    pub body: Bytes,
+async fn crowd(report: &mut Report, binary: &[u8]) -> anyhow::Result<()> {
+    let instance = Instance::start_with(&[
+        ("FIRELIGHT_LIMITS_CONCURRENCY", "20000"),
+        ("FIRELIGHT_LIMITS_REQUESTS_PER_ENVIRONMENT", "0"),
+        ("FIRELIGHT_SANDBOX_MAX_ENVIRONMENTS", ENVIRONMENTS),
+    ])?;
+    let names: Vec<_> = (0..FUNCTIONS).map(|n| format!("bench-crowd-{n}")).collect();
+    for name in &names {
+        deploy(&instance, name, binary).await?;
+    }
+    let paths: Vec<_> = names.iter().map(|name| invoke_path(name)).collect();
+    let tally = rush(&instance, &paths, CROWD).await?;
+    ensure!(
+        tally.throttled == 0,
+        "{} were throttled: {:?}",
+        tally.throttled,
+        tally.reasons
+    );
+    tell(report, "crowd", CROWD, &tally);
+    Ok(())
 }
 
-impl LoadClient {
-    pub async fn connect(address: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
-        tokio::spawn(connection);
-        Ok(Self {
-            sender,
-            host: address.to_owned(),
-        })
-    }
-
-    /// Sends one request and reads its answer.
-    pub async fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: impl Into<Bytes>,
-    ) -> anyhow::Result<Answer> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", &self.host)
-            .body(Full::new(body.into()))?;
-        self.sender.ready().await?;
-        let response = self.sender.send_request(request).await?;
-        let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer { status, body })
-    }
-
-    /// Invokes and checks that the payload came back.
-    async fn echo(&mut self, path: &str, payload: &Bytes) -> anyhow::Result<()> {
-        let answer = self.send("POST", path, payload.clone()).await?;
+async fn burst(report: &mut Report, binary: &[u8]) -> anyhow::Result<()> {
+    let instance = Instance::start_with(&[])?;
+    let name = "bench-burst";
+    deploy(&instance, name, binary).await?;
+    let tally = rush(&instance, &[invoke_path(name)], BURST).await?;
+    tell(report, "burst", BURST, &tally);
+    let mut client = LoadClient::connect(&instance.address).await?;
+    let mut after = Vec::with_capacity(RECOVERIES);
+    for _ in 0..RECOVERIES {
+        let began = Instant::now();
+        let answer = client.send("POST", &invoke_path(name), PAYLOAD).await?;
         ensure!(
             answer.status == StatusCode::OK,
-            "status {}: {:?}",
-            answer.status,
+            "after the burst: {:?}",
             answer.body
         );
-        ensure!(
-            answer.body == payload,
-            "the payload did not come back: {:?}",
-            answer.body
-        );
+        after.push(began.elapsed());
+    }
+    report.note("burst_recovery_first", "us", after[0].as_secs_f64() * 1e6);
+    report.metric(Metric::of_durations("burst_recovery", &after));
+    Ok(())
+}
+
+/// Deploys the function that takes 100 ms, and has it run once.
+async fn deploy(instance: &Instance, name: &str, binary: &[u8]) -> anyhow::Result<()> {
+    let files: &[(&str, &[u8])] = &[("bootstrap", binary)];
+    let deployment = Deployment {
+        handler: SLEEPER,
+        memory_mb: 128,
+        ..Deployment::custom(name, files)
+    };
+    instance.deploy(&deployment).await?;
+    let mut client = LoadClient::connect(&instance.address).await?;
+    let answer = client.send("POST", &invoke_path(name), PAYLOAD).await?;
+    ensure!(
+        answer.status == StatusCode::OK,
+        "the first invocation: {:?}",
+        answer.body
+    );
+    Ok(())
+}
+
+/// What became of the requests.
+#[derive(Default)]
+struct Tally {
+    took: Vec<Duration>,
+    throttled: u32,
+    reasons: std::collections::BTreeMap<String, u32>,
+    /// What the daemon grew by from before the first connection to its highest.
+    grown_kib: f64,
+}
+
+/// Opens every connection, then sends all requests at once and waits for all answers.
+async fn rush(instance: &Instance, paths: &[String], requests: u32) -> anyhow::Result<Tally> {
+    let before = resident_mib(instance.pid())?;
+    let gate = Arc::new(Barrier::new(requests as usize));
+    let mut clients = JoinSet::new();
+    for (_, path) in (0..requests).zip(paths.iter().cycle()) {
+        let client = LoadClient::connect(&instance.address).await?;
+        clients.spawn(once(client, path.clone(), Arc::clone(&gate)));
+    }
+    let mut tally = Tally::default();
+    let mut highest = before;
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            answered = clients.join_next() => match answered {
+                Some(answered) => {
+                    let (answer, took) = answered??;
+                    tally.count(&answer, took)?;
+                }
+                None => break,
+            },
+            _ = look.tick() => highest = highest.max(resident_mib(instance.pid())?),
+        }
+    }
+    tally.grown_kib = (highest - before) * 1024.0;
+    Ok(tally)
+}
+
+async fn once(
+    mut client: LoadClient,
+    path: String,
+    gate: Arc<Barrier>,
+) -> anyhow::Result<(Answer, Duration)> {
+    gate.wait().await;
+    let began = Instant::now();
+    let answer = client
+        .send("POST", &path, Bytes::from_static(PAYLOAD))
+        .await?;
+    Ok((answer, began.elapsed()))
+}
+
+impl Tally {
+    fn count(&mut self, answer: &Answer, took: Duration) -> anyhow::Result<()> {
+        match answer.status {
+            StatusCode::OK if answer.body == PAYLOAD => self.took.push(took),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let body: Value = serde_json::from_slice(&answer.body)?;
+                let reason = body["Reason"]
+                    .as_str()
+                    .context("a throttle without a reason")?;
+                *self.reasons.entry(reason.to_owned()).or_default() += 1;
+                self.throttled += 1;
+            }
+            status => bail!("status {status}: {:?}", answer.body),
+        }
         Ok(())
     }
 }
 
-/// Times `n` invocations one after the other on one connection.
-pub async fn latencies(
-    client: &mut LoadClient,
-    path: &str,
-    payload: &Bytes,
-    n: usize,
-) -> anyhow::Result<Vec<Duration>> {
-    let mut samples = Vec::with_capacity(n);
-    for _ in 0..n {
-        let began = Instant::now();
-        client.echo(path, payload).await?;
-        samples.push(began.elapsed());
+fn tell(report: &mut Report, name: &str, requests: u32, tally: &Tally) {
+    report.metric(Metric::of_durations(&format!("{name}_answer"), &tally.took));
+    report.note(&format!("{name}_throttled"), "", f64::from(tally.throttled));
+    for (reason, count) in &tally.reasons {
+        report.note(&format!("{name}_{reason}"), "", f64::from(*count));
     }
-    Ok(samples)
-}
-
-/// Counts the invocations per second that `clients` connections reach together.
-pub async fn throughput(
-    address: &str,
-    path: &str,
-    payload: &Bytes,
-    clients: usize,
-    length: Duration,
-) -> anyhow::Result<f64> {
-    let mut connections = Vec::with_capacity(clients);
-    for _ in 0..clients {
-        connections.push(
-            LoadClient::connect(address)
-                .await
-                .context("could not connect")?,
-        );
-    }
-    let began = Instant::now();
-    let tasks: Vec<_> = connections
-        .into_iter()
-        .map(|client| {
-            tokio::spawn(count(
-                client,
-                path.to_owned(),
-                payload.clone(),
-                began + length,
-            ))
-        })
-        .collect();
-    let mut total = 0;
-    for task in tasks {
-        total += task.await??;
-    }
-    Ok(f64::from(total) / began.elapsed().as_secs_f64())
-}
-
-async fn count(
-    mut client: LoadClient,
-    path: String,
-    payload: Bytes,
-    end: Instant,
-) -> anyhow::Result<u32> {
-    let mut done = 0;
-    while Instant::now() < end {
-        client.echo(&path, &payload).await?;
-        done += 1;
-    }
-    Ok(done)
+    let kib_per_request = tally.grown_kib / f64::from(requests);
+    report.note(
+        &format!("{name}_memory_per_request"),
+        "KiB",
+        kib_per_request,
+    );
 }

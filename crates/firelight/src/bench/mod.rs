@@ -3,19 +3,27 @@
 //! The figures go through the Lambda API over loopback, as a client sees them. Absolute figures belong to the machine;
 //! the ratios tell whether it is fit, and whether a change made anything slower.
 
+mod client;
 mod cold;
+mod compare;
+mod density;
+mod descriptors;
 mod echo_runtime;
 mod floor;
 mod instance;
 mod load;
+mod memory;
 mod report;
+mod rivals;
+mod sandboxes;
 mod starts;
+mod static_programs;
 mod stats;
 mod warm;
 
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -28,39 +36,55 @@ pub enum Suite {
     Warm,
     /// Invocations that wait for a start.
     Cold,
+    /// Memory of environments that are alive.
+    Density,
+    /// More requests than environments.
+    Load,
+}
+
+/// Whether the cold suite measures other sandboxes too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    None,
+    Sandboxes,
 }
 
 impl Suite {
-    pub const ALL: [Self; 2] = [Self::Warm, Self::Cold];
+    pub const ALL: [Self; 4] = [Self::Warm, Self::Cold, Self::Density, Self::Load];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Warm => "warm",
             Self::Cold => "cold",
+            Self::Density => "density",
+            Self::Load => "load",
         }
     }
 
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|suite| suite.name() == name)
     }
+
+    async fn run(self, report: &mut Report, comparison: Comparison) -> anyhow::Result<()> {
+        match self {
+            Self::Warm => warm::run(report).await,
+            Self::Cold => cold::run(report, comparison).await,
+            Self::Density => density::run(report).await,
+            Self::Load => load::run(report).await,
+        }
+    }
 }
 
 /// Runs suites one after the other and returns what they found.
-pub fn run(suites: &[Suite]) -> anyhow::Result<Report> {
+pub fn run(suites: &[Suite], comparison: Comparison) -> anyhow::Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let mut report = Report::default();
         for suite in suites {
-            match suite {
-                Suite::Warm => warm::run(&mut report)
-                    .await
-                    .context("the warm suite failed")?,
-                Suite::Cold => cold::run(&mut report)
-                    .await
-                    .context("the cold suite failed")?,
-            }
+            let ran = suite.run(&mut report, comparison).await;
+            ran.with_context(|| format!("the {} suite failed", suite.name()))?;
         }
         Ok(report)
     })
@@ -83,7 +107,8 @@ pub fn run_role_if_asked() {
 
 fn echo_role() -> io::Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
-    echo_runtime::run(&api)
+    let handler = std::env::var("_HANDLER").unwrap_or_default();
+    echo_runtime::run(&api, &handler)
 }
 
 fn floor_role() -> io::Result<()> {
@@ -97,22 +122,15 @@ fn exit(result: io::Result<()>) -> ! {
     std::process::exit(i32::from(result.is_err()))
 }
 
-fn spawn_echo_runtime(binary: &Path, api: &str) -> io::Result<Child> {
+fn echo_runtime_command(binary: &Path, api: &str) -> Command {
     use std::os::unix::process::CommandExt;
 
-    Command::new(binary)
+    let mut command = Command::new(binary);
+    command
         .arg0("bootstrap")
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", api)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-}
-
-/// Resident memory of a process and nothing of its children.
-fn resident_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    Ok(kib.context("the kernel does not tell the resident size")? / 1024.0)
+        .stdout(Stdio::null());
+    command
 }

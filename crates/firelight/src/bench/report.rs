@@ -11,6 +11,9 @@ use super::stats::Metric;
 pub struct Report {
     pub metrics: Vec<Metric>,
     pub ratios: BTreeMap<String, f64>,
+    /// What was not measured, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 impl Report {
@@ -25,6 +28,11 @@ impl Report {
 
     pub fn ratio(&mut self, name: &str, value: f64) {
         self.ratios.insert(name.to_owned(), value);
+    }
+
+    /// Says why something that was asked for is not there.
+    pub fn remark(&mut self, remark: impl Into<String>) {
+        self.remarks.push(remark.into());
     }
 
     /// The table for people.
@@ -42,11 +50,14 @@ impl Report {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 table,
-                "{name:<28} min {min:>10.1}  p50 {p50:>10.1}  p99 {p99:>10.1} {unit:<4} n {n}"
+                "{name:<28} min {min:>11.2}  p50 {p50:>11.2}  p99 {p99:>11.2} {unit:<4} n {n}"
             );
         }
         for (name, value) in &self.ratios {
             let _ = writeln!(table, "{name:<28} {value:.3}");
+        }
+        for remark in &self.remarks {
+            let _ = writeln!(table, "{remark}");
         }
         table
     }

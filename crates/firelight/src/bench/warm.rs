@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::client::{LoadClient, latencies, throughput};
 use super::floor::Floor;
 use super::instance::{Deployment, Instance, invoke_path};
-use super::load::{LoadClient, latencies, throughput};
 use super::report::Report;
 use super::stats::Metric;
 
@@ -22,18 +22,13 @@ pub async fn run(report: &mut Report) -> anyhow::Result<()> {
     let instance = Instance::start()?;
     let floor = Floor::start(CLIENTS)?;
     let files: &[(&str, &[u8])] = &[("bootstrap", &binary)];
-    let deployment = Deployment {
-        name: FUNCTION,
-        runtime: "provided.al2023",
-        handler: "bench",
-        files,
-        memory_mb: 1769,
-    };
-    instance.deploy(&deployment).await?;
+    instance
+        .deploy(&Deployment::custom(FUNCTION, files))
+        .await?;
     report.note(
         "resident_mib_at_rest",
         "MiB",
-        super::resident_mib(instance.pid())?,
+        super::memory::resident_mib(instance.pid())?,
     );
     latency(report, &instance, &floor).await?;
     rate(report, &instance, &floor).await

@@ -4,13 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::args::BenchArgs;
-use crate::bench::{self, Suite};
+use crate::bench::{self, Comparison, Suite};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal::Terminal;
 
 pub fn run(args: &BenchArgs, terminal: &Terminal) -> Outcome {
     let (suites, file) = resolve(&args.words, terminal.is_json())?;
-    let report = bench::run(&suites).map_err(|error| {
+    let comparison = if args.compare {
+        Comparison::Sandboxes
+    } else {
+        Comparison::None
+    };
+    let report = bench::run(&suites, comparison).map_err(|error| {
         Failure::new(Exit::Failure, "the benchmark did not run to its end")
             .with_why(format!("{error:#}"))
     })?;
