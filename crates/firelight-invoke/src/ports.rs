@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use firelight_model::{FunctionVersion, VersionKey};
+use firelight_sandbox::Egress;
 use firelight_store::LogLine;
 
 use crate::admission::Quota;
@@ -20,6 +21,11 @@ pub trait Versions: Send + Sync + 'static {
 
     /// The concurrency that the version may count on now.
     fn quota(&self, key: &VersionKey) -> Quota;
+
+    /// What new environments of the version reach, where `usual` is what those of most versions do.
+    fn egress(&self, _version: &FunctionVersion, usual: Egress) -> Egress {
+        usual
+    }
 }
 
 /// The credentials of an execution role, as the function gets them.

@@ -119,7 +119,7 @@ pub(crate) async fn blueprint<D>(
         overlays: prepared.overlays,
         limits: limits(version, settings),
         listen_at: ListenAt(runtime_api_address()),
-        egress: settings.egress,
+        egress: ports.versions.egress(version, settings.egress),
         host_name: "localhost".into(),
     };
     let started = prepared.ahead.map(|ahead| started_runtime(ahead, &spec));
@@ -152,7 +152,7 @@ fn started_runtime(ahead: Ahead, spec: &SandboxSpec) -> StartedRuntime {
             mounts: ahead.mounts,
             process: ahead.process,
             listen_at: spec.listen_at,
-            egress: spec.egress,
+            egress: spec.egress.without_policy(),
             host_name: spec.host_name.clone(),
             limits: Limits {
                 memory_bytes: MEMORY_BYTES,

@@ -1,5 +1,7 @@
 //! The ground of functions that came as zip files: their packages extracted, their runtime planned.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub struct ZipGround<B> {
     inventory: Arc<Inventory>,
     ground: Ground,
     layout: Layout,
+    /// Where functions reach this daemon's API, if they do.
+    api: Option<String>,
 }
 
 impl<B: Blobs> ZipGround<B> {
@@ -40,6 +44,28 @@ impl<B: Blobs> ZipGround<B> {
             inventory,
             ground,
             layout,
+            api: None,
+        }
+    }
+
+    /// Points the AWS SDKs of functions at this API, which knows their credentials; AWS itself does not.
+    #[must_use]
+    pub fn with_api(mut self, url: Option<String>) -> Self {
+        self.api = url;
+        self
+    }
+
+    /// The function's variables. Its own word about the endpoint stands.
+    fn variables<'a>(&self, version: &'a FunctionVersion) -> Cow<'a, BTreeMap<String, String>> {
+        const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+        let own = version.variables.as_map();
+        match &self.api {
+            Some(url) if !own.contains_key(ENDPOINT) => {
+                let mut variables = own.clone();
+                variables.insert(ENDPOINT.to_owned(), url.clone());
+                Cow::Owned(variables)
+            }
+            _ => Cow::Borrowed(own),
         }
     }
 
@@ -70,7 +96,11 @@ impl<B: Blobs> ZipGround<B> {
             layers.iter().map(|layer| layer.path().to_owned()).collect();
         let bootstrap = self.bootstrap(runtime, &code, &layer_paths)?;
         let (name, number) = (version.arn.name.to_string(), version.version.to_string());
-        let function = self.function_facts(version, zip, facts, &name, &number);
+        let variables = self.variables(version);
+        let function = FunctionFacts {
+            variables: &variables,
+            ..self.function_facts(version, zip, facts, &name, &number)
+        };
         let planned = plan(runtime, bootstrap, &self.ground, &self.layout, &function);
         let ahead = ahead(
             runtime,

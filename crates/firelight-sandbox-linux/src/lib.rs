@@ -29,6 +29,6 @@ mod wire;
 pub use driver::{
     HostNetwork, LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox, StartError, probe,
 };
-pub use net::{EgressRules, Ipv4Network, Ipv4NetworkError};
+pub use net::{EgressNetwork, EgressRules, Ipv4Network, Ipv4NetworkError};
 pub use report::{HostReport, Wall};
 pub use role::run_role_if_asked;

@@ -103,6 +103,11 @@ pub trait Sandbox: Send + Sync + 'static {
         async { Ok(self.usage().await?.memory_peak_bytes) }
     }
 
+    /// Reads what went through the sandbox's way out since launch; nothing where it has none that is counted.
+    fn traffic(&self) -> impl Future<Output = Result<Traffic, SandboxError>> + Send {
+        async { Ok(Traffic::default()) }
+    }
+
     /// Destroys the sandbox and returns when nothing of it is left.
     fn destroy(self) -> impl Future<Output = Result<(), SandboxError>> + Send;
 }
@@ -148,6 +153,13 @@ pub struct Usage {
     pub memory_peak_bytes: u64,
     pub cpu_time: Duration,
     pub out_of_memory_kills: u64,
+}
+
+/// Bytes through a sandbox's way out, as the kernel counts them on its interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
 }
 
 /// A sandbox could not be made.

@@ -84,8 +84,21 @@ pub enum Egress {
     None,
     /// The internet through the host's address; never the host itself, its neighbours or other sandboxes.
     Nat,
+    /// The same under a policy of its own, which the driver was given under this number at its start.
+    NatUnder(u16),
     /// The host's own network. No wall at all: for development only.
     Host,
+}
+
+impl Egress {
+    /// What the sandbox's network is made of, whatever the policy: what can be prepared before its owner is known.
+    #[must_use]
+    pub fn without_policy(self) -> Self {
+        match self {
+            Self::NatUnder(_) => Self::Nat,
+            other => other,
+        }
+    }
 }
 
 /// One program to start inside a sandbox. The variables are exactly these: nothing is inherited.

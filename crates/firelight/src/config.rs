@@ -117,6 +117,8 @@ pub struct LogConfig {
 /// What a command that talks to a daemon is told.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
+    /// For `doctor`, which tries what a daemon would do.
+    pub egress: EgressConfig,
     /// Base address, without a path.
     pub endpoint: String,
     pub data_dir: PathBuf,

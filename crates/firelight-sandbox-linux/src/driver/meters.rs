@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use firelight_sandbox::Usage;
+use firelight_sandbox::{Traffic, Usage};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::cgroup::quota_and_period_us;
@@ -134,6 +134,28 @@ impl Meters {
     }
 }
 
+/// Reads the counters of the one interface beside the loopback.
+pub(super) fn traffic(counters: &OwnedFd) -> io::Result<Traffic> {
+    let mut buffer = [0_u8; 1024];
+    let length = rustix::io::pread(counters.as_fd(), &mut buffer, 0)?;
+    Ok(read_traffic(&String::from_utf8_lossy(&buffer[..length])))
+}
+
+/// Columns of `/proc/net/dev`: eight about what was received, the first of them bytes, then those about what was sent.
+fn read_traffic(table: &str) -> Traffic {
+    let counters = table
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("eth0:"))
+        .unwrap_or_default();
+    let mut counters = counters
+        .split_whitespace()
+        .map(|text| text.parse().unwrap_or(0));
+    Traffic {
+        received_bytes: counters.next().unwrap_or(0),
+        sent_bytes: counters.nth(7).unwrap_or(0),
+    }
+}
+
 /// Finds `key value` on a line of its own.
 fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| {
@@ -145,6 +167,16 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn traffic_is_told_by_direction_and_without_the_loopback() {
+        let table = "Inter-|   Receive  |  Transmit\n face |bytes packets|bytes packets\n    lo: 5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n  eth0:  1200      10    0    0    0     0          0         0     3400      20    0    0    0     0       0          0\n";
+
+        let traffic = read_traffic(table);
+
+        assert_eq!((traffic.received_bytes, traffic.sent_bytes), (1200, 3400));
+        assert_eq!(read_traffic(""), Traffic::default());
+    }
 
     #[test]
     fn a_key_is_matched_whole() {

@@ -13,11 +13,11 @@ mod sandbox;
 mod waiting;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use firelight_sandbox::{
     LaunchError, ListenAt, ProcessSpec, SandboxDriver, SandboxSpec, WaitingProgram,
@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::disk::Capacity;
 use crate::launcher::raise_descriptor_limit;
+use crate::net::EgressNetwork;
 use crate::report::{self, HostReport};
 use crate::role::LAUNCHER;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
@@ -58,9 +59,9 @@ pub struct LinuxConfig {
     pub tmp_bytes: u64,
     pub tmp_inodes: u64,
     pub host_network: HostNetwork,
-    /// The network of 65,536 addresses that sandboxes with [`Egress::Nat`](firelight_sandbox::Egress::Nat) get theirs
-    /// from; without one there is no such egress. No other driver on this host may use it.
-    pub egress_network: Option<Ipv4Addr>,
+    /// Where sandboxes with [`Egress::Nat`](firelight_sandbox::Egress::Nat) get their addresses from, and what they
+    /// reach; without one there is no such egress.
+    pub egress_network: Option<EgressNetwork>,
 }
 
 /// Whether a spec may ask for the host's own network.
@@ -75,8 +76,8 @@ impl LinuxConfig {
     /// First of the ids that no distribution gives out: above systemd's containers, below 2^31.
     pub const DEFAULT_FIRST_HOST_ID: u32 = 0x7000_0000;
 
-    /// A part of the addresses set aside for carriers' own translation, which no internet host has.
-    pub const DEFAULT_EGRESS_NETWORK: Ipv4Addr = Ipv4Addr::new(100, 96, 0, 0);
+    /// A part of the addresses set aside for tests of networks, which no internet host has.
+    pub const DEFAULT_EGRESS_NETWORK: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 }
 
 /// The driver could not start.
@@ -105,6 +106,7 @@ pub struct LinuxDriver {
     link: Arc<Link>,
     report: Arc<HostReport>,
     programs: Arc<Programs>,
+    api: Arc<Mutex<Option<TcpListener>>>,
 }
 
 impl LinuxDriver {
@@ -118,9 +120,10 @@ impl LinuxDriver {
         let (socket, launcher_socket) = wire::pair().map_err(failed)?;
         let launcher = spawn_launcher(launcher_socket).map_err(failed)?;
         wire::send(&socket, &Order::Begin(begin(config)).encode(), &[]).map_err(failed)?;
-        let walls = await_ready(&socket)?;
+        let (walls, api) = await_ready(&socket)?;
         let link = Link::new(socket, launcher).map_err(failed)?;
         Ok(Self {
+            api: Arc::new(Mutex::new(api)),
             link,
             report: Arc::new(HostReport { walls }),
             programs: Arc::default(),
@@ -138,8 +141,18 @@ impl LinuxDriver {
         self.link.programs_waiting()
     }
 
+    /// Takes the listener that sandboxes reach at its address, where the configuration wants one; `None` the second
+    /// time. While it is open the sandboxes' network stays, so it has to be closed before [`LinuxDriver::stop`].
+    pub fn take_api_listener(&self) -> Option<TcpListener> {
+        self.api
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
     /// Ends the launcher and with it every sandbox, and waits until nothing of them is left.
     pub async fn stop(&self) {
+        drop(self.take_api_listener());
         self.link.stop().await;
     }
 
@@ -212,19 +225,22 @@ fn begin(config: &LinuxConfig) -> Begin {
         },
         daemon_pid: std::process::id(),
         host_network: config.host_network == HostNetwork::Allowed,
-        egress_network: config.egress_network,
+        egress_network: config.egress_network.clone(),
     }
 }
 
-fn await_ready(socket: &OwnedFd) -> Result<Vec<report::Wall>, StartError> {
+/// Waits until the launcher stands; returns its walls, and the listener for the API if it has bound one.
+fn await_ready(socket: &OwnedFd) -> Result<(Vec<report::Wall>, Option<TcpListener>), StartError> {
     let mut buffer = vec![0; MAX_PACKET];
-    let packet =
-        wire::receive(socket, &mut buffer).map_err(|source| StartError::Spawn { source })?;
-    let news = packet
-        .and_then(|packet| News::decode(&packet.bytes).ok())
+    let packet = wire::receive(socket, &mut buffer)
+        .map_err(|source| StartError::Spawn { source })?
         .ok_or(StartError::Ended)?;
-    match news {
-        News::Ready { walls } => report::decode(&walls).map_err(|_| StartError::Ended),
+    let api = packet.fds.into_iter().next().map(TcpListener::from);
+    match News::decode(&packet.bytes).map_err(|_| StartError::Ended)? {
+        News::Ready { walls } => {
+            let walls = report::decode(&walls).map_err(|_| StartError::Ended)?;
+            Ok((walls, api))
+        }
         News::LaunchFailed {
             fault: Fault::Step { step, errno },
             ..

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use firelight_sandbox::{Egress, Limits, ListenAt, SandboxId, SandboxSpec};
 
 use super::{LinuxConfig, StartError, await_ready, begin, check_instance, spawn_launcher};
+use crate::net::EgressNetwork;
 use crate::report::{HostReport, Wall};
 use crate::wire::{self, Fault, MAX_PACKET, News, Order};
 
@@ -29,7 +30,7 @@ fn try_everything(dir: &Path, egress_network: Option<Ipv4Addr>) -> Result<Vec<Wa
     let failed = |source| StartError::Spawn { source };
     fs::create_dir_all(dir).map_err(failed)?;
     let config = LinuxConfig {
-        egress_network,
+        egress_network: egress_network.map(EgressNetwork::usual),
         ..config(dir.to_owned())
     };
     check_instance(&config.instance)?;
@@ -44,7 +45,7 @@ fn try_everything(dir: &Path, egress_network: Option<Ipv4Addr>) -> Result<Vec<Wa
 fn converse(socket: &OwnedFd, config: &LinuxConfig) -> Result<Vec<Wall>, StartError> {
     let failed = |source| StartError::Spawn { source };
     wire::send(socket, &Order::Begin(begin(config)).encode(), &[]).map_err(failed)?;
-    let walls = await_ready(socket)?;
+    let (walls, _) = await_ready(socket)?;
     let order = Order::Launch {
         ticket: 1,
         spec: smallest_sandbox(config),

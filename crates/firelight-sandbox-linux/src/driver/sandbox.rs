@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use firelight_sandbox::{
-    Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Usage,
+    Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Traffic, Usage,
 };
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::dial::dial;
 use super::link::{Link, Parcel};
-use super::meters::{Meters, Motion};
+use super::meters::{self, Meters, Motion};
 use super::process::LinuxProcess;
 use super::reader::PacketSocket;
 use crate::wire::{Ended, Event, FdTag, Packet, SpawnFault, Task};
@@ -47,6 +47,8 @@ pub struct LinuxSandbox {
 pub(super) struct Inner {
     control: Arc<PacketSocket>,
     meters: Meters,
+    /// The counters of the interface. Open, they keep the sandbox's network alive, so they go before the sandbox does.
+    traffic: Mutex<Option<OwnedFd>>,
     book: Mutex<Book>,
 }
 
@@ -86,6 +88,7 @@ impl LinuxSandbox {
             .remove(&FdTag::Control)
             .ok_or(LaunchError::LauncherGone)?;
         let listener = fds.remove(&FdTag::Listener).map(TcpListener::from);
+        let traffic = fds.remove(&FdTag::Traffic);
         let failed = |source| LaunchError::Step {
             step: "watch the sandbox's init".into(),
             source,
@@ -94,6 +97,7 @@ impl LinuxSandbox {
         let inner = Arc::new(Inner {
             control: Arc::clone(&control),
             meters: Meters::new(fds),
+            traffic: Mutex::new(traffic),
             book: Mutex::new(Book::default()),
         });
         let reader = tokio::spawn(read(Arc::clone(&inner))).abort_handle();
@@ -247,7 +251,18 @@ impl Sandbox for LinuxSandbox {
         peak.map_err(failed("read the sandbox's memory counter"))
     }
 
+    async fn traffic(&self) -> Result<Traffic, SandboxError> {
+        let traffic = self.inner.traffic();
+        match traffic.as_ref() {
+            Some(counters) => {
+                meters::traffic(counters).map_err(failed("read its interface's counters"))
+            }
+            None => Ok(Traffic::default()),
+        }
+    }
+
     async fn destroy(mut self) -> Result<(), SandboxError> {
+        self.inner.traffic().take();
         let link = Arc::clone(&self.link);
         let destroyed = link.destroy(self.number).await;
         self.destroyed = true;
@@ -259,6 +274,7 @@ impl Drop for LinuxSandbox {
     fn drop(&mut self) {
         self.reader.abort();
         self.inner.lose();
+        self.inner.traffic().take();
         if !self.destroyed {
             self.link.destroy_later(self.number);
         }
@@ -266,6 +282,10 @@ impl Drop for LinuxSandbox {
 }
 
 impl Inner {
+    fn traffic(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The book, if init is still there.
     fn book(&self) -> Result<MutexGuard<'_, Book>, SandboxError> {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);

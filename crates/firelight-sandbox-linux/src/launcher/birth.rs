@@ -159,8 +159,20 @@ fn equip(ground: &Ground, resident: &Resident, control: OwnedFd) -> Result<Parce
         doors,
         files: resident.group.open().step("open the cgroup files")?,
         listener: None,
+        traffic: traffic(resident)?,
         laps: Laps::default(),
     })
+}
+
+/// What the kernel counts of the sandbox's interface, where it has one.
+fn traffic(resident: &Resident) -> Result<Option<OwnedFd>, StepError> {
+    if resident.kind.egress != Egress::Nat {
+        return Ok(None);
+    }
+    let path = format!("/proc/{}/net/dev", resident.pid);
+    let (flags, mode) = (OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = rustix::fs::open(&path, flags, mode);
+    file.step("open the counters of its interface").map(Some)
 }
 
 /// A `/tmp` on disk that belongs to the sandbox's root.

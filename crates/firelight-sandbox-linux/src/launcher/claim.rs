@@ -41,6 +41,9 @@ pub(super) fn claim(
         .limit(&spec.limits)
         .step("write the cgroup limits")?;
     limit_init(resident.pid, spec)?;
+    if let (Egress::NatUnder(policy), Some(router)) = (spec.egress, &ground.router) {
+        router.lead(resident.slot, policy)?;
+    }
     watch.done(Lap::Limit);
     let (there, own_files) = match already {
         Already::Nothing => (0, own_files(ground, spec)),

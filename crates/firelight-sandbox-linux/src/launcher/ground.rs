@@ -14,7 +14,7 @@ use super::template::Template;
 use crate::cgroup::{self, Layout};
 use crate::disk::{Capacity, Disks};
 use crate::init::MASKED;
-use crate::net::{Plan, Router};
+use crate::net::Router;
 use crate::report::{self, Wall};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
@@ -91,6 +91,11 @@ impl Ground {
         })
     }
 
+    /// Takes the socket at which sandboxes reach the daemon.
+    pub(super) fn take_api_listener(&mut self) -> Option<std::net::TcpListener> {
+        self.router.as_mut()?.take_api()
+    }
+
     /// The kind of sandbox that most functions need.
     pub(super) fn usual_kind(&self) -> Kind {
         self.kind(self.begin.listen_at, Egress::None, self.begin.tmp)
@@ -102,7 +107,7 @@ impl Ground {
             bytes: spec.limits.tmp_bytes,
             inodes: spec.limits.tmp_inodes,
         };
-        self.kind(spec.listen_at, spec.egress, tmp)
+        self.kind(spec.listen_at, spec.egress.without_policy(), tmp)
     }
 
     fn kind(&self, listen_at: ListenAt, egress: Egress, tmp: Capacity) -> Kind {
@@ -147,8 +152,9 @@ fn build_router(begin: &Begin, privileged: bool) -> Result<Router, String> {
     }
     let network = begin
         .egress_network
+        .as_ref()
         .ok_or("no network for it is configured")?;
-    Router::build(Plan::new(network), &begin.instance, &begin.state_dir)
+    Router::build(network, &begin.instance, &begin.state_dir)
         .map_err(|error| format!("could not {}: {}", error.step, error.source))
 }
 

@@ -28,7 +28,7 @@ mod sources;
 mod template;
 mod waiting;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::sys;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
@@ -45,9 +45,12 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
         return Ok(());
     };
     match ground::Ground::prepare(begin) {
-        Ok(ground) => {
+        Ok(mut ground) => {
             let walls = crate::report::encode(&ground.walls);
-            wire::send(&daemon, &News::Ready { walls }.encode(), &[])?;
+            let api = ground.take_api_listener();
+            let fds: Vec<_> = api.iter().map(AsFd::as_fd).collect();
+            wire::send(&daemon, &News::Ready { walls }.encode(), &fds)?;
+            drop(api);
             serve::serve(daemon, ground)
         }
         Err(error) => {

@@ -62,6 +62,8 @@ pub(super) struct Parcel {
     pub(super) doors: Doors,
     pub(super) files: Files,
     pub(super) listener: Option<OwnedFd>,
+    /// The counters of its interface.
+    pub(super) traffic: Option<OwnedFd>,
     /// What init measured.
     pub(super) laps: Laps,
 }

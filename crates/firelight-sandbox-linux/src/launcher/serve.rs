@@ -224,8 +224,13 @@ impl Launcher {
             Egress::None => return Ok(()),
             Egress::Host if self.ground.begin.host_network => return Ok(()),
             Egress::Host => "the host's own network is not allowed by the configuration",
-            Egress::Nat if self.ground.router.is_some() => return Ok(()),
-            Egress::Nat => "address translation is not available",
+            Egress::Nat | Egress::NatUnder(_) => match (&self.ground.router, egress) {
+                (None, _) => "address translation is not available",
+                (Some(router), Egress::NatUnder(policy)) if !router.has_policy(policy) => {
+                    "no policy has this number"
+                }
+                (Some(_), _) => return Ok(()),
+            },
         };
         Err(Fault::WallMissing {
             wall: "egress".to_owned(),
@@ -353,10 +358,12 @@ impl Launcher {
             control,
             listener,
             files,
+            traffic,
             ..
         } = parcel;
         let mut parts = vec![(FdTag::Control, control)];
         parts.extend(listener.map(|listener| (FdTag::Listener, listener)));
+        parts.extend(traffic.map(|traffic| (FdTag::Traffic, traffic)));
         parts.extend(files.into_handles());
         let (tags, fds): (Vec<_>, Vec<_>) =
             parts.iter().map(|(tag, fd)| (*tag, fd.as_fd())).unzip();

@@ -41,6 +41,8 @@ pub(super) enum Term<'a> {
     NotEstablished,
     Drop,
     Accept,
+    /// Goes to the chain that a map names for the source address, if it names one.
+    GoBySource(&'a str),
     Masquerade,
 }
 
@@ -49,6 +51,9 @@ const NEW_TABLE: u16 = 0;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
 const NEW_RULE: u16 = 6;
+const NEW_SET: u16 = 9;
+const NEW_ELEMENTS: u16 = 12;
+const DELETE_ELEMENTS: u16 = 14;
 const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_APPEND: u16 = 0x800;
 /// The table goes when the socket that made it is closed. Since Linux 5.12.
@@ -114,6 +119,77 @@ impl<'a> Ruleset<'a> {
         self.messages.push(message);
     }
 
+    /// Adds a chain that only other rules lead to.
+    pub(super) fn side_chain(&mut self, name: &str) {
+        let mut message = message(NEW_CHAIN, NLM_F_CREATE);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(3, &string(name));
+        self.messages.push(message);
+    }
+
+    /// Adds a map from addresses to chains, for [`Term::GoBySource`]. It is the only map of its transaction.
+    pub(super) fn map(&mut self, name: &str) {
+        const MAP: u32 = 8;
+        const ADDRESS: u32 = 7;
+        const VERDICT: u32 = 0xffff_ff00;
+        const ONLY_ONE: u32 = 1;
+        let mut message = message(NEW_SET, NLM_F_CREATE);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(2, &string(name))
+            .attribute(3, &MAP.to_be_bytes())
+            .attribute(4, &ADDRESS.to_be_bytes())
+            .attribute(5, &4_u32.to_be_bytes())
+            .attribute(6, &VERDICT.to_be_bytes())
+            .attribute(10, &ONLY_ONE.to_be_bytes());
+        self.messages.push(message);
+    }
+
+    /// Has the map lead packets from this address to a chain.
+    pub(super) fn lead(&mut self, map: &str, from: Ipv4Addr, chain: &str) {
+        const GO: i32 = -4;
+        let message = self.element(NEW_ELEMENTS, NLM_F_CREATE, map, from, |element| {
+            element.nest(2, |data| {
+                data.nest(2, |verdict| {
+                    verdict
+                        .attribute(1, &GO.to_be_bytes())
+                        .attribute(2, &string(chain));
+                });
+            });
+        });
+        self.messages.push(message);
+    }
+
+    /// Has the map forget an address.
+    pub(super) fn forget(&mut self, map: &str, from: Ipv4Addr) {
+        let message = self.element(DELETE_ELEMENTS, 0, map, from, |_| {});
+        self.messages.push(message);
+    }
+
+    fn element(
+        &self,
+        kind: u16,
+        flags: u16,
+        map: &str,
+        address: Ipv4Addr,
+        fill: impl FnOnce(&mut Message),
+    ) -> Message {
+        let mut message = message(kind, flags);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(2, &string(map));
+        message.nest(3, |elements| {
+            elements.nest(1, |element| {
+                element.nest(1, |key| {
+                    key.attribute(1, &address.octets());
+                });
+                fill(element);
+            });
+        });
+        message
+    }
+
     pub(super) fn rule(&mut self, chain: &str, terms: &[Term<'_>]) {
         let mut message = message(NEW_RULE, NLM_F_CREATE | NLM_F_APPEND);
         message
@@ -170,6 +246,7 @@ fn add_term(list: &mut Message, term: Term<'_>) {
         Term::NotEstablished => not_established(list),
         Term::Drop => verdict(list, 0),
         Term::Accept => verdict(list, 1),
+        Term::GoBySource(map) => go_by_source(list, map),
         Term::Masquerade => expression(list, "masq", |_| {}),
     }
 }
@@ -263,6 +340,17 @@ fn not_established(list: &mut Message) {
     });
     mask(list, OPEN.to_ne_bytes());
     compare(list, Comparison::Equal, &[0; 4]);
+}
+
+fn go_by_source(list: &mut Message, map: &str) {
+    const SOURCE: u32 = 12;
+    const VERDICT_REGISTER: u32 = 0;
+    load_payload(list, NETWORK_HEADER, SOURCE, 4);
+    expression(list, "lookup", |data| {
+        data.attribute(1, &string(map))
+            .attribute(2, &REGISTER)
+            .attribute(3, &VERDICT_REGISTER.to_be_bytes());
+    });
 }
 
 fn verdict(list: &mut Message, code: u32) {

@@ -1,4 +1,4 @@
-//! Which address belongs to whom, what may not be reached, and who resolves names. Pure.
+//! Which address belongs to whom, and who resolves names. Pure.
 
 use std::net::Ipv4Addr;
 
@@ -30,6 +30,11 @@ impl Plan {
         Ipv4Addr::from_bits(self.first)
     }
 
+    /// Where sandboxes reach the daemon's API.
+    pub(crate) fn api(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.first + 1)
+    }
+
     /// The host's and the router's end of the pair between them.
     pub(crate) fn uplink(self) -> (Ipv4Addr, Ipv4Addr) {
         (
@@ -47,20 +52,6 @@ impl Plan {
         }
     }
 }
-
-/// Networks that are not the internet: the host's neighbours, metadata services, everything local or special.
-pub(super) const BLOCKED: &[(Ipv4Addr, u8)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
-    (Ipv4Addr::new(10, 0, 0, 0), 8),
-    (Ipv4Addr::new(100, 64, 0, 0), 10),
-    (Ipv4Addr::new(127, 0, 0, 0), 8),
-    (Ipv4Addr::new(169, 254, 0, 0), 16),
-    (Ipv4Addr::new(172, 16, 0, 0), 12),
-    (Ipv4Addr::new(192, 0, 0, 0), 24),
-    (Ipv4Addr::new(192, 168, 0, 0), 16),
-    (Ipv4Addr::new(198, 18, 0, 0), 15),
-    (Ipv4Addr::new(224, 0, 0, 0), 3),
-];
 
 /// How the host resolves names, as far as sandboxes can use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,13 +92,13 @@ mod tests {
 
     #[test]
     fn no_two_slots_share_an_address_and_all_stay_in_the_network() {
-        let plan = Plan::new(Ipv4Addr::new(100, 96, 7, 7));
+        let plan = Plan::new(Ipv4Addr::new(198, 18, 7, 7));
 
-        assert_eq!(plan.network(), Ipv4Addr::new(100, 96, 0, 0));
-        assert_eq!(plan.uplink().1, Ipv4Addr::new(100, 96, 0, 3));
-        assert_eq!(plan.lease(0).sandbox, Ipv4Addr::new(100, 96, 1, 1));
-        assert_eq!(plan.lease(1).router, Ipv4Addr::new(100, 96, 1, 2));
-        assert_eq!(plan.lease(4095).sandbox, Ipv4Addr::new(100, 96, 32, 255));
+        assert_eq!(plan.network(), Ipv4Addr::new(198, 18, 0, 0));
+        assert_eq!(plan.uplink().1, Ipv4Addr::new(198, 18, 0, 3));
+        assert_eq!(plan.lease(0).sandbox, Ipv4Addr::new(198, 18, 1, 1));
+        assert_eq!(plan.lease(1).router, Ipv4Addr::new(198, 18, 1, 2));
+        assert_eq!(plan.lease(4095).sandbox, Ipv4Addr::new(198, 18, 32, 255));
     }
 
     #[test]

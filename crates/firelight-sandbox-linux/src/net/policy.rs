@@ -33,6 +33,31 @@ pub struct EgressRules {
     pub deny: Vec<Ipv4Network>,
 }
 
+/// The network of the sandboxes, and what may be reached from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressNetwork {
+    /// An address in the network of 65,536 that sandboxes get theirs from. No other driver on this host may use it.
+    pub address: Ipv4Addr,
+    /// For every sandbox.
+    pub rules: EgressRules,
+    /// On top of that, for those with [`Egress::NatUnder`](firelight_sandbox::Egress::NatUnder), by number.
+    pub policies: Vec<EgressRules>,
+    /// Whether sandboxes reach the daemon at an address of their own network.
+    pub api: bool,
+}
+
+impl EgressNetwork {
+    /// The usual way out, from the network that contains `address`.
+    pub fn usual(address: Ipv4Addr) -> Self {
+        Self {
+            address,
+            rules: EgressRules::default(),
+            policies: Vec::new(),
+            api: false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Allow,

@@ -1,8 +1,10 @@
 //! The router between sandboxes and host: a network namespace of the launcher, its interfaces and its filters.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +13,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::nft::{Hook, Policy, Ruleset, Term};
-use super::plan::{BLOCKED, HostResolver, Lease, Plan};
+use super::plan::{HostResolver, Lease, Plan};
+use super::policy::{self, EgressNetwork, EgressRules, Ipv4Network, Verdict};
 use crate::step::{Step, StepError};
 use crate::sys;
 use crate::sys::netlink::{End, Netlink};
@@ -22,17 +25,31 @@ const INTERFACES: &str = "fire-";
 /// Interface numbers in the router: the uplink, then one for each slot.
 const UPLINK_INDEX: u32 = 2;
 const FIRST_SLOT_INDEX: u32 = 1000;
+const LOOPBACK: u32 = 1;
 /// The sandbox's interface, in its own namespace.
 pub(crate) const SANDBOX_INDEX: u32 = 2;
 const SANDBOX_INTERFACE: &str = "eth0";
 const PORT_DNS: u16 = 53;
 const UDP: u8 = 17;
 const TCP: u8 = 6;
+/// The port of the daemon's API, as sandboxes see it.
+const PORT_API: u16 = 4566;
+/// The router's table, and the map in it that leads sandboxes to the chains of their policies.
+const TABLE: &str = "firelight";
+const POLICIES: &str = "policies";
 
 pub(crate) struct Router {
     plan: Plan,
     /// A socket in the router: for its interfaces, and what keeps it alive.
     links: Netlink,
+    /// A socket in the router, for its filters.
+    filters: Netlink,
+    /// How many policies there are chains for.
+    policies: usize,
+    /// The slots whose sandbox has a policy of its own.
+    led: RefCell<HashSet<u32>>,
+    /// Bound inside; the daemon takes it.
+    api: Option<TcpListener>,
     /// The host's table lives as long as this socket.
     _owner: Netlink,
     resolver: HostResolver,
@@ -42,7 +59,12 @@ pub(crate) struct Router {
 
 impl Router {
     /// Builds the router and connects it with the host.
-    pub(crate) fn build(plan: Plan, instance: &str, state_dir: &Path) -> Result<Self, StepError> {
+    pub(crate) fn build(
+        network: &EgressNetwork,
+        instance: &str,
+        state_dir: &Path,
+    ) -> Result<Self, StepError> {
+        let plan = Plan::new(network.address);
         let resolver = read_resolver();
         let host = own_network()?;
         let interface = host_interface(instance);
@@ -50,15 +72,23 @@ impl Router {
         // A router of an earlier life may still be on its way out.
         let _ = host_links.delete_link(&interface);
         sys::unshare(UnshareFlags::NEWNET).step("make the router's namespace")?;
-        let built = build_inside(plan, &host, &interface, &resolver);
+        let built = build_inside(network, plan, &host, &interface, &resolver);
         come_back(&host);
-        let links = built?;
+        let Inside {
+            links,
+            filters,
+            api,
+        } = built?;
         connect_host(plan, &host_links, &interface)?;
         let switched_on = switch_forwarding_on(state_dir)?;
         let owner = filter_host(plan, instance, &interface, switched_on.is_some())?;
         Ok(Self {
             plan,
             links,
+            filters,
+            policies: network.policies.len(),
+            led: RefCell::default(),
+            api,
             _owner: owner,
             resolver,
             switched_on,
@@ -69,12 +99,45 @@ impl Router {
         &self.resolver
     }
 
+    /// Takes the socket at which sandboxes reach the daemon.
+    pub(crate) fn take_api(&mut self) -> Option<TcpListener> {
+        self.api.take()
+    }
+
+    /// Tells whether there is a policy of this number.
+    pub(crate) fn has_policy(&self, number: u16) -> bool {
+        usize::from(number) < self.policies
+    }
+
+    /// Puts the sandbox in `slot` under a policy.
+    pub(crate) fn lead(&self, slot: u32, policy: u16) -> Result<(), StepError> {
+        let mut rules = Ruleset::new(TABLE);
+        let chain = policy_chain(policy.into());
+        rules.lead(POLICIES, self.lease(slot).sandbox, &chain);
+        rules.apply(&self.filters).step("put it under its policy")?;
+        self.led.borrow_mut().insert(slot);
+        Ok(())
+    }
+
+    /// Frees a slot of the policy of its last sandbox.
+    fn unlead(&self, slot: u32) -> Result<(), StepError> {
+        if !self.led.borrow().contains(&slot) {
+            return Ok(());
+        }
+        let mut rules = Ruleset::new(TABLE);
+        rules.forget(POLICIES, self.lease(slot).sandbox);
+        rules.apply(&self.filters).step("forget a policy")?;
+        self.led.borrow_mut().remove(&slot);
+        Ok(())
+    }
+
     pub(crate) fn lease(&self, slot: u32) -> Lease {
         self.plan.lease(slot)
     }
 
     /// Gives the sandbox in `slot`, whose network namespace is `sandbox`, its interface. Init configures its end.
     pub(crate) fn plug(&self, slot: u32, sandbox: &OwnedFd) -> Result<(), StepError> {
+        self.unlead(slot)?;
         let name = format!("s{slot}");
         let index = FIRST_SLOT_INDEX + slot;
         let ours = End { name: &name, index };
@@ -118,7 +181,7 @@ impl Router {
 
 fn own_network() -> Result<OwnedFd, StepError> {
     rustix::fs::open(
-        "/proc/self/ns/net",
+        "/proc/thread-self/ns/net",
         OFlags::RDONLY | OFlags::CLOEXEC,
         Mode::empty(),
     )
@@ -143,14 +206,21 @@ fn host_interface(instance: &str) -> String {
     format!("{INTERFACES}{hash:08x}")
 }
 
-/// Runs in the router: its switches, its link to the host, its filters.
+/// What is made in the router and used from outside it.
+struct Inside {
+    links: Netlink,
+    filters: Netlink,
+    api: Option<TcpListener>,
+}
+
+/// Runs in the router: its switches, its link to the host, its filters, its one listener.
 fn build_inside(
+    network: &EgressNetwork,
     plan: Plan,
     host: &OwnedFd,
     interface: &str,
     resolver: &HostResolver,
-) -> Result<Netlink, StepError> {
-    const LOOPBACK: u32 = 1;
+) -> Result<Inside, StepError> {
     for (switch, value) in [
         ("ipv4/ip_forward", "1"),
         // A packet is dropped unless its source is behind the interface it comes from.
@@ -188,47 +258,106 @@ fn build_inside(
     links
         .add_default_route(UPLINK_INDEX, host_end)
         .step("route to the host")?;
-    filter_router(resolver)?;
-    Ok(links)
+    let filters = filter_router(network, plan, resolver)?;
+    let api = match network.api {
+        true => Some(listen_for_api(plan, &links)?),
+        false => None,
+    };
+    Ok(Inside {
+        links,
+        filters,
+        api,
+    })
 }
 
-/// From sandboxes to the internet only; nothing between sandboxes, nothing to the router itself.
-fn filter_router(resolver: &HostResolver) -> Result<(), StepError> {
-    let mut rules = Ruleset::new("firelight");
+fn listen_for_api(plan: Plan, links: &Netlink) -> Result<TcpListener, StepError> {
+    links
+        .add_address(LOOPBACK, IpAddr::V4(plan.api()), 32)
+        .step("address the API")?;
+    TcpListener::bind((plan.api(), PORT_API)).step("listen for the API")
+}
+
+/// From sandboxes to where their policy lets them; nothing between sandboxes, and to the router itself only the API.
+fn filter_router(
+    network: &EgressNetwork,
+    plan: Plan,
+    resolver: &HostResolver,
+) -> Result<Netlink, StepError> {
+    let mut rules = Ruleset::new(TABLE);
     // Ownership would end with this socket; the namespace's own end is the one that counts here.
     rules.table();
     rules.chain("input", "filter", Hook::Input, 0, Policy::Drop);
     rules.chain("forward", "filter", Hook::Forward, 0, Policy::Drop);
-    rules.rule(
-        "forward",
-        &[Term::From(UPLINK), Term::NotTo(UPLINK), Term::Accept],
-    );
+    if network.api {
+        let terms = [
+            Term::NotFrom(UPLINK),
+            Term::Destination(plan.api(), 32),
+            Term::Protocol(TCP),
+            Term::DestinationPort(PORT_API),
+            Term::Accept,
+        ];
+        rules.rule("input", &terms);
+    }
+    let back = [Term::From(UPLINK), Term::NotTo(UPLINK), Term::Accept];
+    rules.rule("forward", &back);
+    rules.rule("forward", &[Term::NotTo(UPLINK), Term::Drop]);
+    admit_resolver(&mut rules, resolver);
+    for network in policy::never(plan) {
+        rules.rule("forward", &[destination(network), Term::Drop]);
+    }
+    add_policies(&mut rules, network);
+    decide(&mut rules, "forward", &[&network.rules]);
+    let filters = Netlink::netfilter().step("open a netfilter socket")?;
+    rules.apply(&filters).step("filter in the router")?;
+    Ok(filters)
+}
+
+/// Names are resolved wherever the host's servers are, and whatever the policy.
+fn admit_resolver(rules: &mut Ruleset<'_>, resolver: &HostResolver) {
     for server in &resolver.servers {
         for protocol in [UDP, TCP] {
-            let to_server = Term::Destination(*server, 32);
-            let port = Term::DestinationPort(PORT_DNS);
             let terms = [
-                Term::To(UPLINK),
-                to_server,
+                Term::Destination(*server, 32),
                 Term::Protocol(protocol),
-                port,
+                Term::DestinationPort(PORT_DNS),
                 Term::Accept,
             ];
             rules.rule("forward", &terms);
         }
     }
-    for (network, prefix) in BLOCKED {
-        rules.rule(
-            "forward",
-            &[Term::Destination(*network, *prefix), Term::Drop],
-        );
+}
+
+/// A chain for each policy. No sandbox is under one before it is claimed for somebody.
+fn add_policies(rules: &mut Ruleset<'_>, network: &EgressNetwork) {
+    if network.policies.is_empty() {
+        return;
     }
-    rules.rule(
-        "forward",
-        &[Term::NotFrom(UPLINK), Term::To(UPLINK), Term::Accept],
-    );
-    let netlink = Netlink::netfilter().step("open a netfilter socket")?;
-    rules.apply(&netlink).step("filter in the router")
+    rules.map(POLICIES);
+    for (number, own) in network.policies.iter().enumerate() {
+        let chain = policy_chain(number);
+        rules.side_chain(&chain);
+        decide(rules, &chain, &[&network.rules, own]);
+    }
+    rules.rule("forward", &[Term::GoBySource(POLICIES)]);
+}
+
+fn policy_chain(number: usize) -> String {
+    format!("policy-{number}")
+}
+
+/// Lets the first network that contains the destination decide.
+fn decide(rules: &mut Ruleset<'_>, chain: &str, layers: &[&EgressRules]) {
+    for (network, verdict) in policy::verdicts(layers) {
+        let verdict = match verdict {
+            Verdict::Allow => Term::Accept,
+            Verdict::Deny => Term::Drop,
+        };
+        rules.rule(chain, &[destination(network), verdict]);
+    }
+}
+
+fn destination(network: Ipv4Network) -> Term<'static> {
+    Term::Destination(network.address(), network.prefix())
 }
 
 fn connect_host(plan: Plan, links: &Netlink, interface: &str) -> Result<(), StepError> {
@@ -335,5 +464,60 @@ fn read_resolver() -> HostResolver {
         read("/run/systemd/resolve/resolv.conf")
     } else {
         plain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a test on a thread whose network is nobody else's.
+    fn in_a_network_of_its_own(test: impl FnOnce() + Send + 'static) {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("not tested here: the router (not root)");
+            return;
+        }
+        let thread = std::thread::spawn(|| {
+            sys::unshare(UnshareFlags::NEWNET).unwrap();
+            test();
+        });
+        thread.join().expect("the test passes");
+    }
+
+    #[test]
+    fn a_slot_is_free_of_its_policy_before_its_next_sandbox_has_an_interface() {
+        in_a_network_of_its_own(|| {
+            let directory = tempfile::tempdir().unwrap();
+            let network = EgressNetwork {
+                policies: vec![EgressRules::default()],
+                ..EgressNetwork::usual([198, 18, 0, 0].into())
+            };
+            let router = match Router::build(&network, "test", directory.path()) {
+                Ok(router) => router,
+                Err(error) => {
+                    eprintln!(
+                        "not tested here: the router ({}: {})",
+                        error.step, error.source
+                    );
+                    return;
+                }
+            };
+            let host = own_network().unwrap();
+            sys::unshare(UnshareFlags::NEWNET).unwrap();
+            let sandbox = own_network().unwrap();
+            come_back(&host);
+            let is_led = || {
+                let mut rules = Ruleset::new(TABLE);
+                rules.forget(POLICIES, router.lease(5).sandbox);
+                rules.apply(&router.filters).is_ok()
+            };
+
+            router.lead(5, 0).unwrap();
+            assert!(is_led(), "forgetting it succeeds only where it is known");
+            router.lead(5, 0).unwrap();
+            router.plug(5, &sandbox).unwrap();
+
+            assert!(!is_led());
+        });
     }
 }

@@ -33,6 +33,12 @@ impl Message {
         message
     }
 
+    fn without_acknowledgement(mut self) -> Self {
+        let flags = u16::from_ne_bytes([self.bytes[6], self.bytes[7]]) & !NLM_F_ACK;
+        self.bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
+        self
+    }
+
     pub(crate) fn create(kind: u16, fixed: &[u8]) -> Self {
         Self::new(kind, NLM_F_CREATE | NLM_F_EXCL, fixed)
     }
@@ -94,33 +100,30 @@ impl Netlink {
         Ok(Self { socket })
     }
 
-    /// Sends messages between a first and a last one as one transaction. Each is acknowledged; the first error is the
-    /// transaction's.
+    /// Sends messages between a first and a last one as one transaction. The last of them is acknowledged, so that no
+    /// number of messages fills the socket; an error comes before that, whichever message it is about.
     pub(crate) fn transaction(
         &self,
         first: Message,
         messages: Vec<Message>,
         last: Message,
     ) -> io::Result<()> {
-        let mut expected = messages.len();
+        let last_of_ours = messages.len().saturating_sub(1);
+        let messages = messages.into_iter().enumerate().map(|(at, message)| {
+            if at == last_of_ours {
+                message
+            } else {
+                message.without_acknowledgement()
+            }
+        });
         let all = std::iter::once(first)
             .chain(messages)
             .chain(std::iter::once(last));
         let bytes: Vec<u8> = all.flat_map(Message::finish).collect();
         rustix::net::send(&self.socket, &bytes, SendFlags::empty())?;
-        let mut answer = vec![0_u8; 32 * 1024];
-        while expected > 0 {
-            let (length, _) = rustix::net::recv(&self.socket, &mut answer, RecvFlags::empty())?;
-            let mut rest = &answer[..length];
-            while rest.len() >= 20 {
-                verdict(rest)?;
-                expected = expected.saturating_sub(1);
-                let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]);
-                let length = usize::try_from(length).unwrap_or(usize::MAX).max(20);
-                rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-            }
-        }
-        Ok(())
+        let mut answer = [0_u8; 4096];
+        let (length, _) = rustix::net::recv(&self.socket, &mut answer, RecvFlags::empty())?;
+        verdict(&answer[..length])
     }
 
     /// Sends one message and waits for the kernel's verdict.

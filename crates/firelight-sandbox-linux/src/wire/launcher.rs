@@ -13,6 +13,7 @@ use super::codec::{Decoder, Encoder, Malformed};
 use super::init::{decode_variables, encode_variables};
 use crate::disk::Capacity;
 use crate::laps::Laps;
+use crate::net::{EgressNetwork, EgressRules, Ipv4Network};
 
 /// The first message to a launcher: everything it must know, and the bounds it holds the daemon to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) struct Begin {
     pub(crate) daemon_pid: u32,
     pub(crate) host_network: bool,
     /// The network that sandboxes with egress get their addresses from.
-    pub(crate) egress_network: Option<Ipv4Addr>,
+    pub(crate) egress_network: Option<EgressNetwork>,
 }
 
 /// An order to the launcher. A ticket is chosen by the daemon and names the answer; a number names a sandbox.
@@ -69,7 +70,8 @@ pub(crate) struct Waiting {
 /// What the launcher tells the daemon.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// The launcher stands; `walls` is its table of what holds and what does not.
+    /// The launcher stands; `walls` is its table of what holds and what does not. Comes with the socket at which
+    /// sandboxes reach the daemon, if they do.
     Ready {
         walls: Vec<u8>,
     },
@@ -125,10 +127,11 @@ pub(crate) enum FdTag {
     FreezerV1 = 9,
     FreezeV2 = 10,
     FreezeEventsV2 = 11,
+    Traffic = 12,
 }
 
 impl FdTag {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Control,
         Self::Listener,
         Self::MemoryUsage,
@@ -141,6 +144,7 @@ impl FdTag {
         Self::FreezerV1,
         Self::FreezeV2,
         Self::FreezeEventsV2,
+        Self::Traffic,
     ];
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Malformed> {
@@ -225,7 +229,7 @@ fn encode_begin(begin: &Begin) -> Vec<u8> {
         .u64(begin.tmp.inodes)
         .u32(begin.daemon_pid)
         .u8(u8::from(begin.host_network))
-        .u32(begin.egress_network.map_or(0, Ipv4Addr::to_bits))
+        .list(begin.egress_network.as_slice(), encode_network)
         .finish()
 }
 
@@ -244,11 +248,47 @@ fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
         },
         daemon_pid: decoder.u32()?,
         host_network: decoder.u8()? != 0,
-        egress_network: match decoder.u32()? {
-            0 => None,
-            bits => Some(Ipv4Addr::from_bits(bits)),
-        },
+        egress_network: decoder.list(decode_network)?.pop(),
     })
+}
+
+fn encode_network(encoder: &mut Encoder, network: &EgressNetwork) {
+    encoder
+        .u32(network.address.to_bits())
+        .u8(u8::from(network.api));
+    encode_rules(encoder, &network.rules);
+    encoder.list(&network.policies, encode_rules);
+}
+
+fn decode_network(decoder: &mut Decoder<'_>) -> Result<EgressNetwork, Malformed> {
+    Ok(EgressNetwork {
+        address: Ipv4Addr::from_bits(decoder.u32()?),
+        api: decoder.u8()? != 0,
+        rules: decode_rules(decoder)?,
+        policies: decoder.list(decode_rules)?,
+    })
+}
+
+fn encode_rules(encoder: &mut Encoder, rules: &EgressRules) {
+    for networks in [&rules.allow, &rules.deny] {
+        encoder.list(networks, |encoder, network| {
+            encoder
+                .u32(network.address().to_bits())
+                .u8(network.prefix());
+        });
+    }
+}
+
+fn decode_rules(decoder: &mut Decoder<'_>) -> Result<EgressRules, Malformed> {
+    Ok(EgressRules {
+        allow: decoder.list(decode_ipv4_network)?,
+        deny: decoder.list(decode_ipv4_network)?,
+    })
+}
+
+fn decode_ipv4_network(decoder: &mut Decoder<'_>) -> Result<Ipv4Network, Malformed> {
+    let address = Ipv4Addr::from_bits(decoder.u32()?);
+    Ipv4Network::around(address, decoder.u8()?).ok_or(Malformed("no such prefix"))
 }
 
 fn encode_spec(encoder: &mut Encoder, spec: &SandboxSpec) {
@@ -337,11 +377,12 @@ fn decode_mounts(decoder: &mut Decoder<'_>) -> Result<Vec<ReadOnlyMount>, Malfor
 }
 
 fn encode_egress(encoder: &mut Encoder, egress: Egress) {
-    encoder.u8(match egress {
-        Egress::None => 0,
-        Egress::Nat => 1,
-        Egress::Host => 2,
-    });
+    match egress {
+        Egress::None => encoder.u8(0),
+        Egress::Nat => encoder.u8(1),
+        Egress::Host => encoder.u8(2),
+        Egress::NatUnder(policy) => encoder.u8(3).u32(policy.into()),
+    };
 }
 
 fn decode_egress(decoder: &mut Decoder<'_>) -> Result<Egress, Malformed> {
@@ -349,6 +390,10 @@ fn decode_egress(decoder: &mut Decoder<'_>) -> Result<Egress, Malformed> {
         0 => Egress::None,
         1 => Egress::Nat,
         2 => Egress::Host,
+        3 => {
+            let policy = decoder.u32()?.try_into();
+            Egress::NatUnder(policy.map_err(|_| Malformed("no such policy"))?)
+        }
         _ => return Err(Malformed("unknown egress")),
     })
 }

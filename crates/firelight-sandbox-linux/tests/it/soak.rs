@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use firelight_sandbox::{Egress, Exit, Sandbox, SandboxDriver, SandboxProcess};
-use firelight_sandbox_linux::{LinuxDriver, LinuxSandbox};
+use firelight_sandbox_linux::{EgressNetwork, LinuxDriver, LinuxSandbox};
 use tokio::time::Instant;
 
 use crate::{leaks, rig};
@@ -149,7 +149,7 @@ async fn soak(dir: &Path, count: usize, alive: usize) -> io::Result<()> {
         // As many as are kept when nobody asks, so that two counts compare.
         config.blank_sandboxes = BLANKS;
         if std::env::var_os("EGRESS").is_some() {
-            config.egress_network = Some(std::net::Ipv4Addr::new(100, 127, 0, 0));
+            config.egress_network = Some(EgressNetwork::usual([198, 19, 0, 0].into()));
         }
     });
     let driver = LinuxDriver::start(&config).map_err(io::Error::other)?;

@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use firelight_runtimes::{Inventory, Runtime};
-use firelight_sandbox_linux::HostReport;
+use firelight_sandbox_linux::{HostReport, Ipv4Network};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, EgressConfig};
 use crate::daemon::egress::EgressNetwork;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::hostview;
@@ -41,7 +41,8 @@ pub fn run(config: &ClientConfig, terminal: &Terminal) -> Outcome {
         .map_err(|error| Failure::because(Exit::Usage, "could not use [runtimes]", &error))?;
     let usable = hostview::usable(&inventory, hostview::today());
     let mut findings = vec![kernel(), control_groups(), kvm()];
-    findings.extend(walls(&try_sandboxes()));
+    findings.extend(walls(&try_sandboxes(&config.egress)));
+    findings.push(way_out(&config.egress));
     findings.extend(interpreters(&inventory, &usable));
     drop(waiting);
     let document = document(&findings, &inventory, &usable);
@@ -57,8 +58,8 @@ pub fn run(config: &ClientConfig, terminal: &Terminal) -> Outcome {
 }
 
 /// Tries them with the network that a daemon started now would take.
-fn try_sandboxes() -> HostReport {
-    let network = EgressNetwork::take(0);
+fn try_sandboxes(egress: &EgressConfig) -> HostReport {
+    let network = EgressNetwork::take(&egress.networks, 0);
     firelight_sandbox_linux::probe(network.as_ref().map(|network| network.address))
 }
 
@@ -70,6 +71,25 @@ fn finding(name: &str, status: Status, what: impl Into<String>, remedy: &str) ->
         what: what.into(),
         remedy: remedy.to_owned(),
     }
+}
+
+/// Tells what the configuration lets functions reach.
+fn way_out(egress: &EgressConfig) -> Finding {
+    let list = |networks: &[Ipv4Network]| {
+        let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+        match networks.is_empty() {
+            true => "nothing".to_owned(),
+            false => networks.join(" "),
+        }
+    };
+    let api = if egress.api { "is" } else { "is not" };
+    let what = format!(
+        "IPv4 only; beyond the usual, {} is allowed and {} denied; {} tags have rules of their own; this API {api} reached",
+        list(&egress.rules.allow),
+        list(&egress.rules.deny),
+        egress.tags.len()
+    );
+    finding("egress-rules", Status::Ok, what, "")
 }
 
 fn kernel() -> Finding {

@@ -32,7 +32,7 @@ pub struct TagPolicy {
 impl EgressConfig {
     pub(super) fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
-            networks: networks_of(layers, "egress.networks")?,
+            networks: ranges(layers)?,
             rules: EgressRules {
                 allow: networks_of(layers, "egress.allow")?,
                 deny: networks_of(layers, "egress.deny")?,
@@ -50,6 +50,23 @@ impl TagPolicy {
             Some((tag_key, tag_value)) => tag_key == key && tag_value == value,
             None => self.tag == key,
         }
+    }
+}
+
+/// Ranges that hold networks of 65,536 addresses, and not half of all there are.
+fn ranges(layers: &Layers) -> Result<Vec<Ipv4Network>, ConfigError> {
+    const KEY: &str = "egress.networks";
+    let ranges = networks_of(layers, KEY)?;
+    match layers.get(KEY) {
+        Some(sourced)
+            if ranges
+                .iter()
+                .any(|range| !(8..=16).contains(&range.prefix())) =>
+        {
+            let expected = "a list of networks with prefixes from 8 to 16, like 198.18.0.0/15";
+            Err(invalid(KEY, sourced, expected))
+        }
+        _ => Ok(ranges),
     }
 }
 
@@ -128,6 +145,12 @@ mod tests {
         assert_eq!(tags[1].rules.deny[0].to_string(), "0.0.0.0/0");
         assert!(tags[1].matches("team", "a.b") && !tags[1].matches("team", "b"));
         assert!(tags[0].matches("lab", "anything"));
+    }
+
+    #[test]
+    fn a_range_too_small_for_the_sandboxes_is_refused() {
+        assert!(resolve("[egress]\nnetworks = '10.9.0.0/24'\n").is_err());
+        assert!(resolve("[egress]\nnetworks = '10.9.0.0/16'\n").is_ok());
     }
 
     #[test]

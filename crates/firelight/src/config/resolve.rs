@@ -60,6 +60,7 @@ impl ClientConfig {
     /// Checks every value that a command needs to talk to a daemon.
     pub fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
+            egress: EgressConfig::resolve(layers)?,
             endpoint: endpoint(layers)?,
             data_dir: data_dir(layers)?,
             account: account(layers)?,

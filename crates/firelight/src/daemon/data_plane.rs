@@ -16,7 +16,7 @@ use firelight_store::{DirectoryBlobs, LogStore, UsageStore};
 
 use super::live_log::LiveLog;
 use super::{outside, usage};
-use crate::config::{Mode, Network, ServerConfig};
+use crate::config::{Mode, Network, ServerConfig, TagPolicy};
 
 /// How long the credentials of an environment are good: longer than one lives.
 const CREDENTIAL_SECONDS: u32 = 12 * 3600;
@@ -39,7 +39,10 @@ pub fn start(
     let live = LiveLog::start(config.mode);
     let ports = Ports {
         driver,
-        versions: Arc::new(ControlVersions(control)),
+        versions: Arc::new(ControlVersions {
+            control,
+            tag_policies: config.egress.tags.clone(),
+        }),
         prepare: Arc::new(ground),
         logs: Arc::new(move |line| {
             live.line(&line);
@@ -123,11 +126,15 @@ fn credentials(sts: &Sts, version: &FunctionVersion) -> Credentials {
 }
 
 /// The control plane's view, as the data plane asks it.
-struct ControlVersions(Control);
+struct ControlVersions {
+    control: Control,
+    /// In the order of their numbers.
+    tag_policies: Vec<TagPolicy>,
+}
 
 impl Versions for ControlVersions {
     fn find(&self, key: &VersionKey) -> Option<Arc<FunctionVersion>> {
-        let function = self.0.view().function(&key.arn())?;
+        let function = self.control.view().function(&key.arn())?;
         let version = match key.version {
             Version::Latest => &function.latest,
             Version::Number(number) => &function.versions.get(&number)?.executable,
@@ -136,11 +143,11 @@ impl Versions for ControlVersions {
     }
 
     fn provisioned(&self) -> Vec<(VersionKey, u32)> {
-        self.0.view().provisioned_versions()
+        self.control.view().provisioned_versions()
     }
 
     fn quota(&self, key: &VersionKey) -> Quota {
-        let concurrency = self.0.view().concurrency(key);
+        let concurrency = self.control.view().concurrency(key);
         Quota {
             account: concurrency.account,
             provisioned: concurrency.provisioned,
@@ -148,6 +155,20 @@ impl Versions for ControlVersions {
                 Some(reserved) => Ceiling::Reserved(reserved),
                 None => Ceiling::Unreserved(concurrency.unreserved),
             },
+        }
+    }
+
+    /// Of the tags with rules of their own, the first that the function has decides.
+    fn egress(&self, version: &FunctionVersion, usual: Egress) -> Egress {
+        let Some(function) = self.control.view().function(&version.arn) else {
+            return usual;
+        };
+        let tags = &function.function.record.tags;
+        let has = |policy: &TagPolicy| tags.iter().any(|(key, value)| policy.matches(key, value));
+        let number = self.tag_policies.iter().position(has);
+        match (usual, number.and_then(|number| u16::try_from(number).ok())) {
+            (Egress::Nat, Some(number)) => Egress::NatUnder(number),
+            _ => usual,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where records and dead letters go, and the credentials that sign for them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use firelight_api::deliver::{
@@ -11,6 +11,7 @@ use firelight_api::sigv4::SigningCredentials;
 use firelight_control::Control;
 use firelight_control::sts::Sts;
 
+use super::functions_api::reachable;
 use crate::config::{EndpointsConfig, Place};
 
 /// How long the credentials of one call are good: longer than any call takes.
@@ -23,7 +24,9 @@ pub fn open(
     control: Control,
     sts: Sts,
 ) -> Result<SignedDeliveries, NoTls> {
-    let own = address_of(own);
+    let own: EndpointAddress = format!("http://{}", reachable(own))
+        .parse()
+        .expect("a socket address stands in a URL");
     let endpoint = |place: &Option<Place>| {
         Some(match place.as_ref()? {
             Place::Own => ServiceEndpoint {
@@ -43,18 +46,6 @@ pub fn open(
         s3: endpoint(&config.s3),
     };
     SignedDeliveries::new(endpoints, role_credentials(control, sts))
-}
-
-/// A daemon on every interface reaches itself through loopback.
-fn address_of(mut listens: SocketAddr) -> EndpointAddress {
-    if listens.ip().is_unspecified() {
-        listens.set_ip(match listens {
-            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        });
-    }
-    let address = format!("http://{listens}").parse();
-    address.expect("a socket address stands in a URL")
 }
 
 fn role_credentials(control: Control, sts: Sts) -> RoleCredentials {

@@ -14,6 +14,7 @@ mod data_plane;
 mod deliveries;
 pub(crate) mod egress;
 mod events;
+mod functions_api;
 mod live_log;
 mod log;
 mod objects;
@@ -85,6 +86,8 @@ struct Daemon {
     background: CancellationToken,
     door: FrontDoor,
     listener: TcpListener,
+    /// Where functions find the same.
+    api: Option<TcpListener>,
     _egress: Option<egress::EgressNetwork>,
     // Given back last: no other daemon may take the directory before.
     _data: DataDir,
@@ -125,12 +128,19 @@ impl Daemon {
             .await
             .map_err(failed("could not start the control plane"))?;
         let packages = sandboxes::packages(&data, blobs.clone())?;
+        let listener = listen(config).await?;
+        let own = listener
+            .local_addr()
+            .map_err(failed("could not tell the bound address"))?;
+        let api = functions_api::take(config, &driver)
+            .map_err(failed("could not take the listener for functions"))?;
+        let api_url = functions_api::url(config, api.as_ref(), own);
         let background = CancellationToken::new();
         let data_plane = data_plane::start(
             config,
             driver.clone(),
             control.clone(),
-            ground.zip_ground(packages.clone()),
+            ground.zip_ground(packages.clone()).with_api(api_url),
             logs.clone(),
             usage.clone(),
             sts.clone(),
@@ -155,10 +165,6 @@ impl Daemon {
             .await
             .map_err(failed("could not open the queue"))?;
         let invoker: Arc<dyn Invoker> = Arc::new(data_plane.clone());
-        let listener = listen(config).await?;
-        let own = listener
-            .local_addr()
-            .map_err(failed("could not tell the bound address"))?;
         let deliveries = deliveries::open(&config.endpoints, own, control.clone(), sts.clone())
             .map_err(failed("could not prepare the calls of other services"))?;
         let events = events::open(
@@ -198,6 +204,7 @@ impl Daemon {
             background,
             door,
             listener,
+            api,
             _egress: egress,
             _data: data,
         })
@@ -215,10 +222,26 @@ impl Daemon {
             // The receiver is awaited below, after the server that awaits this.
             let _ = sender.send(stop::wanted(launcher_pid).await);
         };
+        let closing = CancellationToken::new();
+        let for_functions = self.api.map(|api| {
+            let closing = closing.clone().cancelled_owned();
+            tokio::spawn(firelight_api::serve(
+                self.door.clone(),
+                api,
+                limits,
+                closing,
+            ))
+        });
         firelight_api::serve(self.door, self.listener, limits, shutdown).await;
         self.background.cancel();
         self.dispatcher.stop(DRAIN).await;
         self.data_plane.drain(DRAIN).await;
+        // Only now does no function run that may still ask for something.
+        closing.cancel();
+        if let Some(serving) = for_functions {
+            // A panic of it was reported by the runtime already.
+            serving.await.ok();
+        }
         self.completion.stop().await;
         self.driver.stop().await;
         self.queue.close().await;

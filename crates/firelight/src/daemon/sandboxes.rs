@@ -1,5 +1,6 @@
 //! Sandboxes of this host: what they stand on, and the driver that makes them.
 
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::egress::EgressNetwork;
 use super::failed;
-use crate::config::{Mode, Network, ServerConfig};
+use crate::config::{EgressConfig, Mode, Network, ServerConfig};
 use crate::failure::{Exit, Failure};
 
 /// Extracted packages that nobody uses are kept up to this size.
@@ -111,7 +112,10 @@ pub fn start_driver(
         .expect("the constant is an address");
     let internet = config.sandbox.network == Network::Internet;
     let preferred = digest(data)[8];
-    let egress = internet.then(|| EgressNetwork::take(preferred)).flatten();
+    let ranges = &config.egress.networks;
+    let egress = internet
+        .then(|| EgressNetwork::take(ranges, preferred))
+        .flatten();
     let linux = LinuxConfig {
         instance: instance(data),
         state_dir: data.root().join("launcher"),
@@ -126,11 +130,24 @@ pub fn start_driver(
             Network::Host => HostNetwork::Allowed,
             Network::None | Network::Internet => HostNetwork::Refused,
         },
-        egress_network: egress.as_ref().map(|network| network.address),
+        egress_network: egress
+            .as_ref()
+            .map(|network| way_out(&config.egress, network.address)),
     };
     let driver = LinuxDriver::start(&linux).map_err(failed("could not start the launcher"))?;
     judge_walls(config, &driver)?;
     Ok((driver, egress))
+}
+
+/// The network and its rules; the policies of tags have the numbers of their places.
+fn way_out(config: &EgressConfig, address: Ipv4Addr) -> firelight_sandbox_linux::EgressNetwork {
+    let policies = config.tags.iter().map(|policy| policy.rules.clone());
+    firelight_sandbox_linux::EgressNetwork {
+        address,
+        rules: config.rules.clone(),
+        policies: policies.collect(),
+        api: config.api,
+    }
 }
 
 /// Says which walls are missing; an operator must have accepted that.
