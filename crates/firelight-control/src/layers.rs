@@ -56,6 +56,11 @@ impl Control {
     ) -> Result<LayerVersionDescription, PublishLayerVersionError> {
         let code = self.store_zip(request.zip.clone()).await?;
         self.change(Some(origin), |tables| {
+            let scope = Scope {
+                account: request.arn.account,
+                region: request.arn.region.clone(),
+            };
+            tables.check_code_storage(self.world(), &scope, code.size_bytes)?;
             Ok(self.decide_publish_layer(tables, &request, &code))
         })
         .await

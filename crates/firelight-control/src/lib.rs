@@ -7,6 +7,7 @@
 //! Deliberately absent: HTTP and AWS's texts (the front door has them), and sandboxes.
 
 mod aliases;
+mod capacity_providers;
 mod code_signing;
 mod code_storage;
 mod completion;
@@ -18,6 +19,7 @@ mod function_options;
 mod functions;
 pub mod iam;
 mod layers;
+mod listing;
 pub mod logs;
 mod mappings;
 mod outside;
@@ -32,6 +34,9 @@ pub mod usage;
 mod view;
 
 pub use aliases::{AliasDescription, AliasError, CreateAlias, Routing, UpdateAlias};
+pub use capacity_providers::{
+    CapacityProviderDescription, CapacityProviderError, CreateCapacityProvider,
+};
 pub use code_signing::{CodeSigningDescription, CodeSigningError, CodeSigningSettings};
 pub use completion::{Completion, Preparer};
 pub use concurrency::{AccountUsage, ConcurrencyError};

@@ -1,12 +1,14 @@
-//! Tags: on functions, event source mappings and code signing configs.
+//! Tags: on functions, event source mappings, code signing configs and capacity providers.
 
 use std::collections::BTreeMap;
 
 use firelight_model::{FunctionArn, TagError, Tags};
 use firelight_store::Txn;
 
+use crate::capacity_providers::CapacityProviderError;
 use crate::control::{Control, Decision, Origin, StoreTrouble};
 use crate::functions::FindError;
+use crate::records::capacity_provider::CapacityProviderRecord;
 use crate::records::code_signing::CodeSigningRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::mapping::MappingRecord;
@@ -20,6 +22,7 @@ pub enum Tagged {
     Function(FunctionArn),
     Mapping { scope: Scope, uuid: String },
     CodeSigningConfig { scope: Scope, arn: String },
+    CapacityProvider { scope: Scope, name: String },
 }
 
 /// The tags are not there, or stay as they are.
@@ -31,6 +34,8 @@ pub enum TaggingError {
     NoSuchMapping { uuid: String },
     #[error("there is no code signing config {arn}")]
     NoSuchCodeSigningConfig { arn: String },
+    #[error(transparent)]
+    CapacityProvider(#[from] CapacityProviderError),
     #[error(transparent)]
     Tags(#[from] TagError),
     #[error("could not store the tags")]
@@ -47,6 +52,9 @@ impl Control {
             }
             Tagged::CodeSigningConfig { scope, arn } => {
                 tables.tagged_config(scope, arn)?.1.record.tags.clone()
+            }
+            Tagged::CapacityProvider { scope, name } => {
+                tables.capacity_provider(scope, name)?.record.tags.clone()
             }
         })
     }
@@ -111,6 +119,16 @@ fn decide(
                 ..CodeSigningRecord::clone(&stored.record)
             };
             let key = key::in_scope(scope, key::CODE_SIGNING, id);
+            Txn::new().replace(key, stored.rev, encode(&record))
+        }
+        Tagged::CapacityProvider { scope, name } => {
+            let stored = tables.capacity_provider(scope, name)?;
+            let tags = changed(&stored.record.tags, change)?;
+            let record = CapacityProviderRecord {
+                tags,
+                ..CapacityProviderRecord::clone(&stored.record)
+            };
+            let key = key::in_scope(scope, key::CAPACITY_PROVIDER, name);
             Txn::new().replace(key, stored.rev, encode(&record))
         }
     };

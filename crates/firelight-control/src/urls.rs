@@ -37,6 +37,8 @@ pub enum UrlError {
     Find(#[from] FindError),
     #[error("there is a URL already")]
     Exists { target: String },
+    #[error("functions whose environments belong to tenants have no URL")]
+    Tenants,
     #[error("there is no URL")]
     NoUrl,
     #[error("could not change the URL")]
@@ -58,6 +60,9 @@ impl Control {
                 qualifier: qualifier.clone(),
             };
             entry.main_version(Some(&qualifier)).ok_or_else(missing)?;
+            if entry.function.record.isolates_tenants() {
+                return Err(UrlError::Tenants);
+            }
             if entry.urls.contains_key(&qualifier) {
                 let target = target.arn.with(target.qualifier.as_ref());
                 return Err(UrlError::Exists { target });

@@ -3,9 +3,11 @@
 //! The signature has been checked before; what is left of it would make `s3s` ask for a check of its own, so it is taken
 //! away here. Bodies are unwrapped here, too.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use firelight_model::AccountId;
 use firelight_store::{Blobs, Store};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
 use http::request::Parts;
@@ -30,15 +32,50 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Endpoint {
     service: Arc<S3Service>,
+    buckets: Arc<dyn FindBucket>,
+}
+
+/// Who owns a bucket, and the policy that it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketAccess {
+    pub owner: AccountId,
+    pub policy: Option<String>,
+}
+
+/// A bucket could not be looked up.
+pub type FindBucketError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Finds buckets by name alone, whichever store they are in.
+trait FindBucket: Send + Sync {
+    fn find<'a>(&'a self, name: &'a str) -> Finding<'a>;
+}
+
+type Finding<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<BucketAccess>, FindBucketError>> + Send + 'a>>;
+
+impl<S: Store, B: Blobs> FindBucket for Depot<S, B> {
+    fn find<'a>(&'a self, name: &'a str) -> Finding<'a> {
+        Box::pin(self.bucket_access(name))
+    }
 }
 
 impl Endpoint {
     pub fn new<S: Store, B: Blobs>(depot: Depot<S, B>) -> Self {
+        let buckets = Arc::new(depot.clone());
         let mut builder = S3ServiceBuilder::new(Api { depot });
         builder.set_host(BucketHost);
         Self {
             service: Arc::new(builder.build()),
+            buckets,
         }
+    }
+
+    /// Returns who owns a bucket and the policy that protects it, or `None` if there is no such bucket.
+    ///
+    /// # Errors
+    /// What the store says when it cannot be read.
+    pub async fn bucket_access(&self, name: &str) -> Result<Option<BucketAccess>, FindBucketError> {
+        self.buckets.find(name).await
     }
 
     /// Answers a request. With a seal, the chunks of its body are checked.

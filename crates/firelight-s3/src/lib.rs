@@ -22,6 +22,6 @@ mod refusal;
 
 pub use body::seal::{ChunkSeal, Sealed};
 pub use depot::{Caller, Depot, ListBlobsError, Outside};
-pub use endpoint::Endpoint;
+pub use endpoint::{BucketAccess, Endpoint, FindBucketError};
 pub use host::bucket_of;
 pub use refusal::Refusal;

@@ -38,6 +38,8 @@ pub enum CodeError {
     Empty,
     #[error("the package is larger than {limit_bytes} bytes when unpacked")]
     TooLargeUnzipped { limit_bytes: u64 },
+    #[error("all packages together would have more than {limit_bytes} bytes")]
+    StorageExceeded { limit_bytes: u64 },
     #[error("an image was given for a function with a zip")]
     ImageForZip,
     #[error("a zip was given for a function with an image")]
@@ -89,6 +91,14 @@ fn image_sha256(uri: &str) -> CodeSha256 {
 }
 
 impl StoredCode {
+    /// Returns how much of the account's code storage the code takes.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        match self {
+            Self::Zip(code) => code.size_bytes,
+            Self::Image { .. } => 0,
+        }
+    }
+
     pub(crate) fn package_type(&self) -> PackageType {
         match self {
             Self::Zip(_) => PackageType::Zip,

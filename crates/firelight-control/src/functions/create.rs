@@ -85,6 +85,9 @@ impl Control {
     ) -> Result<Decision<FunctionDescription>, CreateFunctionError> {
         tables.check_creatable(request)?;
         let arn = &request.arn;
+        let copies = if request.publish { 2 } else { 1 };
+        let added_bytes = code.stored_bytes() * copies;
+        tables.check_code_storage(self.world(), &Scope::of(arn), added_bytes)?;
         let bare = bare_configuration(request, code)?;
         let configuration = request.settings.applied(&bare, arn, tables)?;
         check(&configuration)?;

@@ -3,10 +3,12 @@
 use firelight_model::{Busy, FunctionArn, LifeCycle, VersionNumber};
 use firelight_store::Txn;
 
+use super::code::CodeError;
 use super::description::FunctionDescription;
 use super::read::FindError;
 use crate::control::{Control, Decision, Origin, StoreTrouble};
 use crate::outside::World;
+use crate::records::configuration::Configuration;
 use crate::records::function::{FunctionRecord, LastPublished, RuntimeManagement};
 use crate::records::policy::PolicyRecord;
 use crate::records::version::VersionRecord;
@@ -38,6 +40,8 @@ pub enum PublishVersionError {
         #[source]
         source: Busy,
     },
+    #[error(transparent)]
+    Code(#[from] CodeError),
     #[error("could not publish")]
     Store(#[from] StoreTrouble),
 }
@@ -68,6 +72,7 @@ fn decide(
     if let Some(unchanged) = entry.unchanged_version() {
         return Ok(Decision::nothing(unchanged));
     }
+    tables.check_version_storage(world, entry)?;
     let mut record = FunctionRecord::clone(&function.record);
     let mut publication = Publication::of(world, &mut record, request.description.clone());
     publication.record.life_cycle = LifeCycle::published();
@@ -143,13 +148,18 @@ impl Publication {
 impl FunctionEntry {
     /// Returns the newest version if another publication would freeze the same again.
     pub(super) fn unchanged_version(&self) -> Option<FunctionDescription> {
+        self.version_with(&self.function.record.latest.configuration)
+    }
+
+    /// Returns the newest version if it froze this very configuration.
+    pub(super) fn version_with(&self, latest: &Configuration) -> Option<FunctionDescription> {
         let record = &self.function.record;
         let last = record.last_published.as_ref()?;
         let version = self.versions.get(&last.number)?;
         let mut frozen = version.stored.record.configuration.clone();
         frozen.description.clone_from(&last.latest_description);
         let published = &version.stored.record;
-        let same = frozen == record.latest.configuration;
+        let same = frozen == *latest;
         same.then(|| FunctionDescription::published(&self.arn, last.number, published))
     }
 }

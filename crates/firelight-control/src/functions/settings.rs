@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use firelight_model::{
     Architecture, EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionTimeout, Handler,
     LayerListError, LayerVersionArn, LevelWithText, LoggingChange, MemorySize, PackageType,
-    RoleArn, RuntimeIdentifier, SnapStart, TracingMode, check_layers,
+    RoleArn, RuntimeIdentifier, SnapStart, Tenancy, TracingMode, check_layers,
 };
 
 use crate::outside::{RuntimeRefusal, World};
@@ -79,6 +79,16 @@ pub enum SettingsError {
     LogLevel(#[from] LevelWithText),
     #[error("{runtime} has no SnapStart")]
     NoSnapStart { runtime: RuntimeIdentifier },
+    #[error("a function whose environments belong to tenants has no SnapStart")]
+    SnapStartWithTenants,
+    #[error("a function with a zip overrides nothing of an image")]
+    ImageConfigWithZip,
+    #[error("a network needs both subnets and security groups")]
+    HalfNetwork,
+    #[error("{target} takes no events that failed")]
+    DeadLetterTarget { target: String },
+    #[error("a function is durable from its creation on, or never")]
+    DurableLater,
 }
 
 impl Settings {
@@ -161,6 +171,9 @@ impl Settings {
         tables: &Tables,
     ) -> Result<PackageRecord, SettingsError> {
         match base {
+            PackageRecord::Zip(_) if self.overrides_image() => {
+                Err(SettingsError::ImageConfigWithZip)
+            }
             PackageRecord::Zip(zip) => Ok(PackageRecord::Zip(ZipRecord {
                 runtime: given(&self.runtime, &zip.runtime),
                 handler: given(&self.handler, &zip.handler),
@@ -179,6 +192,20 @@ impl Settings {
                 }
                 Ok(PackageRecord::Image(image))
             }
+        }
+    }
+
+    fn overrides_image(&self) -> bool {
+        let given = self.image.as_ref();
+        given.is_some_and(|overrides| *overrides != ImageOverrides::default())
+    }
+
+    /// Checks that an update makes no function durable that is not.
+    pub(crate) fn check_durable(&self, base: &Configuration) -> Result<(), SettingsError> {
+        if self.durable.is_some() && base.durable.is_none() {
+            Err(SettingsError::DurableLater)
+        } else {
+            Ok(())
         }
     }
 
@@ -236,17 +263,42 @@ fn attach(
 
 /// Checks what can only be judged on the whole configuration.
 pub(crate) fn check(configuration: &Configuration) -> Result<(), SettingsError> {
+    check_network(configuration.vpc.as_ref())?;
+    check_dead_letter(configuration.dead_letter_target.as_deref())?;
+    let wants_snap_start = configuration.snap_start == SnapStart::PublishedVersions;
+    if wants_snap_start && configuration.tenancy != Tenancy::Shared {
+        return Err(SettingsError::SnapStartWithTenants);
+    }
     let Some(zip) = configuration.zip() else {
         return Ok(());
     };
     check_unzipped(zip)?;
-    let wants_snap_start = configuration.snap_start == SnapStart::PublishedVersions;
     if wants_snap_start && !has_snap_start(&zip.runtime) {
         return Err(SettingsError::NoSnapStart {
             runtime: zip.runtime.clone(),
         });
     }
     Ok(())
+}
+
+fn check_network(vpc: Option<&VpcRecord>) -> Result<(), SettingsError> {
+    match vpc {
+        Some(vpc) if vpc.subnet_ids.is_empty() != vpc.security_group_ids.is_empty() => {
+            Err(SettingsError::HalfNetwork)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Events that failed go to a queue or a topic.
+fn check_dead_letter(target: Option<&str>) -> Result<(), SettingsError> {
+    let service = target.and_then(|target| target.split(':').nth(2));
+    match (target, service) {
+        (None, _) | (_, Some("sqs" | "sns")) => Ok(()),
+        (Some(target), _) => Err(SettingsError::DeadLetterTarget {
+            target: target.to_owned(),
+        }),
+    }
 }
 
 fn check_unzipped(zip: &ZipRecord) -> Result<(), SettingsError> {

@@ -14,6 +14,7 @@ use crate::records::Stored;
 use crate::records::configuration::Configuration;
 use crate::records::function::{FunctionRecord, LatestRecord};
 use crate::records::{encode, key};
+use crate::scope::Scope;
 use crate::view::Tables;
 
 /// New code for a function.
@@ -125,13 +126,23 @@ fn decide_code(
     configuration.package = code.replace_in(&configuration.package)?;
     configuration.architecture = request.architecture.unwrap_or(configuration.architecture);
     check(&configuration)?;
-    let mut record = updated(world, &function.record, configuration);
-    let mut described = FunctionDescription::latest(arn, &record);
+    let unchanged = tables.find(arn)?.version_with(&configuration);
+    let publishes = request.publish && unchanged.is_none();
+    tables.check_code_storage(
+        world,
+        &Scope::of(arn),
+        added_bytes(function, code, publishes),
+    )?;
     if request.dry_run {
-        return Ok(Decision::nothing(described));
+        return Ok(Decision::nothing(would_be(arn, function, configuration)));
     }
+    let mut record = updated(world, &function.record, configuration);
+    let mut described = match unchanged.filter(|_| request.publish) {
+        Some(version) => version,
+        None => FunctionDescription::latest(arn, &record),
+    };
     let mut txn = Txn::new();
-    if request.publish {
+    if publishes {
         let publication = Publication::of(world, &mut record, None);
         txn = txn.create(
             key::version(arn, publication.number),
@@ -143,6 +154,25 @@ fn decide_code(
     Ok(Decision::commit(txn, described))
 }
 
+/// Returns by how much the account's code grows.
+fn added_bytes(function: &Stored<FunctionRecord>, code: &StoredCode, publishes: bool) -> u64 {
+    let copies = if publishes { 2 } else { 1 };
+    let replaced = function.record.latest.configuration.code_size();
+    (code.stored_bytes() * copies).saturating_sub(replaced)
+}
+
+/// Describes the function as it is, with the code that a dry run brought.
+fn would_be(
+    arn: &FunctionArn,
+    function: &Stored<FunctionRecord>,
+    configuration: Configuration,
+) -> FunctionDescription {
+    FunctionDescription {
+        configuration,
+        ..FunctionDescription::latest(arn, &function.record)
+    }
+}
+
 fn decide_settings(
     world: &World,
     tables: &Tables,
@@ -151,6 +181,7 @@ fn decide_settings(
     let arn = &request.arn;
     let function = tables.updatable(arn, request.expected_revision.as_deref())?;
     let old = &function.record.latest.configuration;
+    request.settings.check_durable(old)?;
     request.settings.check_world(world, old.architecture)?;
     let configuration = request.settings.applied(old, arn, tables)?;
     let record = updated(world, &function.record, configuration);

@@ -1,5 +1,7 @@
 //! Which policies apply to a caller.
 
+use std::sync::Arc;
+
 use firelight_iam::{DocumentKind, Policy, Principal};
 use firelight_model::AccountId;
 
@@ -8,7 +10,7 @@ use super::record::{EntityKind, EntityRecord};
 use super::view::IamView;
 use crate::sts::{Caller, Identity};
 
-/// The policies of a caller, parsed.
+/// The policies of a caller, parsed. They are gathered once and kept until anything of IAM changes.
 #[derive(Clone, Debug, Default)]
 pub struct CallerPolicies {
     pub identity: Vec<Policy>,
@@ -18,20 +20,27 @@ pub struct CallerPolicies {
 }
 
 impl IamView {
-    /// Gathers what limits a caller. Whoever is gone has no policies left.
-    pub fn policies_of(&self, caller: &Caller) -> CallerPolicies {
-        let session = (!caller.session_policies.is_empty()).then(|| {
-            caller
-                .session_policies
-                .iter()
-                .filter_map(|text| identity(text))
-                .collect()
-        });
+    /// Returns what limits a caller. Whoever is gone has no policies left.
+    pub fn policies_of(&self, caller: &Caller) -> Arc<CallerPolicies> {
+        let own = match &caller.identity {
+            Identity::User { id, .. } | Identity::AssumedRole { role_id: id, .. } => {
+                self.gathered(id, || self.gather(caller))
+            }
+            Identity::Anonymous | Identity::Root => Arc::default(),
+        };
+        if caller.session_policies.is_empty() {
+            return own;
+        }
+        let given = caller.session_policies.iter();
+        Arc::new(CallerPolicies {
+            session: Some(given.filter_map(|text| identity(text)).collect()),
+            ..CallerPolicies::clone(&own)
+        })
+    }
+
+    fn gather(&self, caller: &Caller) -> CallerPolicies {
         let Some(entity) = self.entity_of(caller) else {
-            return CallerPolicies {
-                session,
-                ..CallerPolicies::default()
-            };
+            return CallerPolicies::default();
         };
         let account = caller.account;
         let attached = entity
@@ -52,7 +61,7 @@ impl IamView {
         CallerPolicies {
             identity: inline.chain(attached).collect(),
             boundary,
-            session,
+            session: None,
         }
     }
 

@@ -5,18 +5,19 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use firelight_model::AccountId;
-use firelight_store::{FeedError, Key, Prefix, ReadError, Rev, Versioned};
+use firelight_store::{Feed, FeedError, Key, Kind, ReadError, Record, Rev, Versioned};
 use tokio::sync::watch;
 
+use super::applicable::CallerPolicies;
 use super::commit::decode_shared;
 use super::record::{
     ACCESS_KEY, AccessKeyRecord, EntityKind, EntityRecord, POLICY, PolicyRecord, ROLE, USER,
 };
 use crate::erased::Records;
+use crate::listing::list_kinds;
 use crate::sts::{Caller, Holder, Identity, UserKeys};
 use crate::view::ViewStopped;
 
-const PAGE: u32 = 1_000;
 const COMMITS: u32 = 256;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -26,7 +27,17 @@ pub struct IamView(Arc<Shared>);
 
 struct Shared {
     tables: RwLock<Tables>,
+    /// What was gathered for callers since the tables changed last.
+    gathered: RwLock<Gathered>,
     applied: watch::Sender<Rev>,
+}
+
+/// The parsed policies of users and roles, by their ids.
+#[derive(Default)]
+struct Gathered {
+    /// Counts the changes of the tables.
+    generation: u64,
+    by_id: HashMap<String, Arc<CallerPolicies>>,
 }
 
 #[derive(Default)]
@@ -42,6 +53,7 @@ impl IamView {
         let tables = RwLock::new(Tables::default());
         let view = Self(Arc::new(Shared {
             tables,
+            gathered: RwLock::default(),
             applied: watch::Sender::new(Rev::ZERO),
         }));
         let mut follower = FollowIam {
@@ -152,6 +164,37 @@ impl IamView {
         }
     }
 
+    /// Returns the policies gathered for an id, or gathers them. What is gathered while the tables change is handed out,
+    /// but not kept.
+    pub(super) fn gathered(
+        &self,
+        id: &str,
+        gather: impl FnOnce() -> CallerPolicies,
+    ) -> Arc<CallerPolicies> {
+        let cache = &self.0.gathered;
+        let generation = {
+            let gathered = cache.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(policies) = gathered.by_id.get(id) {
+                return Arc::clone(policies);
+            }
+            gathered.generation
+        };
+        let policies = Arc::new(gather());
+        let mut gathered = cache.write().unwrap_or_else(PoisonError::into_inner);
+        if gathered.generation == generation {
+            gathered.by_id.insert(id.to_owned(), Arc::clone(&policies));
+        }
+        policies
+    }
+
+    /// Forgets what was gathered from tables that are no more. It comes after their change and before anybody is told of it.
+    fn forget_gathered(&self) {
+        let gathered = &self.0.gathered;
+        let mut gathered = gathered.write().unwrap_or_else(PoisonError::into_inner);
+        gathered.generation += 1;
+        gathered.by_id.clear();
+    }
+
     /// Takes the read lock, which is never held across an await.
     fn read(&self) -> RwLockReadGuard<'_, Tables> {
         self.0.tables.read().unwrap_or_else(PoisonError::into_inner)
@@ -165,6 +208,12 @@ impl IamView {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner),
         );
+        self.forget_gathered();
+        self.0.applied.send_replace(upto);
+    }
+
+    /// Passes over commits that changed nothing of IAM.
+    fn pass(&self, upto: Rev) {
         self.0.applied.send_replace(upto);
     }
 }
@@ -265,42 +314,35 @@ impl FollowIam {
         if feed.upto == self.at {
             return Ok(Progress::AtHead);
         }
+        let progress = Progress::of(&feed);
         let mut keys: Vec<Key> = feed.changes.into_iter().map(|change| change.key).collect();
-        keys.retain(is_iam);
+        keys.retain(|key| is_iam(key.kind()));
         keys.sort_unstable();
         keys.dedup();
-        let values = self.store.read_many(&keys).await?;
         self.at = feed.upto;
+        if keys.is_empty() {
+            self.view.pass(feed.upto);
+            return Ok(progress);
+        }
+        let values = self.store.read_many(&keys).await?;
         let apply = |tables: &mut Tables| {
             for (key, value) in keys.iter().zip(&values) {
                 tables.apply(key, value.as_ref());
             }
         };
         self.view.write(apply, feed.upto);
-        Ok(if feed.upto < feed.head {
-            Progress::Behind
-        } else {
-            Progress::AtHead
-        })
+        Ok(progress)
     }
 
     async fn list(&mut self) -> Result<(), ReadError> {
         let head = self.store.head().await?;
         let mut fresh = Tables::default();
-        let mut after = None;
-        loop {
-            let page = self
-                .store
-                .list(&Prefix::all(), after.as_ref(), PAGE)
-                .await?;
-            for record in &page.records {
+        let take = |records: &[Record]| {
+            for record in records {
                 fresh.apply(&record.key, Some(&record.value));
             }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        };
+        list_kinds(&*self.store, is_iam, take).await?;
         self.at = head;
         self.view.write(|tables| *tables = fresh, head);
         Ok(())
@@ -312,13 +354,23 @@ fn warn_cannot_follow(error: &ReadError) {
     tracing::warn!(error, "the view of IAM cannot follow the store");
 }
 
-fn is_iam(key: &Key) -> bool {
-    matches!(key.kind(), ROLE | USER | POLICY | ACCESS_KEY)
+fn is_iam(kind: Kind<'_>) -> bool {
+    matches!(kind, ROLE | USER | POLICY | ACCESS_KEY)
 }
 
 enum Progress {
     Behind,
     AtHead,
+}
+
+impl Progress {
+    fn of(feed: &Feed) -> Self {
+        if feed.upto < feed.head {
+            Self::Behind
+        } else {
+            Self::AtHead
+        }
+    }
 }
 
 /// Tells waiters that nothing will come any more, even when the task is aborted or panics.

@@ -265,7 +265,7 @@ fn decide_update(
     }
     let kind = SourceKind::of(record.event_source_arn.as_deref(), &record.settings)?;
     record.settings.extend(request.settings.clone());
-    kind.check_settings(&record.settings)?;
+    kind.check_settings(record.event_source_arn.as_deref(), &record.settings)?;
     record.settings = kind.shown(record.settings);
     record.state = match (record.enabled, request.enabled.unwrap_or(record.enabled)) {
         (false, true) => MappingState::Enabling,

@@ -7,6 +7,24 @@ use super::Duplicate;
 use super::filter::is_filter;
 use crate::records::mapping::MappingRecord;
 
+/// How many messages one batch of a queue in order has at most.
+const ORDERED_BATCH: i64 = 10;
+
+/// How many filters one mapping has at most.
+const FILTERS: usize = 10;
+
+/// What a queue knows nothing of.
+const STREAMS_ONLY: &[&str] = &[
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "ParallelizationFactor",
+    "BisectBatchOnFunctionError",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "TumblingWindowInSeconds",
+    "Topics",
+];
+
 /// The sources that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SourceKind {
@@ -28,8 +46,15 @@ pub enum SourceError {
     NoStartingPosition,
     #[error("{arn} cannot be read from a point in time")]
     UnsupportedPosition { arn: String },
-    #[error("the source has no destinations")]
-    UnsupportedDestination,
+    #[error("reading from a point in time needs that time")]
+    NoTimestamp,
+    /// By the parameter's name in the API.
+    #[error("the source has no {parameter}")]
+    UnsupportedParameter { parameter: &'static str },
+    #[error("a queue in order gives at most {limit} messages at once, and waits for none")]
+    OrderedBatch { limit: i64 },
+    #[error("there are more than {limit} filters")]
+    TooManyFilters { limit: usize },
     #[error("a large batch needs a window to fill in")]
     NoBatchWindow,
     #[error("a filter is not valid")]
@@ -81,32 +106,57 @@ impl SourceKind {
             let arn = arn.unwrap_or_default().to_owned();
             return Err(SourceError::UnsupportedPosition { arn });
         }
+        if position == Some("AT_TIMESTAMP") && !settings.contains_key("StartingPositionTimestamp") {
+            return Err(SourceError::NoTimestamp);
+        }
         if self == Self::SelfManagedKafka && !settings.contains_key("SourceAccessConfigurations") {
             return Err(SourceError::NoSourceAccess);
         }
-        self.check_settings(settings)
+        self.check_settings(arn, settings)
     }
 
-    pub(super) fn check_settings(self, settings: &Map<String, Value>) -> Result<(), SourceError> {
-        if self == Self::Sqs && has_destination(settings) {
-            return Err(SourceError::UnsupportedDestination);
-        }
+    pub(super) fn check_settings(
+        self,
+        arn: Option<&str>,
+        settings: &Map<String, Value>,
+    ) -> Result<(), SourceError> {
+        self.check_supported(settings)?;
         let number = |name: &str| settings.get(name).and_then(Value::as_i64).unwrap_or(0);
         let is_large = number("BatchSize") > 10;
         if self == Self::Sqs && is_large && number("MaximumBatchingWindowInSeconds") == 0 {
             return Err(SourceError::NoBatchWindow);
         }
-        let filters = settings
-            .get("FilterCriteria")
-            .and_then(|criteria| criteria["Filters"].as_array());
-        let patterns = filters
-            .into_iter()
-            .flatten()
-            .map(|filter| filter["Pattern"].as_str());
-        if patterns.map(Option::unwrap_or_default).all(is_filter) {
-            Ok(())
-        } else {
-            Err(SourceError::InvalidFilter)
+        let is_ordered = self == Self::Sqs && arn.is_some_and(|arn| arn.ends_with(".fifo"));
+        if is_ordered && (is_large || number("MaximumBatchingWindowInSeconds") > 0) {
+            return Err(SourceError::OrderedBatch {
+                limit: ORDERED_BATCH,
+            });
+        }
+        check_filters(settings)
+    }
+
+    /// Refuses what only other kinds of sources have, as far as it says anything.
+    fn check_supported(self, settings: &Map<String, Value>) -> Result<(), SourceError> {
+        if self == Self::Sqs && has_destination(settings) {
+            let parameter = "DestinationConfig";
+            return Err(SourceError::UnsupportedParameter { parameter });
+        }
+        let elsewhere: &[&'static str] = match self {
+            Self::Sqs => STREAMS_ONLY,
+            Self::Kinesis | Self::DynamoDb => &["ScalingConfig"],
+            Self::ManagedKafka | Self::SelfManagedKafka | Self::Mq | Self::DocumentDb => &[
+                "ScalingConfig",
+                "ParallelizationFactor",
+                "TumblingWindowInSeconds",
+            ],
+        };
+        let given = elsewhere.iter().find(|name| {
+            let value = settings.get(**name);
+            value.is_some_and(|value| !is_neutral(value))
+        });
+        match given {
+            Some(parameter) => Err(SourceError::UnsupportedParameter { parameter }),
+            None => Ok(()),
         }
     }
 
@@ -186,6 +236,35 @@ impl SourceKind {
                 function: name,
             },
         }
+    }
+}
+
+fn check_filters(settings: &Map<String, Value>) -> Result<(), SourceError> {
+    let filters = settings
+        .get("FilterCriteria")
+        .and_then(|criteria| criteria["Filters"].as_array());
+    let filters = filters.map(Vec::as_slice).unwrap_or_default();
+    if filters.len() > FILTERS {
+        return Err(SourceError::TooManyFilters { limit: FILTERS });
+    }
+    let mut patterns = filters.iter().map(|filter| filter["Pattern"].as_str());
+    if patterns.all(|pattern| is_filter(pattern.unwrap_or_default())) {
+        Ok(())
+    } else {
+        Err(SourceError::InvalidFilter)
+    }
+}
+
+/// Tells whether a setting says nothing: tools send zeros, the default of -1, `false` and empty objects for what they
+/// leave out.
+fn is_neutral(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => matches!(number.as_i64(), Some(0 | -1)),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.values().all(is_neutral),
+        Value::String(text) => text.is_empty(),
     }
 }
 

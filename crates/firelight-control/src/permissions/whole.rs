@@ -106,5 +106,7 @@ fn read(document: &str) -> Option<PolicyRecord> {
         .into_iter()
         .map(read)
         .collect::<Option<Vec<_>>>()?;
-    (!statements.is_empty()).then_some(PolicyRecord { statements })
+    let policy = PolicyRecord::new(statements);
+    // What decides later has to understand it.
+    policy.parsed().is_some().then_some(policy)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use firelight_model::{
-    ConfigIdentity, LifeCycle, RecursiveLoop, RevisionId, VersionNumber, WallTime,
+    ConfigIdentity, LifeCycle, RecursiveLoop, RevisionId, Tenancy, VersionNumber, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,11 @@ fn terminate() -> RecursiveLoop {
 }
 
 impl FunctionRecord {
+    /// Tells whether each environment of the function belongs to one tenant.
+    pub(crate) fn isolates_tenants(&self) -> bool {
+        self.latest.configuration.tenancy != Tenancy::Shared
+    }
+
     /// Returns the configuration that invocations of `$LATEST` run now.
     pub fn running(&self) -> &LatestRecord {
         self.serving.as_ref().unwrap_or(&self.latest)

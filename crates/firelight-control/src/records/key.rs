@@ -24,6 +24,7 @@ pub(crate) const EVENT_INVOKE: Kind<'static> = Kind::new("event-invoke-config");
 pub(crate) const PROVISIONED: Kind<'static> = Kind::new("provisioned-concurrency");
 pub(crate) const ACCOUNT: Kind<'static> = Kind::new("lambda-account");
 pub(crate) const CODE_SIGNING: Kind<'static> = Kind::new("code-signing-config");
+pub(crate) const CAPACITY_PROVIDER: Kind<'static> = Kind::new("capacity-provider");
 pub(crate) const MAPPING: Kind<'static> = Kind::new("event-source-mapping");
 
 /// Where what belongs to one qualifier of a function lies.

@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod alias;
+pub mod capacity_provider;
 pub mod code_signing;
 pub(crate) mod codec;
 pub mod configuration;

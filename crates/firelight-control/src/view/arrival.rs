@@ -6,13 +6,14 @@ use firelight_model::{
     AliasName, FunctionArn, FunctionVersion, LayerArn, LayerVersionArn, Qualifier, Version,
     VersionNumber,
 };
-use firelight_store::{Key, Versioned};
+use firelight_store::{Key, Kind, Versioned};
 use serde::de::DeserializeOwned;
 
 use super::entry::VersionEntry;
 use super::executable::executable;
 use crate::records::account::AccountRecord;
 use crate::records::alias::AliasRecord;
+use crate::records::capacity_provider::CapacityProviderRecord;
 use crate::records::code_signing::CodeSigningRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::key::{self, Named};
@@ -36,6 +37,7 @@ pub(crate) enum Arrival {
     Provisioned(FunctionArn, Qualifier, Option<Stored<ProvisionedRecord>>),
     Account(Scope, Option<Stored<AccountRecord>>),
     CodeSigning(Scope, String, Option<Stored<CodeSigningRecord>>),
+    CapacityProvider(Scope, String, Option<Stored<CapacityProviderRecord>>),
     Mapping(Scope, String, Option<Stored<MappingRecord>>),
     Layer(LayerArn, Option<Stored<LayerRecord>>),
     LayerVersion(LayerVersionArn, Option<Stored<LayerVersionRecord>>),
@@ -48,6 +50,25 @@ impl Arrival {
             Self::Function(..) | Self::Layer(..) => 0,
             _ => 1,
         }
+    }
+
+    /// Tells whether records of a kind are control's.
+    pub(crate) fn is_of(kind: Kind<'_>) -> bool {
+        matches!(
+            kind,
+            key::FUNCTION
+                | key::VERSION
+                | key::ALIAS
+                | key::LAYER
+                | key::LAYER_VERSION
+                | key::URL
+                | key::EVENT_INVOKE
+                | key::PROVISIONED
+                | key::ACCOUNT
+                | key::CODE_SIGNING
+                | key::MAPPING
+                | key::CAPACITY_PROVIDER
+        )
     }
 
     /// Decodes a record; `None` for a kind that is not control's.
@@ -69,6 +90,7 @@ impl Arrival {
             key::PROVISIONED => qualified(&named, value, Self::Provisioned),
             key::ACCOUNT => Ok(Some(Self::Account(named.scope, stored(value)?))),
             key::CODE_SIGNING => in_scope(named, value, Self::CodeSigning),
+            key::CAPACITY_PROVIDER => in_scope(named, value, Self::CapacityProvider),
             key::MAPPING => in_scope(named, value, Self::Mapping),
             _ => Ok(None),
         }

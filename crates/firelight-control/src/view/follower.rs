@@ -10,17 +10,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firelight_store::{FeedError, Key, Prefix, ReadError, Rev, Versioned};
+use firelight_store::{FeedError, Key, ReadError, Record, Rev, Versioned};
 
 use super::View;
 use super::arrival::Arrival;
 use crate::erased::Records;
+use crate::listing::list_kinds;
 
 /// How many commits are read at once.
 const COMMITS: u32 = 256;
-
-/// How many records of a listing are read at once.
-const PAGE: u32 = 1_000;
 
 /// How long the follower waits when the store cannot be read. Invocations go on with what is known.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -83,6 +81,7 @@ impl Follower {
             return Ok(Progress::AtHead);
         }
         let mut keys: Vec<Key> = feed.changes.into_iter().map(|change| change.key).collect();
+        keys.retain(|key| Arrival::is_of(key.kind()));
         keys.sort_unstable();
         keys.dedup();
         let bodies = self.store.read_many(&keys).await?;
@@ -100,21 +99,13 @@ impl Follower {
     async fn list(&mut self) -> Result<(), ReadError> {
         let head = self.store.head().await?;
         let mut arrivals = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self
-                .store
-                .list(&Prefix::all(), after.as_ref(), PAGE)
-                .await?;
-            let records = page.records.iter();
-            arrivals.extend(decode(
-                records.map(|record| (&record.key, Some(&record.value))),
-            ));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        let take = |records: &[Record]| {
+            let values = records
+                .iter()
+                .map(|record| (&record.key, Some(&record.value)));
+            arrivals.extend(decode(values));
+        };
+        list_kinds(&*self.store, Arrival::is_of, take).await?;
         self.at = head;
         let refill = |tables: &mut super::Tables| {
             tables.clear();

@@ -22,11 +22,14 @@ mod tables;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use firelight_model::FunctionArn;
+use firelight_iam::Policy;
+use firelight_model::{FunctionArn, LayerVersionArn};
 use firelight_store::Rev;
 use tokio::sync::watch;
 
+use crate::scope::Scope;
 pub use concurrency::Concurrency;
+
 pub use entry::{FunctionEntry, LayerEntry, VersionEntry};
 pub(crate) use follower::{Follower, LoadError};
 pub use resolve::{ResolveError, Resolved};
@@ -62,6 +65,19 @@ impl View {
     /// Returns a function with its versions and aliases.
     pub fn function(&self, arn: &FunctionArn) -> Option<Arc<FunctionEntry>> {
         self.read().function(arn).cloned()
+    }
+
+    /// Returns what a layer version's policy says, if it says anything.
+    pub fn layer_policy(&self, arn: &LayerVersionArn) -> Option<Arc<Policy>> {
+        let tables = self.read();
+        tables.layer_version(arn)?.record.policy.parsed()
+    }
+
+    /// Returns the function that an event source mapping invokes, by its ARN.
+    pub fn mapped_function(&self, scope: &Scope, uuid: &str) -> Option<String> {
+        let tables = self.read();
+        let mapping = tables.scope(scope)?.mappings.get(uuid)?;
+        Some(mapping.record.function_arn.clone())
     }
 
     /// Returns the revision up to which everything is visible.

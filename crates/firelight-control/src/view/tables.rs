@@ -11,6 +11,7 @@ use super::arrival::Arrival;
 use super::entry::{FunctionEntry, LayerEntry};
 use crate::records::Stored;
 use crate::records::account::AccountRecord;
+use crate::records::capacity_provider::CapacityProviderRecord;
 use crate::records::code_signing::CodeSigningRecord;
 use crate::records::function::FunctionRecord;
 use crate::records::layer::{LayerRecord, LayerVersionRecord};
@@ -36,6 +37,7 @@ pub(crate) struct ScopeTables {
     pub(crate) layers: BTreeMap<LayerName, LayerEntry>,
     pub(crate) account: Option<Stored<AccountRecord>>,
     pub(crate) code_signing: BTreeMap<String, Stored<CodeSigningRecord>>,
+    pub(crate) capacity_providers: BTreeMap<String, Stored<CapacityProviderRecord>>,
     pub(crate) mappings: BTreeMap<String, Stored<MappingRecord>>,
     /// The event source mappings that background work is owed to.
     moving_mappings: BTreeSet<String>,
@@ -123,6 +125,10 @@ impl Tables {
                     id,
                     config,
                 );
+            }
+            Arrival::CapacityProvider(scope, name, provider) => {
+                let tables = self.scopes.entry(scope).or_default();
+                set(&mut tables.capacity_providers, name, provider);
             }
             Arrival::Mapping(scope, id, mapping) => {
                 self.scopes

@@ -7,6 +7,7 @@ mod code_storage;
 mod concurrency;
 mod functions;
 mod model;
+mod paging;
 mod resources;
 mod support;
 

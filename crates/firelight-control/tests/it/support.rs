@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use firelight_control::{
-    Completion, Control, CreateFunction, FunctionDescription, NewCode, Origin, Outside, Preparer,
-    RuntimeRefusal, Settings,
+    AWS_CODE_STORAGE_BYTES, Completion, Control, CreateFunction, FunctionDescription, NewCode,
+    Origin, Outside, Preparer, RuntimeRefusal, Settings,
 };
 use firelight_model::{
     Architecture, FunctionArn, FunctionTarget, FunctionVersion, LifeCycle, PackageType, Reason,
@@ -19,11 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 /// Counts: ids never repeat, and the time is the count.
 #[derive(Clone, Default)]
-pub(crate) struct Counting(Arc<AtomicU64>);
+pub(crate) struct Counting {
+    count: Arc<AtomicU64>,
+    code_storage_limit_bytes: Option<u64>,
+}
 
 impl Counting {
     fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
+        self.count.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -49,6 +52,11 @@ impl Outside for Counting {
             "python9" => Err(RuntimeRefusal::Unknown),
             _ => Ok(()),
         }
+    }
+
+    fn code_storage_limit_bytes(&self) -> u64 {
+        self.code_storage_limit_bytes
+            .unwrap_or(AWS_CODE_STORAGE_BYTES)
     }
 
     fn can_assume(&self, role: &RoleArn) -> bool {
@@ -91,9 +99,22 @@ impl std::ops::Deref for TestControl {
 
 impl TestControl {
     pub(crate) async fn new() -> Self {
+        Self::with(Counting::default()).await
+    }
+
+    /// Starts with room for so many bytes of packages.
+    pub(crate) async fn with_code_storage(limit_bytes: u64) -> Self {
+        Self::with(Counting {
+            code_storage_limit_bytes: Some(limit_bytes),
+            ..Counting::default()
+        })
+        .await
+    }
+
+    async fn with(outside: Counting) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let blobs = DirectoryBlobs::open(directory.path().join("blobs")).unwrap();
-        let (store, outside) = (MemoryStore::default(), Counting::default());
+        let store = MemoryStore::default();
         let control = start(&store, &blobs, &outside).await;
         Self {
             control,

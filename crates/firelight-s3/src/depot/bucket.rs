@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use firelight_model::AccountId;
 use firelight_store::{Blobs, Expect, Store, Txn};
 
+use super::settings::Setting;
 use super::{ATTEMPTS, Bucket, Caller, Depot};
+use crate::endpoint::{BucketAccess, FindBucketError};
 use crate::record::{
     BucketRecord, Found, NameRecord, bucket_key, buckets, decode, encode, name_key, objects,
     parts_of_bucket, uploads, versions,
@@ -53,6 +55,24 @@ impl<S: Store, B: Blobs> Depot<S, B> {
                 record,
             },
         })
+    }
+
+    /// Finds who owns a bucket, and the policy it has.
+    pub(crate) async fn bucket_access(
+        &self,
+        name: &str,
+    ) -> Result<Option<BucketAccess>, FindBucketError> {
+        let Some(taken) = self.store.read(&name_key(name)).await? else {
+            return Ok(None);
+        };
+        let taken: NameRecord = serde_json::from_slice(&taken.body)?;
+        let owner: AccountId = taken.account.parse()?;
+        let Some(bucket) = self.store.read(&bucket_key(owner, name)).await? else {
+            return Ok(None);
+        };
+        let bucket: BucketRecord = serde_json::from_slice(&bucket.body)?;
+        let policy = bucket.settings.get(Setting::POLICY.name).cloned();
+        Ok(Some(BucketAccess { owner, policy }))
     }
 
     /// Creates a bucket. In `us-east-1` its owner may create it again, if it would be the same.

@@ -1,0 +1,59 @@
+//! Code storage: what all packages of an account may have together in a region.
+//!
+//! Each function, version and layer version counts its zip, also where several have the same one.
+
+use firelight_model::FunctionArn;
+
+use crate::functions::CodeError;
+use crate::outside::World;
+use crate::scope::Scope;
+use crate::view::{FunctionEntry, ScopeTables, Tables};
+
+impl Tables {
+    /// Checks that there is room for packages that come in addition.
+    pub(crate) fn check_code_storage(
+        &self,
+        world: &World,
+        scope: &Scope,
+        added_bytes: u64,
+    ) -> Result<(), CodeError> {
+        let limit_bytes = world.code_storage_limit_bytes();
+        let stored_bytes = self.scope(scope).map_or(0, ScopeTables::code_bytes);
+        if added_bytes > 0 && stored_bytes.saturating_add(added_bytes) > limit_bytes {
+            return Err(CodeError::StorageExceeded { limit_bytes });
+        }
+        Ok(())
+    }
+
+    /// Checks that a version of what `$LATEST` has can be published.
+    pub(crate) fn check_version_storage(
+        &self,
+        world: &World,
+        entry: &FunctionEntry,
+    ) -> Result<(), CodeError> {
+        let arn: &FunctionArn = &entry.arn;
+        let size = entry.function.record.latest.configuration.code_size();
+        self.check_code_storage(world, &Scope::of(arn), size)
+    }
+}
+
+impl ScopeTables {
+    /// Counts every zip that is stored: of each function, of each version, of each layer version.
+    pub(crate) fn code_bytes(&self) -> u64 {
+        let functions = self.functions.values().map(|entry| entry.code_bytes());
+        let layers = self
+            .layers
+            .values()
+            .flat_map(|layer| layer.versions.values());
+        let layers = layers.map(|version| version.record.code.size_bytes);
+        functions.chain(layers).sum()
+    }
+}
+
+impl FunctionEntry {
+    fn code_bytes(&self) -> u64 {
+        let versions = self.versions.values();
+        let versions = versions.map(|version| version.stored.record.configuration.code_size());
+        self.function.record.latest.configuration.code_size() + versions.sum::<u64>()
+    }
+}

@@ -1,0 +1,86 @@
+use firelight_control::{
+    CodeError, CreateFunctionError, PublishLayerVersion, PublishLayerVersionError, PublishVersion,
+    PublishVersionError, UpdateFunctionCode, UpdateFunctionError,
+};
+use firelight_model::LayerArn;
+
+use crate::support::{TestControl, active, arn, code, creation, origin, settled, zip};
+
+fn publication() -> PublishVersion {
+    PublishVersion {
+        arn: arn("f"),
+        description: None,
+        expected_sha256: None,
+        expected_revision: None,
+    }
+}
+
+fn update(content: &str, publish: bool) -> UpdateFunctionCode {
+    UpdateFunctionCode {
+        arn: arn("f"),
+        code: code(content),
+        architecture: None,
+        publish,
+        dry_run: false,
+        expected_revision: None,
+    }
+}
+
+fn layer() -> PublishLayerVersion {
+    PublishLayerVersion {
+        arn: LayerArn {
+            region: "us-east-1".parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+            name: "l".parse().unwrap(),
+        },
+        zip: zip("one"),
+        description: String::new(),
+        license: None,
+        compatible_runtimes: None,
+        compatible_architectures: None,
+    }
+}
+
+#[tokio::test]
+async fn each_function_version_and_layer_counts_its_package_against_one_limit() {
+    let room = zip("one").len() as u64 * 2;
+    let control = TestControl::with_code_storage(room).await;
+    active(&control, "f").await;
+
+    control
+        .publish_version(&origin(), publication())
+        .await
+        .unwrap();
+    let second = control.create_function(&origin(), creation("g")).await;
+    let third = control.publish_layer_version(&origin(), layer()).await;
+
+    let full = |error: &CodeError| matches!(error, CodeError::StorageExceeded { limit_bytes } if *limit_bytes == room);
+    assert!(matches!(second, Err(CreateFunctionError::Code(error)) if full(&error)));
+    assert!(matches!(third, Err(PublishLayerVersionError::Code(error)) if full(&error)));
+}
+
+#[tokio::test]
+async fn code_that_replaces_other_code_counts_by_what_it_adds() {
+    let room = zip("one").len() as u64;
+    let control = TestControl::with_code_storage(room).await;
+    active(&control, "f").await;
+    let _completion = control.complete();
+
+    let larger = control
+        .update_function_code(&origin(), update("one and more", false))
+        .await;
+    let published = control
+        .update_function_code(&origin(), update("two", true))
+        .await;
+    let replaced = control
+        .update_function_code(&origin(), update("two", false))
+        .await;
+    settled(&control, "f").await;
+    let version = control.publish_version(&origin(), publication()).await;
+
+    let full = |error: &CodeError| matches!(error, CodeError::StorageExceeded { .. });
+    assert!(matches!(larger, Err(UpdateFunctionError::Code(error)) if full(&error)));
+    assert!(matches!(published, Err(UpdateFunctionError::Code(error)) if full(&error)));
+    assert!(replaced.is_ok(), "{replaced:?}");
+    assert!(matches!(version, Err(PublishVersionError::Code(error)) if full(&error)));
+}
