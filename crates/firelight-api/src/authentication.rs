@@ -289,6 +289,29 @@ fn key_error(protocol: Protocol, error: LookUpError) -> ApiError {
 }
 
 /// Returns what a client is told whose body could not be read.
+/// Too many long bodies come at once: each protocol has a code that makes clients come again.
+fn no_room(protocol: Protocol) -> ApiError {
+    let error = |status, code, text| ApiError::new(status, code, text);
+    match protocol {
+        Protocol::S3 => {
+            let text = "Please reduce your request rate.";
+            error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", text)
+        }
+        Protocol::Query { .. } => error(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
+        Protocol::Json { .. } => error(
+            StatusCode::BAD_REQUEST,
+            "ThrottlingException",
+            "Rate exceeded",
+        ),
+        Protocol::RestJson => {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            error(status, "TooManyRequestsException", "Rate Exceeded.")
+                .with_fault(crate::error::Fault::User)
+                .with_member("Reason", "CallerRateLimitExceeded")
+        }
+    }
+}
+
 pub(crate) fn body_error(protocol: Protocol, error: &ReadBodyError) -> ApiError {
     match error {
         ReadBodyError::TooLarge { limit, .. } => {
@@ -299,6 +322,7 @@ pub(crate) fn body_error(protocol: Protocol, error: &ReadBodyError) -> ApiError 
             let text = format!("Request must be smaller than {limit} bytes");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, code, text)
         }
+        ReadBodyError::NoRoom => no_room(protocol),
         ReadBodyError::Idle | ReadBodyError::Broken(_) => ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "RequestTimeout",

@@ -10,6 +10,8 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
+use crate::body_budget::BodyBudget;
+
 /// A client that sends nothing for this long has gone away.
 const IDLE: Duration = Duration::from_secs(30);
 /// How much of an oversized body is read and thrown away, so that the client reads our answer
@@ -19,7 +21,7 @@ const MAX_DISCARDED: u64 = 256 * 1024 * 1024;
 /// The body of a request: still on the wire, or read already to check its signature.
 #[derive(Debug)]
 pub enum RequestBody {
-    Incoming(Incoming),
+    Incoming(Incoming, BodyBudget),
     Read(Bytes),
 }
 
@@ -28,6 +30,8 @@ pub enum RequestBody {
 pub enum ReadBodyError {
     #[error("the body has {actual} bytes, more than {limit}")]
     TooLarge { actual: u64, limit: usize },
+    #[error("the bodies of other requests take all memory there is for them")]
+    NoRoom,
     #[error("the client stopped sending")]
     Idle,
     #[error("could not read the body")]
@@ -40,7 +44,7 @@ impl RequestBody {
     /// A longer body is read to its end, within reason, to tell its size.
     pub async fn read(self, limit: usize) -> Result<Bytes, ReadBodyError> {
         match self {
-            Self::Incoming(incoming) => read_incoming(incoming, limit).await,
+            Self::Incoming(incoming, budget) => read_incoming(incoming, &budget, limit).await,
             Self::Read(bytes) if bytes.len() > limit => Err(ReadBodyError::TooLarge {
                 actual: bytes.len() as u64,
                 limit,
@@ -59,7 +63,7 @@ impl RequestBody {
             Self::Read(bytes) => {
                 Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
             }
-            Self::Incoming(incoming) => Box::pin(futures_util::stream::try_unfold(
+            Self::Incoming(incoming, _) => Box::pin(futures_util::stream::try_unfold(
                 incoming,
                 |mut incoming| async {
                     let chunk = next_chunk(&mut incoming).await.map_err(io_error)?;
@@ -77,7 +81,11 @@ fn io_error(error: ReadBodyError) -> std::io::Error {
     }
 }
 
-async fn read_incoming(mut incoming: Incoming, limit: usize) -> Result<Bytes, ReadBodyError> {
+async fn read_incoming(
+    mut incoming: Incoming,
+    budget: &BodyBudget,
+    limit: usize,
+) -> Result<Bytes, ReadBodyError> {
     let declared = incoming.size_hint().lower();
     if declared > limit as u64 {
         discard(incoming, 0).await?;
@@ -93,13 +101,24 @@ async fn read_incoming(mut incoming: Incoming, limit: usize) -> Result<Bytes, Re
     if incoming.is_end_stream() && first.len() <= limit {
         return Ok(first);
     }
+    let mut room = budget.reserve();
+    let mut fits = room.add(first.len());
     let mut body = BytesMut::with_capacity(usize::try_from(declared).unwrap_or(0).max(first.len()));
     body.extend_from_slice(&first);
-    while body.len() <= limit {
+    while body.len() <= limit && fits.is_ok() {
         match next_chunk(&mut incoming).await? {
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => return Ok(body.freeze()),
+            Some(chunk) => {
+                fits = room.add(chunk.len());
+                body.extend_from_slice(&chunk);
+            }
+            None => return Ok(room.hold(body.freeze())),
         }
+    }
+    if fits.is_err() {
+        let read = body.len() as u64;
+        drop((body, room));
+        discard(incoming, read).await?;
+        return Err(ReadBodyError::NoRoom);
     }
     let actual = discard(incoming, body.len() as u64).await?;
     Err(ReadBodyError::TooLarge { actual, limit })

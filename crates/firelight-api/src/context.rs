@@ -1,5 +1,7 @@
 //! What is known about a request before its handler runs.
 
+use std::net::IpAddr;
+
 use firelight_control::sts::Caller;
 use firelight_model::{AccountId, Region, RequestId};
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ pub struct RequestContext {
     pub account: AccountId,
     pub region: Region,
     pub caller: Caller,
+    /// Where the connection comes from.
+    pub peer: IpAddr,
     /// Made once, here; the client gets it in a header, the log and the function get it too.
     pub request_id: RequestId,
     /// Scheme and authority as the client wrote them, without a trailing slash.

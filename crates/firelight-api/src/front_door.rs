@@ -6,7 +6,7 @@
 //!
 //! It holds no state of its own: the services it opens to are handed to it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -27,10 +27,11 @@ use tokio::time::Instant;
 
 use crate::authentication::{self, Authentication, AuthenticationError};
 use crate::authorization::{
-    Authorizer, iam_permission, lambda_permissions, logs_permission, ssm_permissions,
+    Authorizer, iam_permission, lambda_permissions, logs_permissions, ssm_permissions,
     sts_permission,
 };
 use crate::body::{RequestBody, Response};
+use crate::body_budget::BodyBudget;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, Visit};
@@ -75,6 +76,7 @@ pub struct FrontDoor {
     pub(crate) lambda: lambda::Lambda,
     services: Arc<Services>,
     function_urls: Arc<FunctionUrls>,
+    bodies: BodyBudget,
 }
 
 impl FrontDoor {
@@ -86,7 +88,15 @@ impl FrontDoor {
             lambda,
             services: Arc::new(services),
             function_urls,
+            bodies: BodyBudget::default(),
         }
+    }
+
+    /// Gives the bodies of all requests another amount of memory than the usual one.
+    #[must_use]
+    pub fn with_body_budget(mut self, bodies: BodyBudget) -> Self {
+        self.bodies = bodies;
+        self
     }
 
     /// Puts the function URLs under a domain other than the usual one.
@@ -122,7 +132,7 @@ impl FrontDoor {
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let waits_to_send = parts.version < Version::HTTP_2 && parts.headers.contains_key(EXPECT);
 
-        let body = RequestBody::Incoming(body);
+        let body = RequestBody::Incoming(body, self.bodies.clone());
         let handled = async {
             match url {
                 Some(url) => {
@@ -135,9 +145,15 @@ impl FrontDoor {
                         request_id,
                         received_at: Timestamp::now(),
                     };
-                    Ok(self.visit(visit).await)
+                    Ok(Box::pin(self.visit(visit)).await)
                 }
-                None => self.handle(service, claim, parts, body, request_id).await,
+                None => {
+                    let arrival = Arrival {
+                        peer: peer.ip(),
+                        request_id,
+                    };
+                    self.handle(service, claim, parts, body, arrival).await
+                }
             }
         };
         let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
@@ -176,7 +192,7 @@ impl FrontDoor {
         claim: Result<Option<Claim>, crate::sigv4::ClaimError>,
         request: Parts,
         body: RequestBody,
-        request_id: RequestId,
+        arrival: Arrival,
     ) -> Result<Response, HandleError> {
         if let Some(answer) = admin::handle_public(&request) {
             return Ok(answer);
@@ -199,7 +215,7 @@ impl FrontDoor {
                 let claim = claim.map_err(AuthenticationError::Claim)?;
                 let limit = body_limit(&service, &request);
                 let book = &self.services.credentials;
-                authentication::prove(book, &request, claim, body, limit, received_at).await?
+                Box::pin(authentication::prove(book, &request, claim, body, limit, received_at)).await?
             }
             Authentication::AnyCredentials => {
                 let claim = claim.ok().flatten();
@@ -216,16 +232,37 @@ impl FrontDoor {
             account,
             region,
             caller,
-            request_id,
+            peer: arrival.peer,
+            request_id: arrival.request_id,
             base_url,
             received_at,
         };
         if service == Service::S3 {
-            return Ok(self.s3_call(&context, request, body, chunks).await?);
+            return Ok(Box::pin(self.s3_call(&context, request, body, chunks)).await?);
         }
-        Ok(self.dispatch(service, &context, request, body).await?)
+        if service == Service::Lambda {
+            return Ok(self.lambda_call(&context, &request, body).await?);
+        }
+        Ok(Box::pin(self.dispatch(service, &context, request, body)).await?)
     }
 
+    async fn lambda_call(
+        &self,
+        context: &RequestContext,
+        request: &Parts,
+        body: RequestBody,
+    ) -> Result<Response, ApiError> {
+        let authorizer = self.authorizer(context, Protocol::RestJson);
+        // Accounts are kept apart even where nothing else is enforced.
+        if !authorizer.lets_all_through() || may_name_an_account(&request) {
+            let view = self.lambda.control.view();
+            let needed = lambda_permissions(view, context, request, &body);
+            authorizer.check_all(&needed)?;
+        }
+        lambda::handle(self, context, request, body).await
+    }
+
+    /// Answers what is no call of Lambda. Boxed by its caller: an invocation that waits is not to hold room for it.
     async fn dispatch(
         &self,
         service: Service,
@@ -235,21 +272,15 @@ impl FrontDoor {
     ) -> Result<Response, ApiError> {
         match service {
             Service::Admin => admin::handle(&self.services.books, context, &request).await,
-            Service::Lambda => {
-                let view = self.lambda.control.view();
-                let needed = lambda_permissions(view, context, &request, &body);
-                self.authorizer(context, Protocol::RestJson)
-                    .check_all(&needed)?;
-                lambda::handle(self, context, request, body).await
-            }
+            Service::Lambda => self.lambda_call(context, &request, body).await,
             Service::Iam | Service::Sts | Service::UnknownQuery => {
                 self.query_call(service, context, &request, body).await
             }
             Service::Logs => {
                 let (target, body) = self.json_call(&service, &request, body).await?;
-                let needed = logs_permission(context, &target, &body);
+                let needed = logs_permissions(context, &target, &body);
                 self.authorizer(context, service.protocol())
-                    .check(&needed)?;
+                    .check_all(&needed)?;
                 logs::handle(&self.services.logs, context, &target, &body).await
             }
             Service::Ssm => {
@@ -270,9 +301,13 @@ impl FrontDoor {
         body: RequestBody,
         chunks: Option<ChunkSeed>,
     ) -> Result<Response, ApiError> {
-        let needed = s3::permissions(context, &request)?;
+        let endpoint = &self.services.s3;
+        let needed = s3::permissions(endpoint, context, &request).await?;
         self.authorizer(context, Protocol::S3).check_all(&needed)?;
-        s3::handle(&self.services.s3, context, request, body, chunks).await
+        let owner = needed
+            .first()
+            .map_or(context.account, |first| first.account);
+        s3::handle(endpoint, context, owner, request, body, chunks).await
     }
 
     /// Reads the operation and the body of a JSON call.
@@ -335,6 +370,13 @@ impl FrontDoor {
     }
 }
 
+/// What is known of a request beside what it says.
+#[derive(Clone, Copy)]
+struct Arrival {
+    peer: IpAddr,
+    request_id: RequestId,
+}
+
 /// Why a request was not handled, until it is known in which form to say so.
 enum HandleError {
     Refused(AuthenticationError),
@@ -369,6 +411,12 @@ impl From<ApiError> for HandleError {
 fn function_urls(domain: UrlDomain, services: &Services) -> FunctionUrls {
     let iam = services.iam.view().clone();
     FunctionUrls::new(domain, &services.lambda, iam)
+}
+
+/// Tells whether a path may hold an ARN, whole or in part: only those name an account, and none is without a colon.
+fn may_name_an_account(request: &Parts) -> bool {
+    let path = request.uri.path();
+    path.contains(':') || path.contains("%3A") || path.contains("%3a")
 }
 
 fn body_limit(service: &Service, request: &Parts) -> usize {

@@ -12,6 +12,7 @@ mod admin;
 mod authentication;
 mod authorization;
 mod body;
+mod body_budget;
 mod context;
 pub mod deliver;
 mod error;
@@ -32,6 +33,7 @@ mod time;
 
 pub use authentication::Authentication;
 pub use body::{ReadBodyError, RequestBody, Response, ResponseBody, StreamError};
+pub use body_budget::BodyBudget;
 pub use context::RequestContext;
 pub use error::{ApiError, Fault, MessageKey};
 pub use front_door::{FrontDoor, FrontDoorConfig, Services};

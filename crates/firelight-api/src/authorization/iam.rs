@@ -28,9 +28,14 @@ fn resource(iam: &Iam, context: &RequestContext, form: &Form) -> String {
         Some(entity) => entity.arn(account),
         None => format!("arn:aws:iam::{account}:{}{path}{name}", kind.as_str()),
     };
-    if let Some(name) = form.get("RoleName") {
+    // The name that the action heeds counts; another one beside it must not speak for it.
+    let action = form.get("Action").unwrap_or_default();
+    let is_of_user = action.contains("User") || action.contains("AccessKey");
+    let role = form.get("RoleName").filter(|_| action.contains("Role"));
+    let user = form.get("UserName").filter(|_| is_of_user);
+    if let Some(name) = role {
         entity(EntityKind::Role, name)
-    } else if let Some(name) = form.get("UserName") {
+    } else if let Some(name) = user {
         entity(EntityKind::User, name)
     } else if is_about_oneself(form) {
         context.caller.arn()

@@ -1,42 +1,48 @@
 //! What calls of Logs need.
 
-use serde::Deserialize;
-
 use super::Permission;
+use super::members::Members;
 use crate::context::RequestContext;
 
 /// The members that name what a call is about.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct About {
-    log_group_name: Option<String>,
-    log_group_identifier: Option<String>,
-    log_stream_name: Option<String>,
-    resource_arn: Option<String>,
-}
+const ABOUT: &[&str] = &[
+    "logGroupName",
+    "logGroupIdentifier",
+    "logGroupIdentifiers",
+    "logStreamName",
+    "resourceArn",
+];
 
-/// Returns what an operation of Logs needs.
-pub(crate) fn logs_permission(
+/// Returns what an operation of Logs needs: one permission for each group it names in any way.
+pub(crate) fn logs_permissions(
     context: &RequestContext,
     operation: &str,
     body: &[u8],
-) -> Permission {
-    // A body that cannot be read is about nothing, and is refused by the operation itself.
-    let about: About = serde_json::from_slice(body).unwrap_or_default();
+) -> Vec<Permission> {
+    let about = Members::read(body, ABOUT);
+    let single = ["logGroupName", "logGroupIdentifier", "resourceArn"];
+    let single = single.iter().filter_map(|name| about.text(name));
+    let mut groups: Vec<String> = single.map(str::to_owned).collect();
+    groups.extend(about.texts("logGroupIdentifiers"));
+    if groups.is_empty() {
+        groups.push(String::new());
+    }
+    let stream = about.text("logStreamName").unwrap_or_default();
+    let action = format!("logs:{operation}");
+    let permission = |group: &String| {
+        let resource = resource(context, group, stream);
+        Permission::new(context, &*action, resource)
+    };
+    groups.iter().map(permission).collect()
+}
+
+fn resource(context: &RequestContext, group: &str, stream: &str) -> String {
     let RequestContext {
         account, region, ..
     } = context;
-    let prefix = format!("arn:aws:logs:{region}:{account}:log-group:");
-    let group = about
-        .log_group_name
-        .or(about.log_group_identifier)
-        .or(about.resource_arn);
-    let group = group.unwrap_or_default();
     let group = group
         .split_once(":log-group:")
-        .map_or(&*group, |(_, name)| name);
+        .map_or(group, |(_, name)| name);
     let group = group.strip_suffix(":*").unwrap_or(group);
-    let stream = about.log_stream_name.unwrap_or_default();
-    let resource = format!("{prefix}{group}:log-stream:{stream}");
-    Permission::new(context, format!("logs:{operation}"), resource)
+    format!("arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}")
 }

@@ -5,12 +5,17 @@
 //! ```
 //!
 //! Where policies are not enforced (`firelight dev`), a missing permission is only logged, so that
-//! a developer learns what the role lacks before it is deployed.
+//! a developer learns what the role lacks before it is deployed. What belongs to another account
+//! stays closed there, too, until its policy lets the caller in.
 
 mod iam;
 mod lambda;
 mod logs;
+mod members;
 mod ssm;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use firelight_control::iam::IamView;
 use firelight_control::sts::{Enforcement, Identity};
@@ -24,7 +29,7 @@ use crate::protocol::Protocol;
 
 pub(crate) use iam::{iam_permission, sts_permission};
 pub(crate) use lambda::lambda_permissions;
-pub(crate) use logs::logs_permission;
+pub(crate) use logs::logs_permissions;
 pub(crate) use ssm::ssm_permissions;
 
 /// What a call needs.
@@ -37,9 +42,9 @@ pub(crate) struct Permission {
     /// Who owns the resource.
     pub(crate) account: AccountId,
     /// The policy of the resource.
-    pub(crate) policy: Option<Policy>,
-    /// Condition keys that only this service has.
-    pub(crate) keys: Vec<(&'static str, String)>,
+    pub(crate) policy: Option<Arc<Policy>>,
+    /// Condition keys that not every request has.
+    keys: Vec<(String, Vec<String>)>,
 }
 
 impl Permission {
@@ -58,10 +63,47 @@ impl Permission {
         }
     }
 
+    /// Says who owns the resource, and what protects it.
     #[must_use]
-    fn with_key(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.keys.push((key, value.into()));
+    pub(crate) fn of(self, account: AccountId, policy: Option<Arc<Policy>>) -> Self {
+        Self {
+            account,
+            policy,
+            ..self
+        }
+    }
+
+    #[must_use]
+    fn with_key(self, key: &str, value: impl Into<String>) -> Self {
+        self.with_keys(key, vec![value.into()])
+    }
+
+    /// Adds a key with any number of values; without any it stays absent.
+    #[must_use]
+    fn with_keys(mut self, key: &str, values: Vec<String>) -> Self {
+        if !values.is_empty() {
+            self.keys.push((key.to_owned(), values));
+        }
         self
+    }
+
+    /// Adds the tags that a call sets, and the keys of those that it sets or takes away.
+    #[must_use]
+    fn with_request_tags(self, set: Vec<(String, String)>, removed: Vec<String>) -> Self {
+        let keys = set.iter().map(|(key, _)| key.clone()).chain(removed);
+        let permission = self.with_keys("aws:TagKeys", keys.collect());
+        set.into_iter()
+            .fold(permission, |permission, (key, value)| {
+                permission.with_key(&format!("aws:RequestTag/{key}"), value)
+            })
+    }
+
+    /// Adds the tags of the resource.
+    #[must_use]
+    fn with_resource_tags(self, tags: BTreeMap<String, String>) -> Self {
+        tags.into_iter().fold(self, |permission, (key, value)| {
+            permission.with_key(&format!("aws:ResourceTag/{key}"), value)
+        })
     }
 }
 
@@ -74,6 +116,11 @@ pub(crate) struct Authorizer<'a> {
 }
 
 impl Authorizer<'_> {
+    /// Whether no check can refuse: nothing is enforced, and the owner of the account lacks nothing that a log would tell.
+    pub(crate) fn lets_all_through(&self) -> bool {
+        self.enforcement == Enforcement::Off && self.context.caller.identity == Identity::Root
+    }
+
     /// Checks a permission; the error is the answer to the client.
     pub(crate) fn check(&self, permission: &Permission) -> Result<(), ApiError> {
         let Err(denial) = self.decide(permission) else {
@@ -85,7 +132,8 @@ impl Authorizer<'_> {
         } = permission;
         let reason = denial.reason(action);
         let request_id = self.context.request_id;
-        if self.enforcement == Enforcement::Off {
+        let is_own = permission.account == self.context.account;
+        if self.enforcement == Enforcement::Off && is_own {
             tracing::info!(
                 %request_id, caller, action, resource, %reason,
                 "missing permission, let through because policies are not enforced"
@@ -124,7 +172,7 @@ impl Authorizer<'_> {
             identity: &policies.identity,
             boundary: policies.boundary.as_ref(),
             session: policies.session.as_deref(),
-            resource: permission.policy.as_ref(),
+            resource: permission.policy.as_deref(),
             resource_account: permission.account.as_str(),
         };
         match decide(&request, &set) {
@@ -153,6 +201,7 @@ impl Authorizer<'_> {
                 received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             )
             .with("aws:EpochTime", received_at.as_second().to_string())
+            .with("aws:SourceIp", self.context.peer.to_canonical().to_string())
             .with("aws:SecureTransport", "false");
         if let Identity::User { name, .. } = &caller.identity {
             keys = keys.with("aws:username", &**name);
@@ -160,8 +209,8 @@ impl Authorizer<'_> {
         for (key, value) in self.view.tags_of(caller) {
             keys = keys.with(&format!("aws:PrincipalTag/{key}"), value);
         }
-        for (key, value) in &permission.keys {
-            keys = keys.with(key, &**value);
+        for (key, values) in &permission.keys {
+            keys = keys.with_all(key, values.iter().cloned());
         }
         keys
     }

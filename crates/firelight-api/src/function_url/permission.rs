@@ -1,21 +1,19 @@
 //! Whether somebody may invoke a function through its URL.
 //!
-//! The resource policy that counts is that of the alias, or of the function where the URL names no alias. AWS asks new
-//! URLs for a second statement, `lambda:InvokeFunction` under `lambda:InvokedViaFunctionUrl`, since 2025-10; it is not
-//! asked for here, because older tools never add it and it protects nothing that the first one does not.
+//! The resource policy that counts is that of the alias, or of the function where the URL names no alias. Two permissions
+//! are needed, as AWS has it for new URLs since 2025-10 and for all since 2026-11: `lambda:InvokeFunctionUrl`, and
+//! `lambda:InvokeFunction` for a request that came by a URL.
 
 use firelight_control::View;
 use firelight_control::iam::{CallerPolicies, IamView};
 use firelight_control::records::policy::PolicyRecord;
 use firelight_control::sts::Caller;
-use firelight_iam::{
-    Context, Decision, DocumentKind, Policy, PolicySet, Principal, Request, decide,
-};
+use firelight_iam::{Context, Decision, PolicySet, Principal, Request, decide};
 use firelight_model::Qualifier;
 
 use super::target::UrlTarget;
 
-const ACTION: &str = "lambda:InvokeFunctionUrl";
+const ACTIONS: [&str; 2] = ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"];
 
 /// Decides whether the caller may invoke the target, by the resource policy or by policies of its own.
 pub(super) fn allows(view: &View, iam: &IamView, target: &UrlTarget, caller: &Caller) -> bool {
@@ -36,28 +34,33 @@ fn decides(
     principal: &Principal,
     own: &CallerPolicies,
 ) -> bool {
-    let resource = Policy::parse(&record.document(), DocumentKind::Resource).ok();
-    let context = Context::new().with("lambda:FunctionUrlAuthType", target.auth_type.as_str());
+    let resource = record.parsed();
+    let context = Context::new()
+        .with("lambda:FunctionUrlAuthType", target.auth_type.as_str())
+        .with("lambda:InvokedViaFunctionUrl", "true");
     let arn = target.function.with(target.alias.as_ref());
-    let request = Request {
-        principal,
-        action: ACTION,
-        resource: &arn,
-        context: &context,
-    };
     let policies = PolicySet {
         identity: &own.identity,
         boundary: own.boundary.as_ref(),
         session: own.session.as_deref(),
-        resource: resource.as_ref(),
+        resource: resource.as_deref(),
         resource_account: &target.function.account.to_string(),
     };
-    decide(&request, &policies) == Decision::Allowed
+    ACTIONS.iter().all(|action| {
+        let request = Request {
+            principal,
+            action,
+            resource: &arn,
+            context: &context,
+        };
+        decide(&request, &policies) == Decision::Allowed
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use firelight_control::records::policy::StatementRecord;
+    use firelight_iam::{DocumentKind, Policy};
     use firelight_model::{InvokeMode, UrlAuthType};
 
     use super::*;
@@ -78,15 +81,25 @@ mod tests {
         }
     }
 
-    /// The statement for public use, as AWS's console and SAM write it.
-    fn public(resource: &str) -> PolicyRecord {
+    const BY_URL_TYPE: &str = r#"{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}"#;
+    const BY_URL: &str = r#"{"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}"#;
+
+    fn statement(action: &str, resource: &str, condition: &str) -> StatementRecord {
         let json = format!(
-            r#"{{"Sid":"public","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunctionUrl","Resource":"{resource}","Condition":{{"StringEquals":{{"lambda:FunctionUrlAuthType":"NONE"}}}}}}"#
+            r#"{{"Sid":"{action}","Effect":"Allow","Principal":"*","Action":"lambda:{action}","Resource":"{resource}","Condition":{condition}}}"#
         );
-        let sid = "public".to_owned();
-        PolicyRecord {
-            statements: vec![StatementRecord { sid, json }],
+        StatementRecord {
+            sid: action.to_owned(),
+            json,
         }
+    }
+
+    /// The statements for public use, as AWS's console and SAM write them.
+    fn public(resource: &str) -> PolicyRecord {
+        PolicyRecord::new(vec![
+            statement("InvokeFunctionUrl", resource, BY_URL_TYPE),
+            statement("InvokeFunction", resource, BY_URL),
+        ])
     }
 
     fn user(account: &str) -> Principal {
@@ -105,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_may_come_only_by_the_statement_for_public_use() {
+    fn everybody_may_come_only_by_both_statements_for_public_use() {
         let anybody = |record: &PolicyRecord, target: &UrlTarget| {
             decides(
                 record,
@@ -118,6 +131,11 @@ mod tests {
 
         assert!(anybody(&public(ARN), &open));
         assert!(!anybody(&PolicyRecord::default(), &open));
+        for missing in 0..2 {
+            let mut left = public(ARN).statements;
+            left.remove(missing);
+            assert!(!anybody(&PolicyRecord::new(left), &open));
+        }
         assert!(!anybody(&public(ARN), &target(UrlAuthType::AwsIam, None)));
     }
 
@@ -140,7 +158,7 @@ mod tests {
     #[test]
     fn proven_caller_may_come_by_a_policy_of_its_own() {
         let allow = own(
-            r#"{"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:*:123456789012:function:f"}"#,
+            r#"{"Effect":"Allow","Action":["lambda:InvokeFunctionUrl","lambda:InvokeFunction"],"Resource":"arn:aws:lambda:*:123456789012:function:f"}"#,
         );
         let closed = target(UrlAuthType::AwsIam, None);
         let none = PolicyRecord::default();
@@ -156,16 +174,12 @@ mod tests {
 
     #[test]
     fn caller_of_another_account_needs_both_policies() {
-        let allow = own(r#"{"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"*"}"#);
+        let allow = own(r#"{"Effect":"Allow","Action":"lambda:InvokeFunction*","Resource":"*"}"#);
         let json = format!(
-            r#"{{"Sid":"friend","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::210987654321:root"}},"Action":"lambda:InvokeFunctionUrl","Resource":"{ARN}"}}"#
+            r#"{{"Sid":"friend","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::210987654321:root"}},"Action":"lambda:InvokeFunction*","Resource":"{ARN}"}}"#
         );
-        let record = PolicyRecord {
-            statements: vec![StatementRecord {
-                sid: "friend".into(),
-                json,
-            }],
-        };
+        let sid = "friend".to_owned();
+        let record = PolicyRecord::new(vec![StatementRecord { sid, json }]);
         let closed = target(UrlAuthType::AwsIam, None);
         let stranger = user("210987654321");
         let nothing = CallerPolicies::default();

@@ -96,6 +96,7 @@ fn unread(error: &ReadBodyError) -> Response {
             let reply = ErrorReply::new(ErrorCode::RequestEntityTooLarge, text);
             lambda::response(reply.reply())
         }
+        ReadBodyError::NoRoom => lambda::response(lambda::refusals::no_room().reply()),
         ReadBodyError::Idle | ReadBodyError::Broken(_) => {
             refused("BadRequestException", "Could not read the request body.")
         }

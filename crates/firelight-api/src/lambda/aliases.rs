@@ -87,7 +87,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let target = call.target(&request.function_name, None)?;
     let filter = request.function_version.as_deref();
     let filter = filter.map(|text| version(&target, text)).transpose()?;
-    let after: Option<AliasName> = paging::marker(request.marker.as_deref())?;
+    let after: Option<AliasName> = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let page = call
         .lambda
@@ -96,7 +96,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
         .map_err(refusals::find)?;
     Ok(call.operation().reply(&shapes::ListAliasesResponse {
         aliases: Some(page.items.iter().map(shape).collect()),
-        next_marker: page.next,
+        next_marker: paging::next(call.operation(), page.next),
     }))
 }
 

@@ -5,6 +5,7 @@ use firelight_control::{Origin, Scope};
 use firelight_model::{FunctionReference, FunctionTarget, Qualifier};
 use firelight_wire::{ErrorReply, Operation, Reply, Request, RequestParts, Routed, parse};
 use http::request::Parts;
+use serde_json::Value;
 
 use super::Lambda;
 use super::refusals;
@@ -41,6 +42,15 @@ impl Call<'_> {
         Ok(parse(&parts)?)
     }
 
+    /// Answers with a JSON value, where the domain keeps what it shows in the API's own form.
+    pub(super) fn json_reply(&self, body: &Value) -> Reply {
+        let mut reply = self.operation().empty_reply();
+        let media_type = "application/json".to_owned();
+        reply.headers.push(("Content-Type", media_type));
+        reply.body = body.to_string().into_bytes();
+        reply
+    }
+
     pub(super) fn origin(&self) -> Origin {
         Origin {
             request_id: self.context.request_id,
@@ -58,6 +68,24 @@ impl Call<'_> {
     pub(super) fn function_url(&self, id: &str) -> String {
         self.url_domain
             .url(id, &self.context.region, &self.context.base_url)
+    }
+
+    /// Settles which function a request names that is about the whole of it.
+    pub(super) fn whole_function(&self, name: &str) -> Result<FunctionTarget, ErrorReply> {
+        let target = self.target(name, None)?;
+        match target.qualifier {
+            None => Ok(target),
+            Some(_) => Err(refusals::functions_only()),
+        }
+    }
+
+    /// Settles which function a request changes whose `$LATEST` may be named.
+    pub(super) fn latest_of(&self, name: &str) -> Result<FunctionTarget, ErrorReply> {
+        let target = self.target(name, None)?;
+        match target.qualifier {
+            None | Some(Qualifier::Latest) => Ok(target),
+            Some(_) => Err(refusals::functions_only()),
+        }
     }
 
     /// Settles which function a request names, and with which qualifier.
@@ -79,7 +107,10 @@ impl Call<'_> {
         let target = reference
             .locate(*account, region)
             .map_err(refusals::other_region)?;
-        if target.arn.account == *account {
+        // A function of another account was opened by its policy before, if the path names it.
+        let is_open = self.routed.labels.get("FunctionName").is_some()
+            || self.routed.labels.get("ResourceArn").is_some();
+        if target.arn.account == *account || is_open {
             Ok(target)
         } else {
             let (caller, operation) = (&self.context.caller, self.operation());

@@ -86,12 +86,13 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let request: shapes::ListCodeSigningConfigsRequest = call.parse()?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let control = &call.lambda.control;
-    let page = control.list_code_signing_configs(&call.scope(), request.marker.as_ref(), limit);
+    let marker: Option<String> = paging::marker(call.operation(), request.marker.as_deref())?;
+    let page = control.list_code_signing_configs(&call.scope(), marker.as_ref(), limit);
     Ok(call
         .operation()
         .reply(&shapes::ListCodeSigningConfigsResponse {
             code_signing_configs: Some(page.items.iter().map(shown).collect()),
-            next_marker: page.next,
+            next_marker: paging::next(call.operation(), page.next),
         }))
 }
 
@@ -101,14 +102,15 @@ pub(super) fn list_functions(call: &Call<'_>) -> Answer {
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let all = control.functions_by_code_signing(&call.scope(), &arn);
     let all = all.map_err(refusals::code_signing)?;
-    let marker = request.marker.unwrap_or_default();
+    let marker: Option<String> = paging::marker(call.operation(), request.marker.as_deref())?;
+    let marker = marker.unwrap_or_default();
     let mut rest: Vec<String> = all.into_iter().filter(|arn| *arn > marker).collect();
     let more = rest.len() > limit;
     rest.truncate(limit);
     Ok(call
         .operation()
         .reply(&shapes::ListFunctionsByCodeSigningConfigResponse {
-            next_marker: rest.last().filter(|_| more).cloned(),
+            next_marker: paging::next(call.operation(), rest.last().filter(|_| more).cloned()),
             function_arns: Some(rest),
         }))
 }

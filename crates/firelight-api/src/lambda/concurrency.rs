@@ -2,20 +2,18 @@
 
 use firelight_control::AccountUsage;
 use firelight_control::records::qualified::{ProvisionedRecord, ProvisionedStatus};
-use firelight_model::{FunctionTarget, Qualifier};
-use firelight_wire::{ErrorReply, shapes};
+use firelight_model::Qualifier;
+use firelight_wire::shapes;
 
 use super::call::{Answer, Call};
 use super::{paging, refusals};
 
-/// What all packages of an account may have in a region: 75 GiB.
-const TOTAL_CODE_BYTES: i64 = 80_530_636_800;
 const UNZIPPED_BYTES: i64 = 262_144_000;
 const ZIPPED_BYTES: i64 = 52_428_800;
 
 pub(super) async fn put_reserved(call: &Call<'_>) -> Answer {
     let request: shapes::PutFunctionConcurrencyRequest = call.parse()?;
-    let target = unqualified(call, &request.function_name)?;
+    let target = call.whole_function(&request.function_name)?;
     let reserved = u32::try_from(request.reserved_concurrent_executions).unwrap_or(0);
     let control = &call.lambda.control;
     let put = control
@@ -29,7 +27,7 @@ pub(super) async fn put_reserved(call: &Call<'_>) -> Answer {
 
 pub(super) fn get_reserved(call: &Call<'_>) -> Answer {
     let request: shapes::GetFunctionConcurrencyRequest = call.parse()?;
-    let target = unqualified(call, &request.function_name)?;
+    let target = call.whole_function(&request.function_name)?;
     let function = call
         .lambda
         .control
@@ -46,23 +44,13 @@ pub(super) fn get_reserved(call: &Call<'_>) -> Answer {
 
 pub(super) async fn delete_reserved(call: &Call<'_>) -> Answer {
     let request: shapes::DeleteFunctionConcurrencyRequest = call.parse()?;
-    let target = unqualified(call, &request.function_name)?;
+    let target = call.whole_function(&request.function_name)?;
     let control = &call.lambda.control;
     let deleted = control
         .put_function_concurrency(&call.origin(), &target.arn, None)
         .await;
     deleted.map_err(refusals::concurrency)?;
     Ok(call.operation().empty_reply())
-}
-
-/// Concurrency is reserved for whole functions.
-fn unqualified(call: &Call<'_>, name: &str) -> Result<FunctionTarget, ErrorReply> {
-    let target = call.target(name, None)?;
-    if target.qualifier.is_some() {
-        Err(refusals::functions_only())
-    } else {
-        Ok(target)
-    }
 }
 
 pub(super) async fn put_provisioned(call: &Call<'_>) -> Answer {
@@ -112,7 +100,7 @@ pub(super) async fn delete_provisioned(call: &Call<'_>) -> Answer {
 pub(super) fn list_provisioned(call: &Call<'_>) -> Answer {
     let request: shapes::ListProvisionedConcurrencyConfigsRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
-    let after: Option<Qualifier> = paging::marker(request.marker.as_deref())?;
+    let after: Option<Qualifier> = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let control = &call.lambda.control;
     let page = control.list_provisioned_concurrency(&target.arn, after.as_ref(), limit);
@@ -136,7 +124,7 @@ pub(super) fn list_provisioned(call: &Call<'_>) -> Answer {
         .operation()
         .reply(&shapes::ListProvisionedConcurrencyConfigsResponse {
             provisioned_concurrency_configs: Some(page.items.iter().map(item).collect()),
-            next_marker: page.next,
+            next_marker: paging::next(call.operation(), page.next),
         }))
 }
 
@@ -162,7 +150,7 @@ pub(super) fn account_settings(call: &Call<'_>) -> Answer {
     let usage: AccountUsage = call.lambda.control.account_usage(&call.scope());
     Ok(call.operation().reply(&shapes::GetAccountSettingsResponse {
         account_limit: Some(shapes::AccountLimit {
-            total_code_size: Some(TOTAL_CODE_BYTES),
+            total_code_size: i64::try_from(usage.code_limit_bytes).ok(),
             code_size_unzipped: Some(UNZIPPED_BYTES),
             code_size_zipped: Some(ZIPPED_BYTES),
             concurrent_executions: i32::try_from(usage.concurrent_executions).ok(),

@@ -4,8 +4,8 @@ use firelight_wire::Operation;
 
 use super::call::{Answer, Call};
 use super::{
-    aliases, code_signing, concurrency, event_invoke, function_options, functions,
-    layer_permissions, layers, mappings, permissions, refusals, tags, urls, versions,
+    aliases, capacity_providers, code_signing, concurrency, event_invoke, function_options,
+    functions, layer_permissions, layers, mappings, permissions, refusals, tags, urls, versions,
 };
 
 /// Answers a call, or says that its operation is not built.
@@ -85,6 +85,16 @@ pub(super) async fn dispatch(call: &Call<'_>) -> Answer {
         Operation::GetRuntimeManagementConfig => function_options::get_runtime_management(call),
         Operation::PutFunctionRecursionConfig => function_options::put_recursion(call).await,
         Operation::GetFunctionRecursionConfig => function_options::get_recursion(call),
+        Operation::CreateCapacityProvider => capacity_providers::create(call).await,
+        Operation::GetCapacityProvider => capacity_providers::get(call),
+        Operation::UpdateCapacityProvider => capacity_providers::update(call).await,
+        Operation::DeleteCapacityProvider => capacity_providers::delete(call).await,
+        Operation::ListCapacityProviders => capacity_providers::list(call),
+        Operation::ListFunctionVersionsByCapacityProvider => {
+            capacity_providers::list_function_versions(call)
+        }
+        Operation::PutFunctionScalingConfig => capacity_providers::put_scaling(call),
+        Operation::GetFunctionScalingConfig => capacity_providers::get_scaling(call),
         operation => Err(refusals::not_built(operation.name())),
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Answer {
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let request: shapes::ListFunctionEventInvokeConfigsRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
-    let after: Option<Qualifier> = paging::marker(request.marker.as_deref())?;
+    let after: Option<Qualifier> = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let control = &call.lambda.control;
     let page = control.list_event_invoke_configs(&target.arn, after.as_ref(), limit);
@@ -95,7 +95,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
         .operation()
         .reply(&shapes::ListFunctionEventInvokeConfigsResponse {
             function_event_invoke_configs: Some(page.items.iter().map(shown).collect()),
-            next_marker: page.next,
+            next_marker: paging::next(call.operation(), page.next),
         }))
 }
 

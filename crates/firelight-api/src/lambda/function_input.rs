@@ -66,6 +66,9 @@ pub(super) async fn code(
     }
     let source_kms_key = given.source_kms_key_arn;
     if let Some(blob) = given.zip_file {
+        if given.s3_bucket.is_some() || given.s3_key.is_some() {
+            return Err(refusals::two_sources());
+        }
         let zip = zip(blob)?;
         return Ok(NewCode::Zip {
             zip,
@@ -170,7 +173,7 @@ impl GivenSettings {
             vpc: self.vpc_config.map(vpc),
             file_systems: self.file_system_configs.map(file_systems),
             image: self.image_config.map(image),
-            durable: self.durable_config.and_then(durable),
+            durable: self.durable_config.map(durable).transpose()?,
         })
     }
 }
@@ -255,10 +258,12 @@ fn image(given: shapes::ImageConfig) -> ImageOverrides {
     }
 }
 
-fn durable(given: shapes::DurableConfig) -> Option<DurableRecord> {
+fn durable(given: shapes::DurableConfig) -> Result<DurableRecord, ErrorReply> {
     let number = |given: Option<i32>| given.and_then(|number| u32::try_from(number).ok());
-    Some(DurableRecord {
-        execution_timeout_seconds: number(given.execution_timeout)?,
+    let timeout = number(given.execution_timeout);
+    Ok(DurableRecord {
+        execution_timeout_seconds: timeout
+            .ok_or_else(|| refusals::null_member("durableConfig.executionTimeout"))?,
         retention_days: number(given.retention_period_in_days).unwrap_or(RETENTION_DAYS),
         kms_key: given.kms_key_arn,
     })

@@ -11,12 +11,12 @@ use firelight_wire::{ErrorReply, shapes};
 use super::call::{Answer, Call};
 use super::configuration_shape::{full, listed};
 use super::function_input::{GivenSettings, architecture, code, tenancy};
-use super::{code_location, paging, refusals};
+use super::{capacity_providers, code_location, paging, refusals};
 
 pub(super) async fn create(call: &Call<'_>) -> Answer {
     let request: shapes::CreateFunctionRequest = call.parse()?;
-    let target = call.target(&request.function_name, None)?;
-    check_new(&request)?;
+    let target = call.latest_of(&request.function_name)?;
+    check_new(call, &request)?;
     let role = request
         .role
         .parse()
@@ -68,12 +68,11 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
 }
 
 /// Refuses what would be accepted and then ignored.
-fn check_new(request: &shapes::CreateFunctionRequest) -> Result<(), ErrorReply> {
+fn check_new(call: &Call<'_>, request: &shapes::CreateFunctionRequest) -> Result<(), ErrorReply> {
     if let Some(config) = &request.capacity_provider_config {
         let provider = &config.lambda_managed_instances_capacity_provider_config;
-        return Err(refusals::unknown_capacity_provider(
-            &provider.capacity_provider_arn,
-        ));
+        capacity_providers::find(call, &provider.capacity_provider_arn)?;
+        return Err(refusals::not_offered("functions on capacity providers"));
     }
     check_offered("PublishTo", request.publish_to.is_some())?;
     check_offered("RuntimeConfig", request.runtime_config.is_some())?;
@@ -169,26 +168,30 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     let marker = request.marker.as_deref();
     let (control, scope) = (&call.lambda.control, call.scope());
     let page = if request.function_version.is_some() {
-        let after = marker.and_then(function_and_version);
+        let after: Option<String> = paging::marker(call.operation(), marker)?;
+        let after = after.map(|text| function_and_version(&text)).transpose()?;
         control.list_all_versions(&scope, after.as_ref(), limit)
     } else {
-        let after = paging::marker(marker)?;
+        let after = paging::marker(call.operation(), marker)?;
         control.list_functions(&scope, after.as_ref(), limit)
     };
     Ok(call.operation().reply(&shapes::ListFunctionsResponse {
         functions: Some(page.items.iter().map(listed).collect()),
-        next_marker: page.next,
+        next_marker: paging::next(call.operation(), page.next),
     }))
 }
 
-fn function_and_version(marker: &str) -> Option<(FunctionName, Version)> {
-    let (name, version) = marker.split_once(':')?;
-    Some((name.parse().ok()?, version.parse().ok()?))
+fn function_and_version(key: &str) -> Result<(FunctionName, Version), ErrorReply> {
+    let read = || {
+        let (name, version) = key.split_once(':')?;
+        Some((name.parse().ok()?, version.parse().ok()?))
+    };
+    read().ok_or_else(refusals::invalid_marker)
 }
 
 pub(super) async fn update_code(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionCodeRequest = call.parse()?;
-    let target = call.target(&request.function_name, None)?;
+    let target = call.latest_of(&request.function_name)?;
     check_offered("PublishTo", request.publish_to.is_some())?;
     check_copied(request.s3_object_storage_mode)?;
     // An unknown function is told before its code is looked at.
@@ -225,7 +228,7 @@ pub(super) async fn update_code(call: &Call<'_>) -> Answer {
 
 pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionConfigurationRequest = call.parse()?;
-    let target = call.target(&request.function_name, None)?;
+    let target = call.latest_of(&request.function_name)?;
     if request.capacity_provider_config.is_some() {
         return Err(refusals::capacity_provider_on_default_function());
     }

@@ -122,7 +122,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
             .compatible_architecture
             .map(|word| word.as_str().to_owned()),
     };
-    let after: Option<LayerName> = paging::marker(request.marker.as_deref())?;
+    let after: Option<LayerName> = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let page = call
         .lambda
@@ -135,7 +135,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
     };
     Ok(call.operation().reply(&shapes::ListLayersResponse {
         layers: Some(page.items.iter().map(item).collect()),
-        next_marker: page.next,
+        next_marker: paging::next(call.operation(), page.next),
     }))
 }
 
@@ -148,7 +148,7 @@ pub(super) fn list_versions(call: &Call<'_>) -> Answer {
             .compatible_architecture
             .map(|word| word.as_str().to_owned()),
     };
-    let before = paging::marker(request.marker.as_deref())?;
+    let before = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let page = call
         .lambda
@@ -156,7 +156,7 @@ pub(super) fn list_versions(call: &Call<'_>) -> Answer {
         .list_layer_versions(&arn, &filter, before, limit);
     Ok(call.operation().reply(&shapes::ListLayerVersionsResponse {
         layer_versions: Some(page.items.iter().map(listed).collect()),
-        next_marker: page.next,
+        next_marker: paging::next(call.operation(), page.next),
     }))
 }
 

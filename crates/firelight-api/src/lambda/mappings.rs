@@ -67,27 +67,19 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
         function_arn: target.map(|target| target.arn.with(target.qualifier.as_ref())),
     };
     let limit = paging::limit(request.max_items, paging::OTHERS);
-    let (control, marker) = (&call.lambda.control, request.marker.as_ref());
-    let page = control.list_mappings(&call.scope(), &filter, marker, limit);
+    let control = &call.lambda.control;
+    let marker: Option<String> = paging::marker(call.operation(), request.marker.as_deref())?;
+    let page = control.list_mappings(&call.scope(), &filter, marker.as_ref(), limit);
     let mut body = json!({"EventSourceMappings": page.items.iter().map(shown).collect::<Vec<_>>()});
-    if let Some(next) = page.next {
+    if let Some(next) = paging::next(call.operation(), page.next) {
         body["NextMarker"] = json!(next);
     }
-    Ok(with_body(call, &body))
+    Ok(call.json_reply(&body))
 }
 
 /// The settings are kept in the API's own JSON, so an answer is that JSON with the rest beside it.
 fn reply(call: &Call<'_>, mapping: &MappingDescription) -> Reply {
-    with_body(call, &shown(mapping))
-}
-
-fn with_body(call: &Call<'_>, body: &Value) -> Reply {
-    let mut reply = call.operation().empty_reply();
-    reply
-        .headers
-        .push(("Content-Type", "application/json".to_owned()));
-    reply.body = body.to_string().into_bytes();
-    reply
+    call.json_reply(&shown(mapping))
 }
 
 fn shown(mapping: &MappingDescription) -> Value {

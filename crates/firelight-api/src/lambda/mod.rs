@@ -12,6 +12,7 @@
 
 mod aliases;
 mod call;
+mod capacity_providers;
 mod code_location;
 mod code_signing;
 mod concurrency;
@@ -101,12 +102,12 @@ pub(crate) fn body_limit(_request: &Parts) -> usize {
 pub(crate) async fn handle(
     door: &FrontDoor,
     context: &RequestContext,
-    request: Parts,
+    request: &Parts,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let lambda = &door.lambda;
-    if let Some(digest) = code_location::digest_of(&request) {
-        return code_location::download(lambda, context, digest).await;
+    if let Some(digest) = code_location::digest_of(request) {
+        return Box::pin(code_location::download(lambda, context, digest)).await;
     }
     let routed = match route(
         request.method.as_str(),
@@ -122,15 +123,22 @@ pub(crate) async fn handle(
         events: lambda.events.as_ref(),
     };
     let answer = match routed.operation {
-        Operation::Invoke => invoke::invoke(&reach, context, &request, &routed.labels, body).await,
+        Operation::Invoke => invoke::invoke(&reach, context, request, &routed.labels, body).await,
         Operation::InvokeWithResponseStream => {
             let labels = &routed.labels;
-            invoke::invoke_with_response_stream(&reach, context, &request, labels, body).await
+            let streamed =
+                invoke::invoke_with_response_stream(&reach, context, request, labels, body);
+            Box::pin(streamed).await
         }
         Operation::InvokeAsync => {
-            invoke::invoke_async(&reach, context, &request, &routed.labels, body).await
+            let labels = &routed.labels;
+            Box::pin(invoke::invoke_async(
+                &reach, context, request, labels, body,
+            ))
+            .await
         }
-        _ => return rest_call(door, context, &request, &routed, body).await,
+        // Boxed, so that an invocation that waits does not hold room for it.
+        _ => return Box::pin(rest_call(door, context, request, &routed, body)).await,
     };
     Ok(answer.unwrap_or_else(|error| response(error.reply())))
 }
@@ -182,6 +190,7 @@ fn unknown_route(error: RouteError) -> Response {
 fn unread(error: &ReadBodyError, operation: Operation) -> Result<Response, ApiError> {
     match error {
         ReadBodyError::TooLarge { .. } => Ok(response(too_large(operation).reply())),
+        ReadBodyError::NoRoom => Ok(response(refusals::no_room().reply())),
         ReadBodyError::Idle | ReadBodyError::Broken(_) => {
             let text = "The request body could not be read.";
             Err(ApiError::bad_request(

@@ -56,6 +56,10 @@ fn tagged(call: &Call<'_>, arn: &str) -> Result<Tagged, ErrorReply> {
             scope,
             arn: arn.to_owned(),
         }),
+        "capacity-provider" => {
+            let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
+            Ok(Tagged::CapacityProvider { scope, name })
+        }
         _ => Err(refusals::unknown_resource()),
     }
 }

@@ -104,7 +104,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Answer {
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let request: shapes::ListFunctionUrlConfigsRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
-    let after: Option<Qualifier> = paging::marker(request.marker.as_deref())?;
+    let after: Option<Qualifier> = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let page = call
         .lambda
@@ -115,7 +115,7 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
         .operation()
         .reply(&shapes::ListFunctionUrlConfigsResponse {
             function_url_configs: page.items.iter().map(|url| shown(call, url)).collect(),
-            next_marker: page.next,
+            next_marker: paging::next(call.operation(), page.next),
         }))
 }
 

@@ -9,7 +9,7 @@ use super::{paging, refusals};
 
 pub(super) async fn publish(call: &Call<'_>) -> Answer {
     let request: shapes::PublishVersionRequest = call.parse()?;
-    let target = call.target(&request.function_name, None)?;
+    let target = call.latest_of(&request.function_name)?;
     if request.publish_to.is_some() {
         return Err(refusals::not_offered("PublishTo"));
     }
@@ -32,7 +32,7 @@ pub(super) async fn publish(call: &Call<'_>) -> Answer {
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let request: shapes::ListVersionsByFunctionRequest = call.parse()?;
     let target = call.target(&request.function_name, None)?;
-    let after = paging::marker(request.marker.as_deref())?;
+    let after = paging::marker(call.operation(), request.marker.as_deref())?;
     let limit = paging::limit(request.max_items, paging::FUNCTIONS);
     let page = call
         .lambda
@@ -43,6 +43,6 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
         .operation()
         .reply(&shapes::ListVersionsByFunctionResponse {
             versions: Some(page.items.iter().map(listed).collect()),
-            next_marker: page.next,
+            next_marker: paging::next(call.operation(), page.next),
         }))
 }

@@ -1,6 +1,9 @@
-//! What calls of S3 need.
+//! What calls of S3 need, and what protects the buckets they are about.
 
-use firelight_s3::bucket_of;
+use std::sync::Arc;
+
+use firelight_iam::{DocumentKind, Policy};
+use firelight_s3::{Endpoint, bucket_of};
 use http::Method;
 use http::header::HOST;
 use http::request::Parts;
@@ -52,11 +55,49 @@ const OF_OBJECT: [(&str, &str); 5] = [
     ("tagging", "ObjectTagging"),
 ];
 
-/// Returns what a request needs: on its object or bucket, and on what it copies from.
-pub(crate) fn permissions(
+/// Returns what a request needs: on its object or bucket first, and then on what it copies from.
+pub(crate) async fn permissions(
+    endpoint: &Endpoint,
     context: &RequestContext,
     request: &Parts,
 ) -> Result<Vec<Permission>, ApiError> {
+    let mut needed = Vec::new();
+    for permission in needs(context, request)? {
+        needed.push(protected(endpoint, permission).await?);
+    }
+    Ok(needed)
+}
+
+/// Adds who owns the bucket, and the bucket's policy. A bucket that does not exist belongs to whoever asks.
+async fn protected(endpoint: &Endpoint, permission: Permission) -> Result<Permission, ApiError> {
+    let Some(bucket) = protected_bucket(&permission) else {
+        return Ok(permission);
+    };
+    let access = endpoint.bucket_access(bucket).await;
+    let access = access.map_err(|error| ApiError::internal_from(&*error))?;
+    Ok(match access {
+        Some(access) => {
+            let policy = access.policy.as_deref().and_then(parsed);
+            permission.of(access.owner, policy)
+        }
+        None => permission,
+    })
+}
+
+/// A bucket that is only being named may well be somebody else's.
+fn protected_bucket(permission: &Permission) -> Option<&str> {
+    let resource = permission.resource.strip_prefix("arn:aws:s3:::")?;
+    let is_creation = permission.action == "s3:CreateBucket";
+    resource.split('/').next().filter(|_| !is_creation)
+}
+
+fn parsed(document: &str) -> Option<Arc<Policy>> {
+    let policy = Policy::parse(document, DocumentKind::Resource);
+    policy.ok().map(Arc::new)
+}
+
+/// Returns what a request needs, before anything is known of the buckets.
+fn needs(context: &RequestContext, request: &Parts) -> Result<Vec<Permission>, ApiError> {
     let name = decoded_name(request);
     let query = Query(request.uri.query().unwrap_or_default());
     query.check_conflicts()?;

@@ -5,6 +5,7 @@
 
 mod access;
 
+use firelight_model::AccountId;
 use firelight_s3::{Caller, ChunkSeal, Endpoint, Refusal, Sealed};
 use futures_util::TryStreamExt;
 use http::StatusCode;
@@ -24,11 +25,13 @@ pub(crate) use access::permissions;
 pub(crate) async fn handle(
     endpoint: &Endpoint,
     context: &RequestContext,
+    owner: AccountId,
     request: Parts,
     body: RequestBody,
     seed: Option<ChunkSeed>,
 ) -> Result<Response, ApiError> {
-    let caller = Caller::new(context.account, context.region.to_string());
+    // Whoever a bucket's policy lets in acts in the account that owns the bucket.
+    let caller = Caller::new(owner, context.region.to_string());
     let frames = body.into_stream().map_ok(Frame::data).map_err(BrokenBody);
     let request = http::Request::from_parts(request, StreamBody::new(frames));
     match endpoint.answer(caller, seed.map(seal), request).await {

@@ -10,7 +10,7 @@ use crate::support::{Answer, ROOT_KEY_ID, ROOT_SECRET, Server, server, server_wi
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":
     {"AWS":"000000000000"},"Action":"sts:AssumeRole"}}"#;
 
-fn root() -> SigningCredentials {
+pub(crate) fn root() -> SigningCredentials {
     SigningCredentials {
         access_key_id: ROOT_KEY_ID.into(),
         secret_access_key: ROOT_SECRET.into(),
@@ -19,13 +19,13 @@ fn root() -> SigningCredentials {
 }
 
 /// A request that is signed and sent.
-struct Signed<'a> {
-    server: &'a Server,
-    credentials: &'a SigningCredentials,
+pub(crate) struct Signed<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) credentials: &'a SigningCredentials,
 }
 
 impl Signed<'_> {
-    async fn send(
+    pub(crate) async fn send(
         &self,
         service: &str,
         method: &str,
@@ -73,17 +73,17 @@ impl Signed<'_> {
             .await
     }
 
-    async fn iam(&self, pairs: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn iam(&self, pairs: &[(&str, &str)]) -> Answer {
         self.form("iam", pairs).await
     }
 
-    async fn lambda(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) async fn lambda(&self, method: &str, path: &str, body: &str) -> Answer {
         self.send("lambda", method, path, None, body).await
     }
 }
 
 /// Makes a user with one inline policy and returns its key.
-async fn user(server: &Server, statement: serde_json::Value) -> SigningCredentials {
+pub(crate) async fn user(server: &Server, statement: serde_json::Value) -> SigningCredentials {
     let credentials = root();
     let root = Signed {
         server,
@@ -111,7 +111,7 @@ async fn user(server: &Server, statement: serde_json::Value) -> SigningCredentia
     }
 }
 
-async fn with_function() -> (Server, Plane) {
+pub(crate) async fn with_function() -> (Server, Plane) {
     let plane = Plane::start().await;
     let server = server_with(Authentication::Required, plane.lambda()).await;
     (server, plane)

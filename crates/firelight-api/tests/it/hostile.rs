@@ -1,10 +1,10 @@
 //! Requests that nobody sane sends: each gets an answer, none a 500, and the server goes on.
 
-use firelight_api::Authentication;
+use firelight_api::{Authentication, BodyBudget};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{Answer, Server, server};
+use crate::support::{Answer, Server, server, server_behind};
 
 /// Runs a property against one server; proptest itself knows nothing of async.
 fn check<S: Strategy>(
@@ -172,4 +172,26 @@ async fn head_that_never_ends_is_refused() {
     let answer = send(&server, &request).await;
 
     assert_eq!(answer.status, 431);
+}
+
+#[tokio::test]
+async fn bodies_that_would_take_too_much_memory_together_are_refused_and_the_room_comes_back() {
+    let plane = crate::lambda::plane::Plane::start().await;
+    let budget = BodyBudget::of_bytes(1024 * 1024);
+    let door = |door: firelight_api::FrontDoor| door.with_body_budget(budget);
+    let server = server_behind(Authentication::AnyCredentials, plane.lambda(), door).await;
+    let path = "POST /2015-03-31/functions HTTP/1.1\r\nHost: h\r\nConnection: close";
+    let long = "a".repeat(2 * 1024 * 1024);
+    let short = &long[..512 * 1024];
+    let request = |body: &str| format!("{path}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+
+    for _ in 0..3 {
+        let refused = server.send(request(&long)).await;
+        let read = server.send(request(short)).await;
+
+        let body =
+            r#"{"Reason":"CallerRateLimitExceeded","Type":"User","message":"Rate Exceeded."}"#;
+        assert_eq!((refused.status, refused.body.as_str()), (429, body));
+        assert_eq!(read.status, 400, "{}", read.body);
+    }
 }

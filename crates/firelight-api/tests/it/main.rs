@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod authorization;
+mod conditions;
+mod cross_account;
 mod deliver;
 mod function_url;
 mod hostile;

@@ -99,7 +99,7 @@ async fn signed_body_digest_is_compared_with_the_body() {
     let server = server(Authentication::Required).await;
     let draft = Draft {
         body: "signed",
-        ..Draft::new("/2025-11-30/capacity-providers")
+        ..Draft::new("/2025-12-01/durable-executions/e/stop")
     };
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
@@ -126,18 +126,18 @@ async fn forged_body_path_key_and_secret_are_refused() {
     let server = server(Authentication::Required).await;
     let draft = Draft {
         body: "signed",
-        ..Draft::new("/2025-11-30/capacity-providers")
+        ..Draft::new("/2025-12-01/durable-executions/e/stop")
     };
     let request = draft.signed(&server, SigningSettings::default());
 
     let forged = send(&server, &request, "forged").await;
     let secret = Draft {
         secret: "guess",
-        ..Draft::new("/2025-11-30/capacity-providers")
+        ..Draft::new("/2025-12-01/durable-executions/e/stop")
     };
     let key = Draft {
         key_id: "AKIAGUESS",
-        ..Draft::new("/2025-11-30/capacity-providers")
+        ..Draft::new("/2025-12-01/durable-executions/e/stop")
     };
 
     assert_eq!(forged.status, 403);
@@ -167,7 +167,7 @@ async fn old_and_future_signatures_are_refused() {
     let minutes = |count: u64| Duration::from_secs(count * 60);
     let at = |time| Draft {
         time,
-        ..Draft::new("/2025-11-30/capacity-providers")
+        ..Draft::new("/2025-12-01/durable-executions/e/stop")
     };
 
     let old = at(now - minutes(6)).send(&server).await;

@@ -7,7 +7,7 @@ use firelight_wire::ErrorReply;
 use http::StatusCode;
 use http::request::Parts;
 
-use super::{Reach, refusals, resolve};
+use super::{Reach, check_tenant, refusals, resolve};
 use crate::body::{Response, ResponseBody};
 use crate::context::RequestContext;
 
@@ -23,7 +23,8 @@ pub(super) async fn accept(
     let events: &Events = reach
         .events
         .ok_or_else(|| refusals::not_built("Invoke with InvocationType Event"))?;
-    resolve(reach.view, target)?;
+    let resolved = resolve(reach.view, target)?;
+    check_tenant(&resolved, tenant_id.as_deref())?;
     let trace = request
         .headers
         .get("x-amzn-trace-id")

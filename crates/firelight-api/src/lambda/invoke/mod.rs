@@ -19,7 +19,7 @@ use bytes::Bytes;
 use firelight_control::{Resolved, View};
 use firelight_events::Events;
 use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
-use firelight_model::{Draw, FunctionReference, FunctionTarget, PackageType, Version};
+use firelight_model::{Draw, FunctionReference, FunctionTarget, PackageType, Tenancy, Version};
 use firelight_wire::shapes::{InvocationRequest, InvocationType, InvokeAsyncRequest, LogType};
 use firelight_wire::{ErrorCode, ErrorReply, Labels, Request, RequestParts, parse};
 use http::request::Parts;
@@ -33,6 +33,9 @@ pub(super) use self::stream::invoke_with_response_stream;
 
 /// How often a version that changes under the call is resolved.
 pub(crate) const RESOLVE_ATTEMPTS: u32 = 5;
+
+/// How long a client context is at most, in base64.
+const CLIENT_CONTEXT_LIMIT: usize = 3_583;
 
 /// What an invocation reaches.
 pub(super) struct Reach<'a> {
@@ -56,10 +59,17 @@ pub(super) async fn invoke(
         .unwrap_or(InvocationType::RequestResponse);
     let payload = payload::read(body, kind).await?;
     match kind {
-        InvocationType::DryRun => resolve(reach.view, &target).map(|_| answer::dry_run()),
+        InvocationType::DryRun => {
+            let resolved = resolve(reach.view, &target)?;
+            check_tenant(&resolved, members.tenant_id.as_deref())?;
+            Ok(answer::dry_run())
+        }
         InvocationType::Event => {
             let tenant_id = members.tenant_id.clone();
-            event::accept(reach, context, request, &target, payload, tenant_id).await
+            Box::pin(event::accept(
+                reach, context, request, &target, payload, tenant_id,
+            ))
+            .await
         }
         InvocationType::RequestResponse => {
             let caller = Caller {
@@ -83,7 +93,7 @@ pub(super) async fn invoke_async(
 ) -> Result<Response, ErrorReply> {
     let members: InvokeAsyncRequest = members(request, labels)?;
     let target = target_of(context, &members.function_name, None)?;
-    let payload = payload::read(body, InvocationType::Event).await?;
+    let payload = payload::read_invoke_async(body).await?;
     event::accept(reach, context, request, &target, payload, None).await
 }
 
@@ -112,6 +122,7 @@ async fn run(
     let mut attempts_left = RESOLVE_ATTEMPTS;
     loop {
         let resolved = resolve(reach.view, target)?;
+        check_tenant(&resolved, caller.members.tenant_id.as_deref())?;
         let call = call(caller, &resolved, payload.clone(), response_mode)?;
         let trace = call.trace.clone();
         let outcome = reach.invoker.invoke(call).await;
@@ -183,6 +194,15 @@ fn resolve(view: &View, target: &FunctionTarget) -> Result<Resolved, ErrorReply>
     }
 }
 
+/// Environments that belong to tenants serve nobody else, and others serve no tenant.
+fn check_tenant(resolved: &Resolved, tenant: Option<&str>) -> Result<(), ErrorReply> {
+    match (resolved.version.tenancy, tenant) {
+        (Tenancy::PerTenant, None) => Err(refusals::tenant_required()),
+        (Tenancy::Shared, Some(_)) => Err(refusals::tenant_not_supported()),
+        _ => Ok(()),
+    }
+}
+
 fn call(
     caller: &Caller<'_>,
     resolved: &Resolved,
@@ -226,6 +246,12 @@ fn call(
 
 /// Decodes the client context, which must be a JSON object in base64.
 fn client_context(encoded: &str) -> Result<String, ErrorReply> {
+    if encoded.len() > CLIENT_CONTEXT_LIMIT {
+        return Err(refusals::client_context_too_long(
+            encoded,
+            CLIENT_CONTEXT_LIMIT,
+        ));
+    }
     let decoded = BASE64_STANDARD
         .decode(encoded)
         .ok()

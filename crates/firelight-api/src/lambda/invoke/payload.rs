@@ -6,11 +6,14 @@ use firelight_wire::{ErrorCode, ErrorReply};
 use serde::de::IgnoredAny;
 
 use crate::body::{ReadBodyError, RequestBody};
+use crate::lambda::refusals;
 
 /// Lambda's 6 MiB.
 const SYNCHRONOUS_LIMIT: usize = 6_291_456;
 /// 1 MiB since 2025-10.
 const ASYNCHRONOUS_LIMIT: usize = 1_048_576;
+/// What InvokeAsync, which was given up before that, has ever taken.
+const INVOKE_ASYNC_LIMIT: usize = 262_144;
 /// How Jackson, which reads the body at AWS, ends its messages.
 const SOURCE: &str =
     "at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); ";
@@ -21,6 +24,19 @@ pub(super) async fn read(body: RequestBody, kind: InvocationType) -> Result<Byte
         InvocationType::Event => ASYNCHRONOUS_LIMIT,
         InvocationType::RequestResponse | InvocationType::DryRun => SYNCHRONOUS_LIMIT,
     };
+    read_within(body, kind, limit).await
+}
+
+/// Reads the body of InvokeAsync.
+pub(super) async fn read_invoke_async(body: RequestBody) -> Result<Bytes, ErrorReply> {
+    read_within(body, InvocationType::Event, INVOKE_ASYNC_LIMIT).await
+}
+
+async fn read_within(
+    body: RequestBody,
+    kind: InvocationType,
+    limit: usize,
+) -> Result<Bytes, ErrorReply> {
     let payload = body
         .read(limit)
         .await
@@ -70,6 +86,7 @@ fn refuse(error: &ReadBodyError, kind: InvocationType) -> ErrorReply {
             );
             ErrorReply::new(ErrorCode::RequestTooLarge, text)
         }
+        ReadBodyError::NoRoom => refusals::no_room(),
         ReadBodyError::Idle | ReadBodyError::Broken(_) => ErrorReply::new(
             ErrorCode::InvalidRequestContent,
             "Could not read the request body.",

@@ -12,7 +12,9 @@ use firelight_wire::{ErrorReply, Labels};
 use http::HeaderValue;
 use http::request::Parts;
 
-use super::{Caller, Ran, Reach, answer, members, payload, resolve, run, stream_frames, target};
+use super::{
+    Caller, Ran, Reach, answer, check_tenant, members, payload, resolve, run, stream_frames, target,
+};
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 
@@ -34,7 +36,9 @@ pub(in crate::lambda) async fn invoke_with_response_stream(
     let target = target(context, &members)?;
     let payload = payload::read(body, InvocationType::RequestResponse).await?;
     if kind == Some(ResponseStreamingInvocationType::DryRun) {
-        return resolve(reach.view, &target).map(|_| answer::dry_run());
+        let resolved = resolve(reach.view, &target)?;
+        check_tenant(&resolved, members.tenant_id.as_deref())?;
+        return Ok(answer::dry_run());
     }
     let caller = Caller {
         context,

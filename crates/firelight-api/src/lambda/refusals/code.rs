@@ -19,6 +19,10 @@ pub(super) fn code(error: CodeError) -> ErrorReply {
         CodeError::TooLargeUnzipped { limit_bytes } => invalid(format!(
             "Unzipped size must be smaller than {limit_bytes} bytes"
         )),
+        CodeError::StorageExceeded { .. } => ErrorReply::new(
+            ErrorCode::CodeStorageExceeded,
+            "Code storage limit exceeded.",
+        ),
         CodeError::ImageForZip => {
             invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
         }
@@ -36,6 +40,10 @@ pub(crate) fn zip_too_large(limit_bytes: usize) -> ErrorReply {
 
 pub(crate) fn no_code() -> ErrorReply {
     invalid("Please provide a source for function code.")
+}
+
+pub(crate) fn two_sources() -> ErrorReply {
+    invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
 }
 
 pub(crate) fn object(error: ObjectError) -> ErrorReply {

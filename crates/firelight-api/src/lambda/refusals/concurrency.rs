@@ -21,6 +21,10 @@ pub(crate) fn concurrency(error: ConcurrencyError) -> ErrorReply {
         ConcurrencyError::Latest => {
             invalid("The function resource provided must be an alias or a published version.")
         }
+        // The text is ours.
+        ConcurrencyError::Tenants => {
+            invalid("Provisioned concurrency is not supported for functions with tenant isolation.")
+        }
         ConcurrencyError::NoConfig => ErrorReply::new(
             ErrorCode::ProvisionedConcurrencyConfigNotFound,
             "No Provisioned Concurrency Config found for this function",

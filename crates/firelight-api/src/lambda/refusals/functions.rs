@@ -51,6 +51,22 @@ fn not_invocable(reason: &NotInvocable) -> ErrorReply {
     in_state(state)
 }
 
+/// A function with tenants that is invoked for none.
+pub(crate) fn tenant_required() -> ErrorReply {
+    invalid(
+        "The invoked function is enabled with tenancy configuration. \
+         Add a valid tenant ID in your request and try again.",
+    )
+}
+
+/// A function without tenants that is invoked for one. The text is ours; AWS's is not known.
+pub(crate) fn tenant_not_supported() -> ErrorReply {
+    invalid(
+        "The invoked function is not enabled with tenancy configuration. \
+         Remove the tenant ID from your request and try again.",
+    )
+}
+
 fn in_state(state: &str) -> ErrorReply {
     conflict(format!(
         "The operation cannot be performed at this time. \
@@ -110,6 +126,7 @@ pub(crate) fn publish_version(error: PublishVersionError) -> ErrorReply {
              Please try again with the CodeSHA256 in $LATEST."
         )),
         PublishVersionError::Busy { arn, source } => busy(&arn, source),
+        PublishVersionError::Code(error) => code(error),
         PublishVersionError::Store(error) => store(&error),
     }
 }
@@ -130,12 +147,4 @@ pub(crate) fn delete_function(error: DeleteFunctionError) -> ErrorReply {
         }
         DeleteFunctionError::Store(error) => store(&error),
     }
-}
-
-pub(crate) fn unknown_capacity_provider(arn: &str) -> ErrorReply {
-    missing(format!("Capacity provider not found: {arn}"))
-}
-
-pub(crate) fn capacity_provider_on_default_function() -> ErrorReply {
-    invalid("CapacityProviderConfig isn't supported for Lambda Default functions.")
 }

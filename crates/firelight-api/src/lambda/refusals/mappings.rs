@@ -42,9 +42,20 @@ fn source(error: SourceError) -> ErrorReply {
         SourceError::UnsupportedPosition { arn } => {
             invalid(format!("Unsupported starting position for arn type: {arn}"))
         }
-        SourceError::UnsupportedDestination => {
-            invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
-        }
+        SourceError::UnsupportedParameter { parameter } => invalid(format!(
+            "Unsupported {parameter} parameter for given event source mapping type."
+        )),
+        // The texts of the next three are ours.
+        SourceError::NoTimestamp => invalid(
+            "1 validation error detected: Value null at 'startingPositionTimestamp' failed to satisfy constraint: \
+             Member must not be null.",
+        ),
+        SourceError::OrderedBatch { limit } => invalid(format!(
+            "FIFO queues support a maximum batch size of {limit} and no batch window."
+        )),
+        SourceError::TooManyFilters { limit } => invalid(format!(
+            "FilterCriteria cannot have more than {limit} filters."
+        )),
         SourceError::NoBatchWindow => invalid(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
         ),

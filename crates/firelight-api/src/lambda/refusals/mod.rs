@@ -4,6 +4,7 @@
 //! them. What is our fault is logged with its causes and answered without any.
 
 mod aliases;
+mod capacity_providers;
 mod code;
 mod concurrency;
 mod event_invoke;
@@ -23,6 +24,7 @@ use firelight_control::StoreTrouble;
 use firelight_wire::{ErrorCode, ErrorReply};
 
 pub(crate) use self::aliases::*;
+pub(crate) use self::capacity_providers::*;
 pub(crate) use self::code::*;
 pub(crate) use self::concurrency::*;
 pub(crate) use self::event_invoke::*;
@@ -57,6 +59,13 @@ fn violated(code: ErrorCode, value: &str, field: &str, constraint: &str) -> Erro
     ErrorReply::new(code, text)
 }
 
+pub(super) fn null_member(field: &str) -> ErrorReply {
+    let text = format!(
+        "1 validation error detected: Value null at '{field}' failed to satisfy constraint: Member must not be null"
+    );
+    ErrorReply::new(ErrorCode::Validation, text)
+}
+
 /// A fault of ours: the log gets all of it, the client nothing.
 pub(super) fn trouble(error: &(dyn std::error::Error + 'static)) -> ErrorReply {
     tracing::error!(error = %Chain(error), "request failed by a fault of ours");
@@ -72,11 +81,21 @@ pub(super) fn store(error: &StoreTrouble) -> ErrorReply {
     }
 }
 
+/// Too many long bodies come at once. Clients come again after a while, as for any throttle.
+pub(crate) fn no_room() -> ErrorReply {
+    ErrorReply::new(ErrorCode::TooManyRequests, "Rate Exceeded.")
+        .with("Reason", "CallerRateLimitExceeded")
+}
+
 pub(super) fn not_built(what: &str) -> ErrorReply {
     ErrorReply::new(
         ErrorCode::NotImplemented,
         format!("{what} is not built yet"),
     )
+}
+
+pub(super) fn invalid_marker() -> ErrorReply {
+    invalid("Invalid marker.")
 }
 
 pub(super) fn unknown_resource() -> ErrorReply {

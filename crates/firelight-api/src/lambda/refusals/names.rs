@@ -43,6 +43,12 @@ pub(crate) fn alias_name(error: AliasNameError) -> ErrorReply {
     violated(ErrorCode::Validation, &error.text, "name", constraint)
 }
 
+/// The limit is documented; the text follows the general form of violated constraints.
+pub(crate) fn client_context_too_long(value: &str, limit: usize) -> ErrorReply {
+    let constraint = format!("Member must have length less than or equal to {limit}");
+    violated(ErrorCode::Validation, value, "clientContext", &constraint)
+}
+
 pub(crate) fn other_region(error: OtherRegion) -> ErrorReply {
     let OtherRegion { region, here } = error;
     missing(format!(

@@ -29,6 +29,22 @@ pub(super) fn settings(error: SettingsError) -> ErrorReply {
             "LogLevel is not supported when LogFormat is set to \"Text\". \
              Remove LogLevel from your request or change the LogFormat to \"JSON\" and try again.",
         ),
+        // The texts of the next four are ours; AWS's are not known.
+        SettingsError::SnapStartWithTenants => {
+            invalid("SnapStart is not supported for functions with tenant isolation.")
+        }
+        SettingsError::ImageConfigWithZip => {
+            invalid("ImageConfig is not supported for functions created with deployment packages.")
+        }
+        SettingsError::DeadLetterTarget { target } => invalid(format!(
+            "The dead letter target {target} is invalid. Only SQS queues and SNS topics are supported."
+        )),
+        SettingsError::DurableLater => {
+            invalid("DurableConfig can only be added when the function is created.")
+        }
+        SettingsError::HalfNetwork => {
+            invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
+        }
         SettingsError::NoSnapStart { runtime } => invalid(format!(
             "{runtime} is not supported for SnapStart enabled functions."
         )),

@@ -4,7 +4,7 @@ use firelight_control::{CodeSigningError, TaggingError};
 use firelight_model::TagError;
 use firelight_wire::ErrorReply;
 
-use super::{code_signing, find, invalid, missing, store};
+use super::{capacity_provider, code_signing, find, invalid, missing, store};
 
 pub(crate) fn tagging(error: TaggingError, arn: &str) -> ErrorReply {
     match error {
@@ -15,6 +15,7 @@ pub(crate) fn tagging(error: TaggingError, arn: &str) -> ErrorReply {
         TaggingError::NoSuchCodeSigningConfig { arn } => {
             code_signing(CodeSigningError::NoSuchConfig { arn })
         }
+        TaggingError::CapacityProvider(error) => capacity_provider(error),
         TaggingError::Tags(error) => tags(error),
         TaggingError::Store(error) => store(&error),
     }

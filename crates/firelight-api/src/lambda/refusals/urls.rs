@@ -17,6 +17,10 @@ pub(crate) fn change_url(error: UrlError) -> ErrorReply {
             "Failed to create function url config for [functionArn = {target}]. \
              Error message:  FunctionUrlConfig exists for this Lambda function"
         )),
+        // The text is ours.
+        UrlError::Tenants => {
+            invalid("Function URLs are not supported for functions with tenant isolation.")
+        }
         UrlError::NoUrl => unknown_resource(),
         UrlError::Store(error) => store(&error),
     }

@@ -74,19 +74,26 @@ impl Url {
 }
 
 async fn permit_everybody(api: &Api, target: FunctionTarget) {
-    let permission = AddPermission {
-        target,
-        sid: "public".into(),
-        principal: Principal::Everybody,
-        action: "lambda:InvokeFunctionUrl".into(),
-        conditions: Conditions {
-            url_auth_type: Some(UrlAuthType::None),
-            ..Conditions::default()
-        },
-        expected_revision: None,
+    let by_type = Conditions {
+        url_auth_type: Some(UrlAuthType::None),
+        ..Conditions::default()
     };
-    let added = api.control().add_permission(&origin(), permission).await;
-    added.unwrap();
+    let by_url = Conditions {
+        invoked_via_url: Some(true),
+        ..Conditions::default()
+    };
+    for (action, conditions) in [("InvokeFunctionUrl", by_type), ("InvokeFunction", by_url)] {
+        let permission = AddPermission {
+            target: target.clone(),
+            sid: action.to_owned(),
+            principal: Principal::Everybody,
+            action: format!("lambda:{action}"),
+            conditions,
+            expected_revision: None,
+        };
+        let added = api.control().add_permission(&origin(), permission).await;
+        added.unwrap();
+    }
 }
 
 fn origin() -> Origin {

@@ -37,3 +37,17 @@ async fn event_that_is_no_json_is_refused() {
         answer.head
     );
 }
+
+#[tokio::test]
+async fn event_of_the_old_call_has_at_most_256_kilobytes() {
+    let api = Api::start().await;
+    api.active("f").await;
+    let event = |bytes: usize| format!("\"{}\"", "a".repeat(bytes - 2));
+
+    let fits = api.raw("POST", PATH, &event(262_144)).await;
+    let long = api.raw("POST", PATH, &event(262_145)).await;
+
+    assert_eq!(fits.status, 202);
+    let text = r#"{"Type":"User","message":"262145 byte payload is too large for the Event invocation type (limit 262144 bytes)"}"#;
+    assert_eq!((long.status, long.body.as_str()), (413, text));
+}

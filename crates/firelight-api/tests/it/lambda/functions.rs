@@ -464,8 +464,8 @@ async fn deleting_answers_nothing_and_the_function_is_gone() {
 async fn an_operation_that_is_not_built_says_so_by_name() {
     let api = Api::start().await;
 
-    let refused = api.get("/2025-11-30/capacity-providers").await;
+    let refused = api.get("/2025-12-01/durable-executions/e").await;
 
-    let text = "ListCapacityProviders is not built yet";
+    let text = "GetDurableExecution is not built yet";
     refused.refused(501, "NotImplementedException", text);
 }

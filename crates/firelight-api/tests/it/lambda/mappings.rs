@@ -245,3 +245,43 @@ async fn mappings_are_refused_in_the_words_of_aws() {
         .await
         .refused(400, "ResourceInUseException", text);
 }
+
+#[tokio::test]
+async fn what_a_source_does_not_have_is_refused_by_name() {
+    let api = Api::start().await;
+    api.active("f").await;
+    let ordered = format!("{QUEUE}.fifo");
+    let filters: Vec<Value> = (0..11).map(|_| json!({"Pattern": "{}"})).collect();
+    for (source, text) in [
+        (
+            json!({"EventSourceArn": QUEUE, "StartingPosition": "LATEST"}),
+            "Unsupported StartingPosition parameter for given event source mapping type.",
+        ),
+        (
+            json!({"EventSourceArn": QUEUE, "ParallelizationFactor": 2}),
+            "Unsupported ParallelizationFactor parameter for given event source mapping type.",
+        ),
+        (
+            json!({"EventSourceArn": STREAM, "StartingPosition": "LATEST", "ScalingConfig": {"MaximumConcurrency": 2}}),
+            "Unsupported ScalingConfig parameter for given event source mapping type.",
+        ),
+        (
+            json!({"EventSourceArn": ordered, "BatchSize": 11, "MaximumBatchingWindowInSeconds": 1}),
+            "FIFO queues support a maximum batch size of 10 and no batch window.",
+        ),
+        (
+            json!({"EventSourceArn": QUEUE, "FilterCriteria": {"Filters": filters}}),
+            "FilterCriteria cannot have more than 10 filters.",
+        ),
+        (
+            json!({"EventSourceArn": STREAM, "StartingPosition": "AT_TIMESTAMP"}),
+            "1 validation error detected: Value null at 'startingPositionTimestamp' failed to satisfy constraint: \
+             Member must not be null.",
+        ),
+    ] {
+        create(&api, source).await.refused(400, IPV, text);
+    }
+    // What tools send for what is left out says nothing.
+    let zeros = json!({"EventSourceArn": QUEUE, "TumblingWindowInSeconds": 0, "BisectBatchOnFunctionError": false});
+    assert_eq!(create(&api, zeros).await.status, 202);
+}

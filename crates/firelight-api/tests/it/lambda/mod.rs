@@ -1,16 +1,21 @@
 //! The Lambda API: every answer field for field, every refusal letter for letter.
 
 mod aliases;
+mod capacity_providers;
+mod client_context;
 mod concurrency;
 mod event_invoke;
 mod events;
 mod functions;
 mod layers;
 mod mappings;
+mod markers;
 mod operations;
 mod options;
 mod permissions;
 pub(crate) mod plane;
+mod settings;
 mod tags;
+mod tenants;
 mod urls;
 mod versions;

@@ -56,7 +56,7 @@ impl Outside for World {
     }
 }
 
-struct Ready;
+pub(crate) struct Ready;
 
 impl Preparer for Ready {
     async fn prepare(&self, _version: &FunctionVersion) -> Result<(), Reason> {
@@ -262,7 +262,7 @@ impl Api {
 }
 
 impl Reply {
-    fn read(answer: &Answer) -> Self {
+    pub(crate) fn read(answer: &Answer) -> Self {
         let error = answer
             .head
             .lines()
@@ -301,11 +301,16 @@ pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
 
 /// Returns a zip with one file, in base64.
 pub(crate) fn zip(content: &str) -> String {
+    BASE64_STANDARD.encode(zip_bytes(content))
+}
+
+/// Returns a zip with one file.
+pub(crate) fn zip_bytes(content: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("index.py", zip::write::SimpleFileOptions::default())
         .unwrap();
     zip.write_all(content.as_bytes()).unwrap();
-    BASE64_STANDARD.encode(zip.finish().unwrap().into_inner())
+    zip.finish().unwrap().into_inner()
 }
 
 pub(crate) fn creation(name: &str) -> Value {

@@ -1,0 +1,31 @@
+//! Capacity providers, and what only functions on them have.
+
+use firelight_control::CapacityProviderError;
+use firelight_wire::ErrorReply;
+
+use super::{conflict, invalid, missing, store, tags};
+
+pub(crate) fn capacity_provider(error: CapacityProviderError) -> ErrorReply {
+    match error {
+        CapacityProviderError::NoSuchProvider { arn } => unknown_capacity_provider(&arn),
+        // The text is ours; AWS's is not known.
+        CapacityProviderError::Exists { name } => {
+            conflict(format!("Capacity provider already exists: {name}"))
+        }
+        CapacityProviderError::Tags(error) => tags(error),
+        CapacityProviderError::Store(error) => store(&error),
+    }
+}
+
+pub(crate) fn unknown_capacity_provider(arn: &str) -> ErrorReply {
+    missing(format!("Capacity provider not found: {arn}"))
+}
+
+pub(crate) fn capacity_provider_on_default_function() -> ErrorReply {
+    invalid("CapacityProviderConfig isn't supported for Lambda Default functions.")
+}
+
+/// The text follows that of the configuration.
+pub(crate) fn scaling_of_default_function() -> ErrorReply {
+    invalid("FunctionScalingConfig isn't supported for Lambda Default functions.")
+}

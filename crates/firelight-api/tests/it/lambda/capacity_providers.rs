@@ -1,0 +1,123 @@
+//! Capacity providers as resources, and functions that run on none.
+
+use serde_json::{Value, json};
+
+use super::plane::{Api, FUNCTIONS, creation, with};
+
+const PROVIDERS: &str = "/2025-11-30/capacity-providers";
+const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:cp";
+const IPV: &str = "InvalidParameterValueException";
+const RNF: &str = "ResourceNotFoundException";
+
+fn provider() -> Value {
+    let role = "arn:aws:iam::000000000000:role/operator";
+    json!({
+        "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+        "PermissionsConfig": {"CapacityProviderOperatorRoleArn": role},
+        "InstanceRequirements": {"Architectures": ["x86_64"]},
+    })
+}
+
+fn creation_of(name: &str) -> Value {
+    let named = json!({"CapacityProviderName": name, "Tags": {"team": "a"}});
+    with(provider(), named)
+}
+
+/// Takes out the time after checking its form.
+fn still(mut body: Value) -> Value {
+    let time = body["CapacityProvider"]["LastModified"].take();
+    assert_eq!(time.as_str().unwrap().len(), 28, "{time}");
+    body["CapacityProvider"].take()
+}
+
+fn shown(state: &str) -> Value {
+    let rest = json!({"CapacityProviderArn": ARN, "State": state, "LastModified": null});
+    with(provider(), rest)
+}
+
+#[tokio::test]
+async fn a_provider_is_pending_in_its_first_answer_and_active_from_then_on() {
+    let api = Api::start().await;
+
+    let created = api.post(PROVIDERS, creation_of("cp")).await;
+    let found = api.get(&format!("{PROVIDERS}/cp")).await;
+    let by_arn = api
+        .get(&format!("{PROVIDERS}/{}", ARN.replace(':', "%3A")))
+        .await;
+    let listed = api.get(PROVIDERS).await.body;
+    let again = api.post(PROVIDERS, creation_of("cp")).await;
+
+    assert_eq!((created.status, found.status), (202, 200));
+    assert_eq!(still(created.body), shown("Pending"));
+    assert_eq!(found, by_arn);
+    assert_eq!(
+        listed["CapacityProviders"],
+        json!([found.body["CapacityProvider"]])
+    );
+    assert_eq!(still(found.body), shown("Active"));
+    again.refused(
+        409,
+        "ResourceConflictException",
+        "Capacity provider already exists: cp",
+    );
+}
+
+#[tokio::test]
+async fn a_provider_is_changed_tagged_and_deleted() {
+    let api = Api::start().await;
+    api.post(PROVIDERS, creation_of("cp")).await;
+    let path = format!("{PROVIDERS}/cp");
+    let tags = format!("/2017-03-31/tags/{}", ARN.replace(':', "%3A"));
+    let scaling = json!({"MaxVCpuCount": 8, "ScalingMode": "Auto"});
+
+    let updated = api
+        .put(&path, json!({"CapacityProviderScalingConfig": scaling}))
+        .await;
+    api.post(&tags, json!({"Tags": {"cost": "b"}})).await;
+    let tagged = api.get(&tags).await.body;
+    let deleted = api.delete(&path).await;
+    let gone = api.get(&path).await;
+
+    assert_eq!(updated.status, 202);
+    let expected = json!({"CapacityProviderScalingConfig": scaling});
+    assert_eq!(still(updated.body), with(shown("Active"), expected));
+    assert_eq!(tagged, json!({"Tags": {"cost": "b", "team": "a"}}));
+    assert_eq!(
+        (deleted.status, &deleted.body["CapacityProvider"]["State"]),
+        (202, &json!("Deleting"))
+    );
+    gone.refused(404, RNF, &format!("Capacity provider not found: {ARN}"));
+}
+
+#[tokio::test]
+async fn no_function_runs_on_a_provider() {
+    let api = Api::start().await;
+    let completion = api.complete();
+    let function = json!({"Publish": true});
+    api.post(FUNCTIONS, with(creation("f"), function)).await;
+    api.settled("f").await;
+    drop(completion);
+    let on = |arn: &str| {
+        let config = json!({"CapacityProviderArn": arn});
+        let config = json!({"LambdaManagedInstancesCapacityProviderConfig": config});
+        with(creation("g"), json!({"CapacityProviderConfig": config}))
+    };
+
+    let unknown = api.post(FUNCTIONS, on(ARN)).await;
+    api.post(PROVIDERS, creation_of("cp")).await;
+    let known = api.post(FUNCTIONS, on(ARN)).await;
+    let versions = api.get(&format!("{PROVIDERS}/cp/function-versions")).await;
+    let scaling = "/2025-11-30/functions/f/function-scaling-config?Qualifier=1";
+    let scaling = api.get(scaling).await;
+
+    unknown.refused(404, RNF, &format!("Capacity provider not found: {ARN}"));
+    known.refused(
+        400,
+        IPV,
+        "Firelight does not support functions on capacity providers.",
+    );
+    let none = json!({"CapacityProviderArn": ARN, "FunctionVersions": []});
+    assert_eq!(versions.body, none);
+    let text = "FunctionScalingConfig isn't supported for Lambda Default functions.";
+    scaling.refused(400, IPV, text);
+}
