@@ -104,6 +104,8 @@ pub struct LimitsConfig {
     pub concurrency: u32,
     /// Requests in a second for each unit of concurrency; `None` is no limit.
     pub requests_per_environment: Option<u32>,
+    /// What all packages of an account may have together in a region.
+    pub code_storage_bytes: u64,
 }
 
 /// What the daemon is told about its own log.

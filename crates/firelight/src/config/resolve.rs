@@ -45,6 +45,7 @@ impl ServerConfig {
             limits: LimitsConfig {
                 concurrency: parsed(layers, "limits.concurrency", "a whole number")?,
                 requests_per_environment: requests_per_environment(layers)?,
+                code_storage_bytes: code_storage_bytes(layers)?,
             },
             egress: EgressConfig::resolve(layers)?,
             endpoints: EndpointsConfig::resolve(layers, mode)?,
@@ -115,6 +116,11 @@ fn network(layers: &Layers) -> Result<Network, ConfigError> {
 fn requests_per_environment(layers: &Layers) -> Result<Option<u32>, ConfigError> {
     let requests = parsed(layers, "limits.requests_per_environment", "a whole number")?;
     Ok((requests > 0).then_some(requests))
+}
+
+fn code_storage_bytes(layers: &Layers) -> Result<u64, ConfigError> {
+    let gb: u32 = parsed(layers, "limits.code_storage_gb", "a whole number")?;
+    Ok(u64::from(gb) << 30)
 }
 
 fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {

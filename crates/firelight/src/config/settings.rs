@@ -58,6 +58,11 @@ pub const SETTINGS: &[Setting] = &[
         "invocations of one account at once, in a region",
     ),
     setting(
+        "limits.code_storage_gb",
+        Some("75"),
+        "what all packages of one account may have together, in a region",
+    ),
+    setting(
         "limits.requests_per_environment",
         Some("10"),
         "requests a second for each unit of concurrency; 0 is no limit",

@@ -42,6 +42,7 @@ pub struct ControlOutside {
     inventory: Arc<Inventory>,
     sts: Sts,
     account_concurrency: u32,
+    code_storage_bytes: u64,
 }
 
 impl ControlOutside {
@@ -51,6 +52,7 @@ impl ControlOutside {
             inventory,
             sts,
             account_concurrency: config.limits.concurrency,
+            code_storage_bytes: config.limits.code_storage_bytes,
         }
     }
 }
@@ -87,6 +89,10 @@ impl Outside for ControlOutside {
 
     fn account_concurrency(&self) -> u32 {
         self.account_concurrency
+    }
+
+    fn code_storage_limit_bytes(&self) -> u64 {
+        self.code_storage_bytes
     }
 
     /// A developer's roles need not exist; an operator's must, and must trust Lambda.
