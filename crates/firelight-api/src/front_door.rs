@@ -114,7 +114,7 @@ impl FrontDoor {
     /// Answers a request; whatever goes wrong, there is an answer.
     pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         let started = Instant::now();
-        let request_id = RequestId::from_random(*uuid::Uuid::new_v4().as_bytes());
+        let request_id = RequestId::from_random(rand::random());
         let (mut parts, body) = request.into_parts();
         add_host(&mut parts);
         let claim = Claim::read(&parts);
@@ -129,7 +129,7 @@ impl FrontDoor {
             None => Service::of(&parts, scope),
         };
         let protocol = service.protocol();
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let waits_to_send = parts.version < Version::HTTP_2 && parts.headers.contains_key(EXPECT);
 
         let body = RequestBody::Incoming(body, self.bodies.clone());
@@ -160,7 +160,7 @@ impl FrontDoor {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => error.into_response(protocol, request_id),
             Err(_) => {
-                tracing::error!(%request_id, %method, path, "handler panicked");
+                tracing::error!(%request_id, %method, path = uri.path(), "handler panicked");
                 protocol.error(&ApiError::internal(), &request_id.to_string())
             }
         };
@@ -171,9 +171,12 @@ impl FrontDoor {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
-        let status = response.status().as_u16();
-        let elapsed_us = started.elapsed().as_micros();
-        tracing::debug!(%request_id, %peer, %method, path, status, elapsed_us, "answered");
+        tracing::debug!(
+            %request_id, %peer, %method, path = uri.path(),
+            status = response.status().as_u16(),
+            elapsed_us = started.elapsed().as_micros(),
+            "answered"
+        );
         response
     }
 
@@ -215,7 +218,15 @@ impl FrontDoor {
                 let claim = claim.map_err(AuthenticationError::Claim)?;
                 let limit = body_limit(&service, &request);
                 let book = &self.services.credentials;
-                Box::pin(authentication::prove(book, &request, claim, body, limit, received_at)).await?
+                Box::pin(authentication::prove(
+                    book,
+                    &request,
+                    claim,
+                    body,
+                    limit,
+                    received_at,
+                ))
+                .await?
             }
             Authentication::AnyCredentials => {
                 let claim = claim.ok().flatten();
@@ -254,7 +265,7 @@ impl FrontDoor {
     ) -> Result<Response, ApiError> {
         let authorizer = self.authorizer(context, Protocol::RestJson);
         // Accounts are kept apart even where nothing else is enforced.
-        if !authorizer.lets_all_through() || may_name_an_account(&request) {
+        if !authorizer.lets_all_through() || may_name_an_account(request) {
             let view = self.lambda.control.view();
             let needed = lambda_permissions(view, context, request, &body);
             authorizer.check_all(&needed)?;
@@ -464,4 +475,25 @@ fn add_request_id(response: &mut Response, protocol: Protocol, request_id: Reque
         .headers_mut()
         .entry(AMZN_REQUEST_ID)
         .or_insert(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_answer<'door, F>(
+        _: impl Fn(&'door FrontDoor, Request<Incoming>, SocketAddr) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand clients may wait at once, and each holds such a future.
+    #[test]
+    fn a_waiting_request_is_small() {
+        assert!(
+            size_of_answer(FrontDoor::answer) <= 1,
+            "{}",
+            size_of_answer(FrontDoor::answer)
+        );
+    }
 }

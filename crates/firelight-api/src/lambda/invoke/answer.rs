@@ -5,9 +5,16 @@ use base64::prelude::BASE64_STANDARD;
 use firelight_invoke::{Completed, FunctionResult, NotStarted, Outcome};
 use firelight_model::Version;
 use firelight_wire::{ErrorCode, ErrorReply};
-use http::{HeaderValue, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::body::{Response, ResponseBody};
+
+const REMAPPED_LENGTH: HeaderName = HeaderName::from_static("x-amzn-remapped-content-length");
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// The answer to an invocation that was only checked.
 pub(super) fn dry_run() -> Response {
@@ -42,22 +49,16 @@ fn completed_answer(completed: Completed, version: Version, trace: Option<&str>)
     };
     let mut response = Response::new(ResponseBody::from(payload));
     let headers = response.headers_mut();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
-    headers.insert(
-        "x-amzn-remapped-content-length",
-        HeaderValue::from_static("0"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(REMAPPED_LENGTH, HeaderValue::from_static("0"));
     if failed {
-        headers.insert(
-            "x-amz-function-error",
-            HeaderValue::from_static("Unhandled"),
-        );
+        headers.insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
     }
     let log_tail = completed.log_tail.map(|tail| BASE64_STANDARD.encode(tail));
     let texts = [
-        ("x-amz-executed-version", Some(version.to_string())),
-        ("x-amz-log-result", log_tail),
-        ("x-amzn-trace-id", trace.map(str::to_owned)),
+        (EXECUTED_VERSION, Some(version.to_string())),
+        (LOG_RESULT, log_tail),
+        (TRACE_ID, trace.map(str::to_owned)),
     ];
     for (name, text) in texts {
         // A trace header that a client made up may hold what no header can; it is then left out.

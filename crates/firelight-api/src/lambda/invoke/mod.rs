@@ -9,6 +9,7 @@
 mod answer;
 mod event;
 mod payload;
+mod plain;
 mod stream;
 mod stream_frames;
 pub(crate) mod trace;
@@ -52,7 +53,10 @@ pub(super) async fn invoke(
     labels: &Labels<'_>,
     body: RequestBody,
 ) -> Result<Response, ErrorReply> {
-    let members: InvocationRequest = members(request, labels)?;
+    let members = match plain::members(request, labels) {
+        Some(plain) => plain,
+        None => members(request, labels)?,
+    };
     let target = target(context, &members)?;
     let kind = members
         .invocation_type
