@@ -180,6 +180,11 @@ impl<D: SandboxDriver> DataPlane<D> {
         self.0.admission.in_flight(account)
     }
 
+    /// Whether calls are refused because the platform is shutting down.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
     /// Everything that was counted since the start, and what lives now.
     pub fn snapshot(&self) -> Snapshot {
         let mut versions = self.0.metrics.read();

@@ -15,7 +15,7 @@ use firelight_sandbox::{
     LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
     WaitingProgram,
 };
-use firelight_store::StreamName;
+use firelight_store::{LogPlace, StreamName};
 
 use crate::clock::Clock;
 use crate::journal::Journal;
@@ -192,7 +192,7 @@ fn log_stream(version: &FunctionVersion, now: WallTime, random: u128) -> StreamN
         )
     };
     StreamName {
-        account: version.account(),
+        place: LogPlace::new(version.account(), &version.arn.region),
         group: version.logging.group.to_string(),
         stream: name,
     }

@@ -78,6 +78,8 @@ pub struct ServerConfig {
     pub runtimes: BTreeMap<RuntimeIdentifier, PathBuf>,
     pub sandbox: SandboxConfig,
     pub limits: LimitsConfig,
+    /// Where metrics and health are; nowhere unless it is set.
+    pub admin: Option<SocketAddr>,
     pub egress: EgressConfig,
     pub endpoints: EndpointsConfig,
     pub log: LogConfig,

@@ -42,6 +42,7 @@ impl ServerConfig {
                 )?,
                 idle: Duration::from_secs(parsed(layers, "sandbox.idle_s", "a number of seconds")?),
             },
+            admin: admin(layers, mode)?,
             limits: LimitsConfig {
                 concurrency: parsed(layers, "limits.concurrency", "a whole number")?,
                 requests_per_environment: requests_per_environment(layers)?,
@@ -72,11 +73,22 @@ impl ClientConfig {
 }
 
 fn listen(layers: &Layers, mode: Mode) -> Result<SocketAddr, ConfigError> {
-    let listen: SocketAddr = parsed(layers, "listen", ADDRESS)?;
+    own_address(layers, "listen", mode)
+}
+
+fn admin(layers: &Layers, mode: Mode) -> Result<Option<SocketAddr>, ConfigError> {
+    let key = "admin.listen";
+    let set = layers.get(key).map(|_| own_address(layers, key, mode));
+    set.transpose()
+}
+
+/// A developer's daemon is reached from the machine alone.
+fn own_address(layers: &Layers, key: &'static str, mode: Mode) -> Result<SocketAddr, ConfigError> {
+    let listen: SocketAddr = parsed(layers, key, ADDRESS)?;
     if mode == Mode::Dev && !listen.ip().is_loopback() {
         return Err(ConfigError::NotLoopback {
             listen,
-            source_name: source(layers, "listen"),
+            source_name: source(layers, key),
         });
     }
     Ok(listen)
@@ -281,6 +293,17 @@ mod tests {
 
         assert!(matches!(error, ConfigError::NotLoopback { .. }), "{error}");
         assert!(server(&beyond, Mode::Serve).is_ok());
+    }
+
+    #[test]
+    fn metrics_are_nowhere_unless_an_address_is_set() {
+        let beyond = [("FIRELIGHT_ADMIN_LISTEN", "0.0.0.0:9464")];
+
+        assert_eq!(server(&[], Mode::Serve).unwrap().admin, None);
+        let set = server(&beyond, Mode::Serve).unwrap().admin;
+        assert_eq!(set.unwrap().port(), 9464);
+        let error = server(&beyond, Mode::Dev).unwrap_err();
+        assert!(matches!(error, ConfigError::NotLoopback { .. }), "{error}");
     }
 
     #[test]

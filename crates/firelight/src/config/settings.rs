@@ -53,6 +53,11 @@ pub const SETTINGS: &[Setting] = &[
         "environments alive at once",
     ),
     setting(
+        "admin.listen",
+        None,
+        "address of metrics and health; none unless it is set",
+    ),
+    setting(
         "limits.concurrency",
         Some("1000"),
         "invocations of one account at once, in a region",

@@ -10,6 +10,7 @@
 //!
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
+mod admin;
 mod data_plane;
 mod deliveries;
 pub(crate) mod egress;
@@ -88,6 +89,7 @@ struct Daemon {
     listener: TcpListener,
     /// Where functions find the same.
     api: Option<TcpListener>,
+    _admin: Option<admin::Admin>,
     _egress: Option<egress::EgressNetwork>,
     // Given back last: no other daemon may take the directory before.
     _data: DataDir,
@@ -173,6 +175,12 @@ impl Daemon {
             Arc::clone(&invoker),
             deliveries,
         );
+        let numbers = admin::Sources {
+            plane: data_plane.clone(),
+            driver: driver.clone(),
+            events: events.clone(),
+            logs: logs.clone(),
+        };
         let dispatcher = events.dispatch(Token::alone(queue.epoch()));
         let fetch = Arc::new(objects::FromDepot::new(
             depot.clone(),
@@ -192,6 +200,9 @@ impl Daemon {
             lambda,
         };
         let door = FrontDoor::new(front_door_config(config), services);
+        let admin = admin::start_if_wanted(config.admin, numbers)
+            .await
+            .map_err(failed("could not listen for operators"))?;
         announce_ready(config, &listener)?;
         Ok(Self {
             driver,
@@ -205,6 +216,7 @@ impl Daemon {
             door,
             listener,
             api,
+            _admin: admin,
             _egress: egress,
             _data: data,
         })

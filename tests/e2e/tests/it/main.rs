@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod aws_cli;
 mod crash;
 mod examples;
@@ -10,6 +11,7 @@ mod official;
 mod scenarios;
 mod sdk;
 mod serve;
+mod started;
 mod terraform;
 
 /// A file that is not a module here would silently not be tested.

@@ -137,4 +137,11 @@ scenarios! {
         json_logs_are_objects_and_levels_filter
         a_function_may_log_to_another_group
     }
+    extensions {
+        telemetry_reaches_an_extension_over_http_while_the_function_runs
+        the_end_of_an_invocation_is_told_during_the_next
+        telemetry_reaches_an_extension_over_tcp
+        the_older_logs_api_tells_the_end_of_an_invocation_by_itself
+        what_waits_for_its_batch_is_delivered_before_the_shutdown
+    }
 }
