@@ -209,6 +209,7 @@ impl Link {
             }
             Ok(News::Destroyed { ticket }) => self.answer(ticket, Answer::Destroyed),
             Ok(News::Waiting { count }) => {
+                tracing::debug!(count, "programs wait");
                 self.programs_waiting.send_replace(count);
             }
             Ok(News::Notice { text }) => tracing::warn!("launcher: {text}"),

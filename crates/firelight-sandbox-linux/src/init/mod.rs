@@ -76,7 +76,8 @@ pub(crate) fn run(blueprint: Blueprint<'_>, setup: OwnedFd, control: OwnedFd) ->
     let code = match construct(blueprint, &setup, &control) {
         Ok(()) => {
             drop(setup);
-            serve::serve(&control).map_or(1, |()| 0)
+            let served = lowered(control).and_then(|control| serve::serve(&control));
+            served.map_or(1, |()| 0)
         }
         Err(error) => {
             let failed = Built::Failed {
@@ -89,6 +90,12 @@ pub(crate) fn run(blueprint: Blueprint<'_>, setup: OwnedFd, control: OwnedFd) ->
         }
     };
     sys::exit_now(code)
+}
+
+/// Gives a descriptor the lowest number there is: what init starts has room for as many as init's highest one, which
+/// would otherwise tell how many the launcher had.
+fn lowered(fd: OwnedFd) -> std::io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?)
 }
 
 fn construct(

@@ -285,9 +285,10 @@ impl Launcher {
         let resident = resident.step("find the sandbox")?;
         let environ = resident.environ.take().ok_or_else(gone);
         let environ = environ.step("find the waiting program's variables")?;
-        environ.replace(&wanted.variables)?;
         let already = Already::Mounts(mounts);
         let parcel = claim_for(&self.ground, resident, wanted, already)?;
+        // After the new limits: what a program that has just begun to wait lacks of CPU time would be waited for here.
+        environ.replace(&wanted.variables)?;
         // From now on its init speaks with the daemon.
         epoll::delete(&self.events, &parcel.control).step("stop watching the init")?;
         Ok(parcel)
