@@ -33,7 +33,8 @@ pub struct Event {
 pub enum SessionEvent {
     /// The runtime asked for its first invocation of this generation.
     RuntimeReady,
-    /// The runtime and all extensions wait for work: init, or the invoke phase with its extensions, is over.
+    /// The runtime and all extensions wait for work: init, or the invoke phase with its extensions, is over. Of an
+    /// invoke phase it is told only to an owner that asked while it lasted.
     Idle,
     /// The runtime gave up while starting. It exits next.
     InitError(ErrorReport),

@@ -150,7 +150,7 @@ impl Session {
         self.shared.lock().runtime.state()
     }
 
-    /// Whether the runtime and all extensions wait for work.
+    /// Whether the runtime and all extensions wait for work. If not, [`SessionEvent::Idle`] tells when they do.
     pub fn is_idle(&self) -> bool {
         self.shared.lock().is_idle()
     }

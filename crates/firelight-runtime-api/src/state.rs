@@ -42,8 +42,10 @@ pub(crate) struct State {
     pub(crate) credentials: Option<Credentials>,
     work: Vec<Work>,
     shutdown: Option<Arc<ExtensionMessage>>,
-    /// Something began whose end is told by `Idle`.
+    /// Something began that is not over until everybody waits for work again.
     busy: bool,
+    /// The owner is to be told when it is over. It rarely asks: telling costs a wake-up for each invocation.
+    tell_idle: bool,
     events: EventSender,
 }
 
@@ -128,6 +130,7 @@ impl State {
             work: Vec::new(),
             shutdown: None,
             busy: true,
+            tell_idle: true,
             events,
         }
     }
@@ -227,16 +230,19 @@ impl State {
         self.work.retain(|work| work.event.request_id != request_id);
     }
 
-    /// Tells the owner once when everybody waits.
+    /// Notes when everybody waits, and tells the owner if it asked.
     pub(crate) fn note_idle(&mut self) {
         if self.busy && self.runtime.is_idle() && self.extensions.iter().all(Extension::waits) {
             self.busy = false;
-            self.emit(SessionEvent::Idle);
+            if std::mem::take(&mut self.tell_idle) {
+                self.emit(SessionEvent::Idle);
+            }
         }
     }
 
-    /// Whether everybody waits for work.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Whether everybody waits for work; if not, the owner is told when they do.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.tell_idle |= self.busy;
         !self.busy
     }
 

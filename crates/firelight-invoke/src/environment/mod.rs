@@ -167,11 +167,16 @@ impl<D: SandboxDriver> Environment<D> {
 
     /// Looks after the environment while nobody needs it. Returns only when it is lost. Cancel-safe.
     pub(crate) async fn idle(&mut self) {
-        let freeze_at = Instant::now() + self.settings.freeze_after;
+        let mut freeze_at = Instant::now() + self.settings.freeze_after;
         while !self.lost {
             tokio::select! {
                 happening = self.happening() => self.happened_while_idle(&happening),
-                () = tokio::time::sleep_until(freeze_at), if self.may_freeze() => self.freeze().await,
+                () = tokio::time::sleep_until(freeze_at), if self.may_freeze() => {
+                    if self.session.is_idle() {
+                        self.freeze().await;
+                    }
+                    freeze_at += self.settings.freeze_after;
+                }
             }
         }
     }
@@ -238,7 +243,7 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     fn may_freeze(&self) -> bool {
-        !self.frozen && self.phase == Phase::Ready && self.session.is_idle()
+        !self.frozen && self.phase == Phase::Ready
     }
 
     async fn freeze(&mut self) {

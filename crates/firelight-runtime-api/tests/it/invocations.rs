@@ -329,7 +329,7 @@ async fn poll_after_an_init_error_is_refused_in_aws_words() {
 }
 
 #[tokio::test]
-async fn idle_is_told_once_after_init_and_once_after_each_invocation() {
+async fn idle_is_told_once_after_init_and_once_after_an_invocation_if_asked_for() {
     let mut served = serve();
     let mut client = served.polling().await;
     let _invocation = served.session.offer(event("id-1", "{}")).unwrap();
@@ -345,6 +345,24 @@ async fn idle_is_told_once_after_init_and_once_after_each_invocation() {
         served.events.next().await,
         Some(SessionEvent::Idle)
     ));
+    assert!(served.events.try_next().is_none());
+}
+
+#[tokio::test]
+async fn idle_that_nobody_asked_for_is_only_noted() {
+    let mut served = serve();
+    let mut client = served.polling().await;
+    let _invocation = served.session.offer(event("id-1", "{}")).unwrap();
+    client.read().await.unwrap();
+    client.respond("id-1", "1").await;
+    client
+        .send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+
+    // Answered once the poll is parked.
+    let _next = served.session.offer(event("id-2", "{}")).unwrap();
+    client.read().await.unwrap();
+
     assert!(served.events.try_next().is_none());
 }
 
