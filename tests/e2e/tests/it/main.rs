@@ -5,7 +5,11 @@
 mod admin;
 mod aws_cli;
 mod crash;
+mod deliveries;
+mod egress;
+mod events;
 mod examples;
+mod extensions;
 mod firelight_cli;
 mod official;
 mod scenarios;
