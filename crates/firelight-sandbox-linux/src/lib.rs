@@ -14,6 +14,7 @@
 mod cgroup;
 mod disk;
 mod driver;
+mod identity;
 mod init;
 mod landlock;
 mod laps;
@@ -29,6 +30,7 @@ mod wire;
 pub use driver::{
     HostNetwork, LinuxConfig, LinuxDriver, LinuxProcess, LinuxSandbox, StartError, probe,
 };
+pub use identity::{Identity, act_as_root};
 pub use net::{EgressNetwork, EgressRules, Ipv4Network, Ipv4NetworkError};
-pub use report::{HostReport, Wall};
+pub use report::{EGRESS_NAT, HostReport, TMP_ON_DISK, WALL_NAMES, Wall};
 pub use role::run_role_if_asked;

@@ -3,6 +3,27 @@
 use crate::cgroup::Layout;
 use crate::wire::{Decoder, Encoder, Malformed};
 
+/// The name of every wall that a report can show as missing, for configurations that accept one.
+pub const WALL_NAMES: &[&str] = &[
+    "namespaces",
+    "read-only-root",
+    "capabilities",
+    "seccomp",
+    "landlock",
+    "own-user",
+    "no-groups",
+    "memory-limit",
+    "process-limit",
+    "cpu-limit",
+    "freezer",
+    EGRESS_NAT,
+    TMP_ON_DISK,
+];
+/// The way out to the internet: missing matters where functions are to have one.
+pub const EGRESS_NAT: &str = "egress-nat";
+/// Room beside the memory limit: without it functions are as confined, but have less.
+pub const TMP_ON_DISK: &str = "tmp-on-disk";
+
 /// One wall and whether it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wall {
@@ -138,7 +159,7 @@ pub(crate) fn egress(missing: Option<&str>) -> Wall {
     let remedy =
         "run as root, and set sandbox.network to internet; functions have no network until then";
     wall(
-        "egress-nat",
+        EGRESS_NAT,
         missing,
         "the internet, and nothing nearer, through the host's address",
         remedy,
@@ -151,7 +172,7 @@ pub(crate) fn tmp_on_disk(missing: Option<&str>) -> Wall {
         missing.map(|missing| format!("/tmp is memory, and counts as the function's: {missing}"));
     let remedy = "run as root, with e2fsprogs installed and loop devices and ext4 in the kernel";
     wall(
-        "tmp-on-disk",
+        TMP_ON_DISK,
         reason.as_deref(),
         "/tmp is on disk, beside the function's memory",
         remedy,
@@ -182,4 +203,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Wall>, Malformed> {
     })?;
     decoder.finish()?;
     Ok(walls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wall_of_a_report_has_a_name_that_a_configuration_can_accept() {
+        let mut walls = walls(&Layout::default(), false);
+        walls.push(egress(None));
+        walls.push(tmp_on_disk(None));
+
+        let names: Vec<_> = walls.iter().map(|wall| &*wall.name).collect();
+
+        assert_eq!(names, WALL_NAMES);
+    }
 }

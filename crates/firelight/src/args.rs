@@ -117,15 +117,18 @@ pub struct ServerArgs {
     /// Use this interpreter for a runtime, as NAME=PATH; may be repeated
     #[arg(long, value_name = "NAME=PATH", value_parser = runtime_path)]
     pub runtime_path: Vec<(String, String)>,
+    /// Become this user (a name, or USER:GROUP in numbers) once started as root
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
     /// What functions reach on the network: none, internet or host
     #[arg(long, value_name = "WHAT")]
     pub network: Option<String>,
     /// Retire an environment that was idle for so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub idle: Option<String>,
-    /// Go on where this host cannot enforce a limit or barrier
-    #[arg(long)]
-    pub accept_unenforced: bool,
+    /// Go on without these walls, named as in `firelight doctor`
+    #[arg(long, value_name = "WALL,...")]
+    pub accept_missing: Option<String>,
     /// Filter the daemon's own log: a level, or module=level pairs
     #[arg(long, value_name = "FILTER")]
     pub log_level: Option<String>,
@@ -250,16 +253,16 @@ impl GlobalArgs {
 impl ServerArgs {
     /// Returns what these flags set.
     pub fn values(&self) -> FlagValues {
-        let accept_unenforced = self.accept_unenforced.then(|| "true".to_owned());
         let mut values = flag_values([
             ("listen", "--listen", &self.listen),
             ("authentication", "--authentication", &self.authentication),
+            ("user", "--user", &self.user),
             ("sandbox.network", "--network", &self.network),
             ("sandbox.idle_s", "--idle", &self.idle),
             (
-                "sandbox.accept_unenforced",
-                "--accept-unenforced",
-                &accept_unenforced,
+                "sandbox.accept_missing",
+                "--accept-missing",
+                &self.accept_missing,
             ),
             ("log.level", "--log-level", &self.log_level),
             ("log.format", "--log-format", &self.log_format),
@@ -329,7 +332,8 @@ mod tests {
             "dev",
             "--listen",
             "[::1]:0",
-            "--accept-unenforced",
+            "--accept-missing",
+            "landlock",
         ]);
         let Command::Dev(server) = &cli.command else {
             panic!("not dev")
@@ -341,6 +345,6 @@ mod tests {
             values[0],
             ("listen".to_owned(), "--listen", "[::1]:0".to_owned())
         );
-        assert_eq!(values[1].1, "--accept-unenforced");
+        assert_eq!(values[1].1, "--accept-missing");
     }
 }

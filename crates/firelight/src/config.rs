@@ -17,7 +17,7 @@ mod layers;
 mod resolve;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub struct ServerConfig {
     /// Where the bound address is written once the daemon answers; for scripts that ask for port 0.
     pub port_file: Option<PathBuf>,
     pub data_dir: PathBuf,
+    /// Who the daemon becomes once it has started as root.
+    pub user: Option<String>,
     /// The account of callers whose access key names none.
     pub account: AccountId,
     pub region: Region,
@@ -86,10 +88,10 @@ pub struct ServerConfig {
 }
 
 /// What the daemon is told about execution environments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxConfig {
-    /// Whether to go on where the host cannot enforce a limit or barrier.
-    pub accept_unenforced: bool,
+    /// Walls that may be missing on this host.
+    pub accept_missing: BTreeSet<&'static str>,
     pub network: Network,
     /// Environments alive at once, on this machine.
     pub max_environments: u32,
@@ -154,6 +156,8 @@ pub enum ConfigError {
     },
     #[error("{key} must be a single value in {path}")]
     NotScalar { key: String, path: PathBuf },
+    #[error("sandbox.accept_missing names {name:?}, which is no wall ({source_name})")]
+    NoSuchWall { name: String, source_name: String },
     #[error("{key} is {value:?} ({source_name}), but must be {expected}")]
     Invalid {
         key: String,
@@ -185,6 +189,7 @@ impl ConfigError {
             }
             Self::UnknownKey { .. } => "`firelight config` lists every setting and its variable",
             Self::Invalid { .. } => "`firelight config` shows each value and where it came from",
+            Self::NoSuchWall { .. } => "`firelight doctor` lists the walls by name",
             Self::NotLoopback { .. } => {
                 "listen on 127.0.0.1, or run `firelight serve`, which authenticates its callers"
             }

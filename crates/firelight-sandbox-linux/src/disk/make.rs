@@ -20,16 +20,16 @@ const INODE_BYTES: u64 = 256;
 const OWN_INODES: u64 = 11;
 
 /// Opens a new file below `dir` that no path leads to.
-pub(super) fn unnamed_file(dir: &Path) -> Result<OwnedFd, StepError> {
+pub(super) fn unnamed_file(dir: &OwnedFd) -> Result<OwnedFd, StepError> {
     let mode = Mode::RUSR | Mode::WUSR;
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    match rustix::fs::open(dir, flags | OFlags::TMPFILE, mode) {
+    match rustix::fs::openat(dir, ".", flags | OFlags::TMPFILE, mode) {
         // A file system without such files: one with a name for a moment does it too.
         Err(rustix::io::Errno::OPNOTSUPP) => {
-            let path = dir.join("tmp-image");
-            let _ = std::fs::remove_file(&path);
-            let file = rustix::fs::open(&path, flags | OFlags::CREATE | OFlags::EXCL, mode);
-            let _ = std::fs::remove_file(&path);
+            const NAME: &str = "tmp-image";
+            let _ = rustix::fs::unlinkat(dir, NAME, AtFlags::empty());
+            let file = rustix::fs::openat(dir, NAME, flags | OFlags::CREATE | OFlags::EXCL, mode);
+            let _ = rustix::fs::unlinkat(dir, NAME, AtFlags::empty());
             file
         }
         file => file,

@@ -41,8 +41,8 @@ pub(crate) struct Capacity {
 
 /// Makes file systems for `/tmp`.
 pub(crate) struct Disks {
-    /// Where the images lie.
-    dir: PathBuf,
+    /// Where the images lie; held open, so that nobody can put another directory in its place.
+    dir: OwnedFd,
     /// Where device nodes can be made, for hosts whose `/dev` does not follow the kernel.
     nodes: PathBuf,
     control: OwnedFd,
@@ -54,7 +54,7 @@ impl Disks {
     /// Tries everything that a `/tmp` of this capacity needs.
     pub(crate) fn prepare(dir: &Path, nodes: &Path, usual: Capacity) -> Result<Self, StepError> {
         let mut this = Self {
-            dir: dir.to_owned(),
+            dir: own_directory(dir).step("open the directory of images")?,
             nodes: nodes.to_owned(),
             control: open_control(nodes).step("open the control of loop devices")?,
             templates: Vec::new(),
@@ -100,7 +100,7 @@ impl Disks {
 
     /// Whether the disk still has room for all that a new `/tmp` may hold.
     pub(crate) fn has_room_for(&self, capacity: Capacity) -> bool {
-        rustix::fs::statvfs(&self.dir)
+        rustix::fs::fstatvfs(&self.dir)
             .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= capacity.bytes)
     }
 
@@ -145,6 +145,23 @@ impl Disks {
             }
         }
     }
+}
+
+/// Opens a directory that belongs to this user, making it if need be.
+fn own_directory(path: &Path) -> io::Result<OwnedFd> {
+    match rustix::fs::mkdir(path, Mode::RWXU) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = rustix::fs::open(path, flags, Mode::empty())?;
+    if rustix::fs::fstat(&dir)?.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it belongs to somebody else",
+        ));
+    }
+    Ok(dir)
 }
 
 fn mount_device(node: &Path) -> Result<OwnedFd, StepError> {

@@ -44,8 +44,12 @@ pub struct LinuxConfig {
     /// Names this installation in cgroup directories, so that it finds what an earlier life of it left: letters,
     /// digits and dashes, one per data directory.
     pub instance: String,
-    /// A directory for the launcher's few files; only one driver may use it at a time.
+    /// A directory for the launcher's few files; only one driver may use it at a time. Where the daemon is not the
+    /// launcher's user, the daemon must not be able to write there or to replace it.
     pub state_dir: PathBuf,
+    /// A directory on a disk, for what functions write to `/tmp`; can be the same. It may lie in a directory of the
+    /// daemon's: the launcher takes only one of its own there.
+    pub image_dir: PathBuf,
     /// Host directories and files whose content sandboxes may be shown. Anything else is refused by the launcher.
     pub allowed_sources: Vec<PathBuf>,
     /// First of the host user and group ids that sandboxes run as, two for each.
@@ -214,6 +218,7 @@ fn begin(config: &LinuxConfig) -> Begin {
     Begin {
         instance: config.instance.clone(),
         state_dir: config.state_dir.clone(),
+        image_dir: config.image_dir.clone(),
         allowed_sources: config.allowed_sources.clone(),
         first_host_id: config.first_host_id,
         blank_sandboxes: config.blank_sandboxes,

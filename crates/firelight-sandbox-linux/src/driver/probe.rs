@@ -69,6 +69,7 @@ fn converse(socket: &OwnedFd, config: &LinuxConfig) -> Result<Vec<Wall>, StartEr
 fn config(state_dir: PathBuf) -> LinuxConfig {
     LinuxConfig {
         instance: format!("probe-{}", std::process::id()),
+        image_dir: state_dir.clone(),
         state_dir,
         allowed_sources: Vec::new(),
         first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID,

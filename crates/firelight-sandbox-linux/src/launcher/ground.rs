@@ -163,7 +163,7 @@ fn prepare_disks(begin: &Begin, template: &Template, privileged: bool) -> Result
     if !privileged {
         return Err("without root nothing can be mounted from the disk".to_owned());
     }
-    Disks::prepare(&begin.state_dir, template.scratch(), begin.tmp)
+    Disks::prepare(&begin.image_dir, template.scratch(), begin.tmp)
         .map_err(|error| format!("could not {}: {}", error.step, error.source))
 }
 

@@ -16,6 +16,9 @@ impl Sources {
     pub(super) fn open(allowed: &[PathBuf]) -> Self {
         let open = |path: &PathBuf| {
             let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+            if is_link_of_another(path) {
+                return None;
+            }
             Some((path.clone(), fd))
         };
         Self {
@@ -42,6 +45,15 @@ impl Sources {
         }
         Err(outcome)
     }
+}
+
+/// Whether a place is a link that somebody else can turn to where he likes: a daemon with less rights than the launcher
+/// owns the directories where it keeps code.
+fn is_link_of_another(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::geteuid().as_raw();
+    path.symlink_metadata()
+        .is_ok_and(|found| found.is_symlink() && found.uid() != own && found.uid() != 0)
 }
 
 /// Opens a place anew if what was there at the start is deleted: the host's own software does that (each `ldconfig`

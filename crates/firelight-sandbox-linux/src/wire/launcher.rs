@@ -20,6 +20,7 @@ use crate::net::{EgressNetwork, EgressRules, Ipv4Network};
 pub(crate) struct Begin {
     pub(crate) instance: String,
     pub(crate) state_dir: PathBuf,
+    pub(crate) image_dir: PathBuf,
     pub(crate) allowed_sources: Vec<PathBuf>,
     pub(crate) first_host_id: u32,
     pub(crate) blank_sandboxes: u32,
@@ -217,6 +218,7 @@ fn encode_begin(begin: &Begin) -> Vec<u8> {
     encoder
         .bytes(begin.instance.as_bytes())
         .path(&begin.state_dir)
+        .path(&begin.image_dir)
         .list(&begin.allowed_sources, |encoder, source| {
             encoder.path(source);
         })
@@ -237,6 +239,7 @@ fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Begin, Malformed> {
     Ok(Begin {
         instance: decoder.string()?,
         state_dir: decoder.path()?,
+        image_dir: decoder.path()?,
         allowed_sources: decoder.list(Decoder::path)?,
         first_host_id: decoder.u32()?,
         blank_sandboxes: decoder.u32()?,

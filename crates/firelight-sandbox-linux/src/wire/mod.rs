@@ -48,6 +48,7 @@ mod tests {
         let begin = Order::Begin(Begin {
             instance: "one".into(),
             state_dir: "/state".into(),
+            image_dir: "/images".into(),
             allowed_sources: vec!["/data".into()],
             first_host_id: 1,
             blank_sandboxes: 1,

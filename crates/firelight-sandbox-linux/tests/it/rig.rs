@@ -99,6 +99,7 @@ pub(crate) fn config(dir: &Path, change: impl FnOnce(&mut LinuxConfig)) -> Linux
     let mut config = LinuxConfig {
         instance: format!("test-{}-{count}", std::process::id()),
         state_dir: dir.join("launcher"),
+        image_dir: dir.join("launcher"),
         allowed_sources,
         first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID,
         blank_sandboxes: 0,

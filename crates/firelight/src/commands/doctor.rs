@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use firelight_runtimes::{Inventory, Runtime};
-use firelight_sandbox_linux::{HostReport, Ipv4Network};
+use firelight_sandbox_linux::{HostReport, Ipv4Network, TMP_ON_DISK};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -140,10 +140,10 @@ fn kvm() -> Finding {
 
 fn walls(report: &HostReport) -> Vec<Finding> {
     let walls = report.walls.iter().map(|wall| {
-        let status = if wall.stands {
-            Status::Ok
-        } else {
-            Status::Missing
+        let status = match &*wall.name {
+            _ if wall.stands => Status::Ok,
+            TMP_ON_DISK => Status::Optional,
+            _ => Status::Missing,
         };
         finding(
             &format!("sandbox: {}", wall.name),

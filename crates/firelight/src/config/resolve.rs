@@ -1,11 +1,12 @@
 //! From texts to checked values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use firelight_model::{AccountId, Region, RuntimeIdentifier};
+use firelight_sandbox_linux::WALL_NAMES;
 
 use super::layers::Sourced;
 use super::{
@@ -27,12 +28,13 @@ impl ServerConfig {
             listen: listen(layers, mode)?,
             port_file,
             data_dir: data_dir(layers)?,
+            user: layers.get("user").map(|sourced| sourced.value.clone()),
             account: account(layers)?,
             region: region(layers)?,
             authentication: authentication(layers, mode)?,
             runtimes: runtimes(layers)?,
             sandbox: SandboxConfig {
-                accept_unenforced: parsed(layers, "sandbox.accept_unenforced", "true or false")?,
+                accept_missing: accept_missing(layers)?,
                 network: network(layers)?,
                 max_environments: parsed(layers, "sandbox.max_environments", "a whole number")?,
                 started_interpreters: parsed(
@@ -133,6 +135,25 @@ fn requests_per_environment(layers: &Layers) -> Result<Option<u32>, ConfigError>
 fn code_storage_bytes(layers: &Layers) -> Result<u64, ConfigError> {
     let gb: u32 = parsed(layers, "limits.code_storage_gb", "a whole number")?;
     Ok(u64::from(gb) << 30)
+}
+
+/// Each wall by its name: a word for all of them would also accept what nobody thought of.
+fn accept_missing(layers: &Layers) -> Result<BTreeSet<&'static str>, ConfigError> {
+    const KEY: &str = "sandbox.accept_missing";
+    let Some(sourced) = layers.get(KEY) else {
+        return Ok(BTreeSet::new());
+    };
+    let names = sourced.value.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            let known = WALL_NAMES.iter().find(|known| **known == name);
+            known.copied().ok_or_else(|| ConfigError::NoSuchWall {
+                name: name.to_owned(),
+                source_name: source(layers, KEY),
+            })
+        })
+        .collect()
 }
 
 fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
@@ -346,6 +367,22 @@ mod tests {
         assert_eq!(
             client(("FIRELIGHT_ENDPOINT", "http://box:1/")),
             "http://box:1"
+        );
+    }
+
+    #[test]
+    fn missing_walls_are_accepted_by_their_names_and_no_other_word() {
+        let accepting = |names| server(&[("FIRELIGHT_SANDBOX_ACCEPT_MISSING", names)], Mode::Serve);
+
+        let config = accepting("landlock, own-user").unwrap();
+        let error = accepting("landlock, all").unwrap_err().to_string();
+
+        let accepted: Vec<_> = config.sandbox.accept_missing.into_iter().collect();
+        assert_eq!(accepted, ["landlock", "own-user"]);
+        assert_eq!(
+            error,
+            "sandbox.accept_missing names \"all\", which is no wall \
+             (FIRELIGHT_SANDBOX_ACCEPT_MISSING)"
         );
     }
 

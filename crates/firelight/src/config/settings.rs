@@ -15,7 +15,12 @@ pub const RUNTIMES_PREFIX: &str = "runtimes.";
 pub const EGRESS_TAGS_PREFIX: &str = "egress.tags.";
 
 /// Settings whose value is a list, written with commas outside the file.
-const LISTS: &[&str] = &["egress.allow", "egress.deny", "egress.networks"];
+const LISTS: &[&str] = &[
+    "egress.allow",
+    "egress.deny",
+    "egress.networks",
+    "sandbox.accept_missing",
+];
 /// Settings whose value is nobody's business.
 const SECRETS: &[&str] = &["endpoints.secret_access_key", "endpoints.session_token"];
 
@@ -24,6 +29,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("listen", Some("127.0.0.1:4566"), "address of the API"),
     setting("endpoint", None, "where the client commands find the API"),
     setting("data_dir", None, "where functions, logs and keys are kept"),
+    setting(
+        "user",
+        None,
+        "who the daemon becomes once it has started as root",
+    ),
     setting(
         "account",
         Some("000000000000"),
@@ -78,9 +88,9 @@ pub const SETTINGS: &[Setting] = &[
         "Python and Node.js processes kept started ahead of cold starts, at most",
     ),
     setting(
-        "sandbox.accept_unenforced",
-        Some("false"),
-        "go on where a limit cannot be enforced",
+        "sandbox.accept_missing",
+        None,
+        "walls that serve goes on without, by name",
     ),
     setting(
         "egress.networks",

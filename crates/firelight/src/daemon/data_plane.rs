@@ -11,7 +11,7 @@ use firelight_invoke::{
 };
 use firelight_model::{FunctionVersion, Version, VersionKey};
 use firelight_sandbox::Egress;
-use firelight_sandbox_linux::LinuxDriver;
+use firelight_sandbox_linux::{EGRESS_NAT, LinuxDriver};
 use firelight_store::{DirectoryBlobs, LogStore, UsageStore};
 
 use super::live_log::LiveLog;
@@ -20,8 +20,7 @@ use crate::config::{Mode, Network, ServerConfig, TagPolicy};
 
 /// How long the credentials of an environment are good: longer than one lives.
 const CREDENTIAL_SECONDS: u32 = 12 * 3600;
-/// The driver's name for the way out to the internet.
-const EGRESS_WALL: &str = "egress-nat";
+
 /// Requests of one version that may wait for environments, unless more may run at once.
 const LONGEST_LINE: u32 = 1000;
 
@@ -94,7 +93,7 @@ fn egress(network: Network, driver: &LinuxDriver) -> Egress {
     let missing = driver
         .report()
         .missing()
-        .any(|wall| wall.name == EGRESS_WALL);
+        .any(|wall| wall.name == EGRESS_NAT);
     match network {
         Network::Host => Egress::Host,
         Network::Internet if !missing => Egress::Nat,

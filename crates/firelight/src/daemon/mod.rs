@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The launcher is started right after the data directory is taken: it holds the privileges, and nothing of the outside
-//! has been heard yet. A second signal while draining ends the process at once; whatever was acknowledged is durable.
+//! has been heard yet. Then the daemon becomes the user it is told to be ([`user`]), if it started as root. A second signal while draining ends the process at once; whatever was acknowledged is durable.
 //!
 //! Deliberately absent: logic. Each adapter in this folder is the glue between two crates that must not know each other.
 
@@ -25,6 +25,7 @@ mod secret;
 mod stop;
 mod sweep;
 mod usage;
+mod user;
 
 pub use outside::today;
 
@@ -51,6 +52,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::stop::Stop;
+use self::user::DaemonUser;
 use crate::announce;
 use crate::config::{Authentication, Mode, ServerConfig};
 use crate::failure::{Exit, Failure};
@@ -97,10 +99,15 @@ struct Daemon {
 
 impl Daemon {
     async fn start(config: &ServerConfig) -> Result<Self, Failure> {
+        let user = DaemonUser::of(config)?;
+        user.take_over(&config.data_dir)?;
+        user.put_on()?;
         let data =
             DataDir::open(&config.data_dir).map_err(failed("could not take the data directory"))?;
         let ground = sandboxes::HostGround::find(config, &data)?;
-        let (driver, egress) = sandboxes::start_driver(config, &data, &ground)?;
+        user.take_off()?;
+        let (driver, egress) = sandboxes::start_driver(config, &user, &data, &ground)?;
+        user.keep_on()?;
         let store = SqliteStore::open(&data.records_file(), StoreClock::system())
             .await
             .map_err(failed("could not open the store"))?;

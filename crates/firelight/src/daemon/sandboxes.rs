@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use firelight_control::Preparer;
@@ -11,12 +11,15 @@ use firelight_model::{FunctionVersion, Reason};
 use firelight_package::{CacheOptions, ExtractedPackages, FileModes, Limits};
 use firelight_runtimes::{Ground, Inventory, Layout, SearchPaths};
 use firelight_sandbox::ListenAt;
-use firelight_sandbox_linux::{HostNetwork, LinuxConfig, LinuxDriver};
+use firelight_sandbox_linux::{
+    EGRESS_NAT, HostNetwork, LinuxConfig, LinuxDriver, TMP_ON_DISK, Wall,
+};
 use firelight_store::{BlobDigest, DataDir, DirectoryBlobs};
 use sha2::{Digest, Sha256};
 
 use super::egress::EgressNetwork;
 use super::failed;
+use super::user::DaemonUser;
 use crate::config::{EgressConfig, Mode, Network, ServerConfig};
 use crate::failure::{Exit, Failure};
 
@@ -104,6 +107,7 @@ pub fn inventory(config: &ServerConfig) -> Result<Inventory, Failure> {
 /// Starts the launcher and judges the walls it found.
 pub fn start_driver(
     config: &ServerConfig,
+    user: &DaemonUser,
     data: &DataDir,
     ground: &HostGround,
 ) -> Result<(LinuxDriver, Option<EgressNetwork>), Failure> {
@@ -118,7 +122,8 @@ pub fn start_driver(
         .flatten();
     let linux = LinuxConfig {
         instance: instance(data),
-        state_dir: data.root().join("launcher"),
+        state_dir: state_dir(user, data),
+        image_dir: data.root().join("launcher"),
         allowed_sources: ground.sources(data),
         first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID,
         blank_sandboxes: BLANK_SANDBOXES,
@@ -150,9 +155,9 @@ fn way_out(config: &EgressConfig, address: Ipv4Addr) -> firelight_sandbox_linux:
     }
 }
 
-/// Says which walls are missing; an operator must have accepted that.
+/// Says which walls stand and which are missing; an operator must have accepted each missing one by its name.
 fn judge_walls(config: &ServerConfig, driver: &LinuxDriver) -> Result<(), Failure> {
-    let mut missing = Vec::new();
+    let mut refused = Vec::new();
     for wall in driver.report().missing() {
         tracing::warn!(
             wall = wall.name,
@@ -160,13 +165,45 @@ fn judge_walls(config: &ServerConfig, driver: &LinuxDriver) -> Result<(), Failur
             remedy = wall.remedy,
             "a wall is missing"
         );
-        missing.push(format!("{}: {} ({})", wall.name, wall.reason, wall.remedy));
+        if must_be_accepted(config, wall) {
+            refused.push(wall);
+        }
     }
-    if missing.is_empty() || config.mode == Mode::Dev || config.sandbox.accept_unenforced {
+    let standing = driver.report().walls.iter().filter(|wall| wall.stands);
+    let names: Vec<_> = standing.map(|wall| &*wall.name).collect();
+    tracing::info!(walls = names.join(" "), "these walls stand");
+    if refused.is_empty() || config.mode == Mode::Dev {
         return Ok(());
     }
-    let what = "this host cannot enforce every wall, and --accept-unenforced was not given";
-    Err(Failure::new(Exit::Failure, what).with_why(missing.join("\n")))
+    let names: Vec<_> = refused.iter().map(|wall| &*wall.name).collect();
+    let reasons = refused
+        .iter()
+        .map(|wall| format!("{}: {} ({})", wall.name, wall.reason, wall.remedy));
+    let what = "this host cannot enforce every wall, and the configuration does not accept that";
+    let accept = format!("to go on without, --accept-missing {}", names.join(","));
+    Err(Failure::new(Exit::HostLacks, what)
+        .with_why(reasons.collect::<Vec<_>>().join("\n"))
+        .with_remedy(accept))
+}
+
+/// Whether going on without this wall is a decision: not if it was made already, or if nothing is less safe.
+fn must_be_accepted(config: &ServerConfig, wall: &Wall) -> bool {
+    let internet = config.sandbox.network == Network::Internet;
+    let matters = match &*wall.name {
+        EGRESS_NAT => internet,
+        TMP_ON_DISK => false,
+        _ => true,
+    };
+    matters && !config.sandbox.accept_missing.contains(&*wall.name)
+}
+
+/// Where the launcher keeps what it believes at its next start. A daemon that is another user owns the data directory.
+fn state_dir(user: &DaemonUser, data: &DataDir) -> PathBuf {
+    if user.is_other() {
+        Path::new("/run/firelight").join(instance(data))
+    } else {
+        data.root().join("launcher")
+    }
 }
 
 /// Names the data directory in cgroups: the same after each restart, and different for each directory.
