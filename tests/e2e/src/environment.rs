@@ -1,6 +1,7 @@
 //! A test's own world: a daemon with a data directory, and the clients that talk to it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -44,6 +45,9 @@ impl TestEnvironment {
             .prefix("firelight-e2e-")
             .tempdir()
             .expect("a directory");
+        // A daemon that becomes another user has to get to its data directory, which is closed to all others.
+        let passable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(root.path(), passable).expect("the directory is ours");
         let (data, temporary) = (root.path().join("data"), root.path().join("tmp"));
         fs::create_dir(&temporary).expect("a directory");
         let daemon = Some(Daemon::start(&flavor, &data, &temporary));
@@ -59,6 +63,10 @@ impl TestEnvironment {
 
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.daemon().address)
+    }
+
+    pub fn daemon_pid(&self) -> u32 {
+        self.daemon().pid()
     }
 
     pub fn data_dir(&self) -> &Path {

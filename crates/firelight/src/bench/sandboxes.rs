@@ -58,6 +58,7 @@ impl Sandboxes {
         let ground = Ground::of_this_host();
         let config = LinuxConfig {
             instance: format!("bench-{supply:?}-{}", std::process::id()),
+            image_dir: state.as_ref().join("launcher"),
             state_dir: state.as_ref().join("launcher"),
             allowed_sources: sources(&ground, starts, task),
             first_host_id: LinuxConfig::DEFAULT_FIRST_HOST_ID + 0x10_0000,

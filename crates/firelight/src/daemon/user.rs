@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use firelight_sandbox_linux::{Identity, act_as_root};
@@ -63,11 +63,7 @@ impl DaemonUser {
         let create = failed("make the data directory");
         match fs::symlink_metadata(data_dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let made = fs::create_dir_all(data_dir).and_then(|()| {
-                    let (user, group) = (Some(identity.user), Some(identity.group));
-                    std::os::unix::fs::lchown(data_dir, user, group)
-                });
-                made.map_err(create)
+                make_for(*identity, data_dir).map_err(create)
             }
             Err(error) => Err(create(error)),
             Ok(found) if found.uid() == identity.user => Ok(()),
@@ -110,6 +106,16 @@ impl DaemonUser {
 
 fn failed(step: &'static str) -> impl FnOnce(io::Error) -> Failure {
     move |error| Failure::because(Exit::Failure, format!("could not {step}"), &error)
+}
+
+/// Closed to all others from the beginning, as the store makes it.
+fn make_for(identity: Identity, data_dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)?;
+    let (user, group) = (Some(identity.user), Some(identity.group));
+    std::os::unix::fs::lchown(data_dir, user, group)
 }
 
 /// The effective user of this process.

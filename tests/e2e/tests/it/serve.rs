@@ -1,6 +1,12 @@
 //! `firelight serve`: nobody gets in without a valid signature.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use firelight_e2e::lacking::lacking;
 use firelight_e2e::{Flavor, TestEnvironment};
+
+const NOBODY: u32 = 65534;
 
 #[test]
 fn the_root_key_is_made_once_and_opens_the_door() {
@@ -76,4 +82,57 @@ fn a_code_location_needs_no_keys_but_an_unforged_signature() {
         .succeeded();
 
     assert!(environment.stop().is_none());
+}
+
+#[test]
+fn told_to_be_another_user_it_is_nobody_else_and_runs_functions_all_the_same() {
+    if fs::metadata("/proc/self").map(|own| own.uid()).ok() != Some(0) {
+        return lacking("root, to become somebody else").unwrap_or_default();
+    }
+    let flavor = Flavor::serve().with(&["--user", "65534:65534"]);
+    let Some(mut environment) = TestEnvironment::start_as(flavor) else {
+        return;
+    };
+    let name = environment.deploy_python("unprivileged", "return 'ran'");
+
+    let answer = environment.firelight(&["invoke", &name]).succeeded();
+    assert!(answer.stdout().contains("ran"), "{answer}");
+    for line in identities_of_all_threads(environment.daemon_pid()) {
+        let expected = [
+            "Uid:\t65534\t65534\t65534\t65534",
+            "Groups:",
+            "CapPrm:\t0000000000000000",
+        ];
+        assert!(expected.contains(&line.trim_end()), "{line}");
+    }
+    let data = fs::metadata(environment.data_dir()).unwrap();
+    assert_eq!((data.uid(), data.mode() & 0o777), (NOBODY, 0o700));
+
+    environment.kill_and_restart();
+
+    environment.firelight(&["invoke", &name]).succeeded();
+    assert!(environment.stop().is_none());
+}
+
+fn identities_of_all_threads(pid: u32) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the daemon runs");
+    let statuses = threads
+        .flatten()
+        .map(|thread| fs::read_to_string(thread.path().join("status")).unwrap_or_default());
+    let wanted = |line: &&str| {
+        ["Uid:", "Groups:", "CapPrm:"]
+            .iter()
+            .any(|name| line.starts_with(name))
+    };
+    let lines: Vec<String> = statuses
+        .flat_map(|status| {
+            status
+                .lines()
+                .filter(wanted)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(lines.len() > 6, "{lines:?}");
+    lines
 }
