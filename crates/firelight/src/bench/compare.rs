@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use firelight_runtimes::{Family, RUNTIME_API_ADDRESS};
+use firelight_runtimes::Family;
 use tokio::time::Instant;
 
 use super::client::{LoadClient, latencies};
@@ -60,13 +60,8 @@ pub async fn run(report: &mut Report, starts: &BareStarts) -> anyhow::Result<()>
 }
 
 fn programs() -> Option<(Vec<u8>, Vec<u8>)> {
-    let api = RUNTIME_API_ADDRESS
-        .parse()
-        .expect("the constant is an address");
-    Some((
-        static_programs::first_byte()?,
-        static_programs::runtime(api)?,
-    ))
+    let runtime = static_programs::runtime_inside(Duration::ZERO)?;
+    Some((static_programs::first_byte()?, runtime))
 }
 
 /// Everybody who can start the program.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use firelight_runtimes::{Family, RUNTIME_API_ADDRESS};
+use firelight_runtimes::Family;
 use serde_json::{Value, json};
 
 use super::client::LoadClient;
@@ -24,10 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub async fn run(report: &mut Report) -> anyhow::Result<()> {
-    let api = RUNTIME_API_ADDRESS
-        .parse()
-        .expect("the constant is an address");
-    match static_programs::runtime(api) {
+    match static_programs::runtime_inside(Duration::ZERO) {
         Some(runtime) => of_static_runtime(report, &runtime).await?,
         None => report.remark("no overhead beside a static runtime: it is for x86_64"),
     }

@@ -5,17 +5,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n";
 
-/// The handler that takes its time before it answers.
-pub const SLEEPER: &str = "sleep.100ms";
-const SLEEP: Duration = Duration::from_millis(100);
-
 /// Polls for events until the connection ends.
-pub fn run(api: &str, handler: &str) -> io::Result<()> {
-    let pause = (handler == SLEEPER).then_some(SLEEP);
+pub fn run(api: &str) -> io::Result<()> {
     let mut stream = TcpStream::connect(api)?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(64 * 1024);
@@ -23,7 +17,6 @@ pub fn run(api: &str, handler: &str) -> io::Result<()> {
     loop {
         stream.write_all(NEXT)?;
         let event = read_message(&mut stream, &mut buffer)?;
-        pause.into_iter().for_each(std::thread::sleep);
         let id = event
             .header("lambda-runtime-aws-request-id")
             .unwrap_or_default();

@@ -107,8 +107,7 @@ pub fn run_role_if_asked() {
 
 fn echo_role() -> io::Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
-    let handler = std::env::var("_HANDLER").unwrap_or_default();
-    echo_runtime::run(&api, &handler)
+    echo_runtime::run(&api)
 }
 
 fn floor_role() -> io::Result<()> {

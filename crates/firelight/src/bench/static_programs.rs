@@ -4,6 +4,9 @@
 //! compiler at hand. Deliberately absent: other machines than `x86_64`.
 
 use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use firelight_runtimes::RUNTIME_API_ADDRESS;
 
 /// Room behind a program for what it reads.
 const BUFFER_BYTES: u64 = 4096;
@@ -17,14 +20,23 @@ pub fn first_byte() -> Option<Vec<u8>> {
     cfg!(target_arch = "x86_64").then(|| elf(&FIRST_BYTE.concat()))
 }
 
-/// The runtime that answers every event with `1`, for a Runtime API at this address. It counts on getting each answer
-/// with one read.
-pub fn runtime(api: SocketAddrV4) -> Option<Vec<u8>> {
+/// The runtime that answers every event with `1`, for a Runtime API at this address; `None` where its machine code does
+/// not run. It takes `pause` for each, and counts on getting each answer with one read.
+pub fn runtime(api: SocketAddrV4, pause: Duration) -> Option<Vec<u8>> {
     cfg!(target_arch = "x86_64").then(|| {
         let port = api.port().to_be_bytes();
         let address = [&[2, 0], &port[..], &api.ip().octets(), &[0; 8]].concat();
-        elf(&[RUNTIME.concat(), address, REQUESTS.concat()].concat())
+        let pause = [pause.as_secs(), pause.subsec_nanos().into()].map(u64::to_le_bytes);
+        elf(&[RUNTIME.concat(), address, pause.concat(), REQUESTS.concat()].concat())
     })
+}
+
+/// The runtime for sandboxes.
+pub fn runtime_inside(pause: Duration) -> Option<Vec<u8>> {
+    let api = RUNTIME_API_ADDRESS
+        .parse()
+        .expect("the constant is an address");
+    runtime(api, pause)
 }
 
 const FIRST_BYTE: &[&[u8]] = &[
@@ -47,17 +59,24 @@ const RUNTIME: &[&[u8]] = &[
     b"\x0f\x05",                     // syscall
     b"\x89\xc3",                     // mov ebx, eax
     b"\x89\xdf",                     // mov edi, ebx
-    b"\x48\x8d\x35\x8a\x00\x00\x00", // lea rsi, [address]
+    b"\x48\x8d\x35\xa4\x00\x00\x00", // lea rsi, [address]
     b"\xba\x10\x00\x00\x00",         // mov edx, 16
     b"\xb8\x2a\x00\x00\x00",         // mov eax, 42 (connect)
     b"\x0f\x05",                     // syscall
     b"\x85\xc0",                     // test eax, eax
-    b"\x75\x6e",                     // jnz exit
+    b"\x0f\x85\x84\x00\x00\x00",     // jnz exit
     // next:
-    b"\x48\x8d\x35\x83\x00\x00\x00", // lea rsi, [get]
+    b"\x48\x8d\x35\xa9\x00\x00\x00", // lea rsi, [get]
     b"\xba\x3d\x00\x00\x00",         // mov edx, its length
-    b"\xe8\x3d\x00\x00\x00",         // call exchange
-    b"\x48\x8d\x35\x2a\x01\x00\x00", // lea rsi, [buffer]
+    b"\xe8\x53\x00\x00\x00",         // call exchange
+    b"\x48\x8d\x3d\x88\x00\x00\x00", // lea rdi, [pause]
+    b"\x31\xf6",                     // xor esi, esi
+    b"\x48\x39\x77\x08",             // cmp [rdi + 8], rsi (no nanoseconds)
+    b"\x74\x07",                     // je answer
+    b"\xb8\x23\x00\x00\x00",         // mov eax, 35 (nanosleep)
+    b"\x0f\x05",                     // syscall
+    // answer:
+    b"\x48\x8d\x35\x3a\x01\x00\x00", // lea rsi, [buffer]
     // find: the end of "Lambda-Runtime-Aws-Request-Id", in any case
     b"\x8b\x06",                     // mov eax, [rsi]
     b"\x0d\x20\x20\x20\x20",         // or eax, "    "
@@ -65,18 +84,18 @@ const RUNTIME: &[&[u8]] = &[
     b"\x3d\x74\x2d\x69\x64",         // cmp eax, "t-id"
     b"\x75\xef",                     // jne find
     b"\x48\x83\xc6\x05",             // add rsi, 5
-    b"\x48\x8d\x3d\xb7\x00\x00\x00", // lea rdi, [id]
+    b"\x48\x8d\x3d\xc7\x00\x00\x00", // lea rdi, [id]
     b"\xb9\x24\x00\x00\x00",         // mov ecx, 36
     b"\xf3\xa4",                     // rep movsb
-    b"\x48\x8d\x35\x85\x00\x00\x00", // lea rsi, [post]
+    b"\x48\x8d\x35\x95\x00\x00\x00", // lea rsi, [post]
     b"\xba\x7b\x00\x00\x00",         // mov edx, its length
     b"\xe8\x02\x00\x00\x00",         // call exchange
-    b"\xeb\xb2",                     // jmp next
+    b"\xeb\x9c",                     // jmp next
     // exchange: sends the request, reads the answer
     b"\x89\xdf",                     // mov edi, ebx
     b"\xb8\x01\x00\x00\x00",         // mov eax, 1 (write)
     b"\x0f\x05",                     // syscall
-    b"\x48\x8d\x35\xe4\x00\x00\x00", // lea rsi, [buffer]
+    b"\x48\x8d\x35\xf4\x00\x00\x00", // lea rsi, [buffer]
     b"\xba\x00\x10\x00\x00",         // mov edx, 4096
     b"\x89\xdf",                     // mov edi, ebx
     b"\x31\xc0",                     // xor eax, eax (read)
@@ -88,7 +107,7 @@ const RUNTIME: &[&[u8]] = &[
     b"\xbf\x01\x00\x00\x00", // mov edi, 1
     b"\xb8\x3c\x00\x00\x00", // mov eax, 60 (exit)
     b"\x0f\x05",             // syscall
-                             // address:
+                             // address, pause:
 ];
 
 const REQUESTS: &[&[u8]] = &[
@@ -168,7 +187,8 @@ mod tests {
         let SocketAddr::V4(address) = listener.local_addr().unwrap() else {
             panic!("bound to version 4")
         };
-        let mut child = installed(&runtime(address).unwrap(), &directory)
+        let pause = Duration::from_millis(20);
+        let mut child = installed(&runtime(address, pause).unwrap(), &directory)
             .spawn()
             .unwrap();
         let (mut stream, _) = listener.accept().unwrap();
@@ -180,7 +200,9 @@ mod tests {
             assert!(request(&mut stream).starts_with("GET /2018-06-01/runtime/invocation/next "));
             let head = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n");
             write!(stream, "{head}Content-Length: 2\r\n\r\n{{}}").unwrap();
+            let asked = tokio::time::Instant::now();
             let answer = request(&mut stream);
+            assert!(asked.elapsed() >= pause);
             assert!(answer.starts_with(&format!(
                 "POST /2018-06-01/runtime/invocation/{id}/response "
             )));
