@@ -7,6 +7,9 @@
       │
       ▼
     GET next ──► handler(event, context) ──► POST response | POST error ──► GET next ...
+                        └── is a generator ──► chunked POST, part by part, with the error in trailers
+
+Streaming goes beyond Lambda, whose Python clients have none: there such a handler fails with Runtime.MarshalError.
 
 Only what every start needs is imported at the top; logging, traceback and json come when something needs them, because
 each costs more than the rest of a start together. Works on Python 3.8 and newer.
@@ -27,6 +30,10 @@ _USER_AGENT = "firelight-python/%d.%d.%d" % sys.version_info[:3]
 # Tells, by being there, that the process is started before it is known what for; the platform's contract.
 _WAITS = "_FIRELIGHT_WAITS"
 _WAITING_DESCRIPTOR = 63
+
+
+_Generator = type((lambda: (yield))())
+_HTTP_RESPONSE = "application/vnd.awslambda.http-integration-response"
 
 
 def _minor_version():
@@ -108,6 +115,24 @@ class RuntimeApi:
     def init_error(self, error_type, body):
         headers = _header("Lambda-Runtime-Function-Error-Type", error_type)
         return self._post("init/error", body, "application/json", headers)
+
+    def begin_stream(self, request_id, content_type):
+        head = "POST /2018-06-01/runtime/invocation/%s/response%sContent-Type: %s\r\n%s%s\r\n" % (
+            request_id, self._common, content_type,
+            "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n",
+            "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n",
+        )
+        if self._socket is None:
+            self._open()
+        self._socket.sendall(head.encode())
+
+    def send_part(self, part):
+        if part:
+            self._socket.sendall(b"%x\r\n%b\r\n" % (len(part), part))
+
+    def end_stream(self, trailers=""):
+        self._socket.sendall(("0\r\n%s\r\n" % trailers).encode())
+        return self._read()
 
     def _post(self, path, body, content_type, headers):
         head = "POST /2018-06-01/runtime/%s%sContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n" % (
@@ -634,12 +659,83 @@ def _run_once(api, handler):
     try:
         context = LambdaContext(headers)
         event = _unmarshal(answer.body, headers.get("content-type", "application/json"))
-        result, content_type = _marshal(handler(event, context))
+        result = handler(event, context)
+        if type(result) is _Generator:
+            parts = _Parts(result)
+        else:
+            parts = None
+            result, content_type = _marshal(result)
     except Exception as error:
         _report(api, request_id, error)
         return
+    if parts is not None:
+        parts.send(api, request_id)
+        return
     sys.stdout.flush()
     api.response(request_id, result, content_type)
+
+
+class _Parts:
+    """A response that a generator yields part by part: bytes and text as they are, anything else as JSON.
+
+    A first part that is a dict with "statusCode" is the head of an HTTP response. The first part is made before
+    anything is sent, so that what fails until then is an ordinary error.
+    """
+
+    def __init__(self, generator):
+        self._generator = generator
+        self._content_type = "application/octet-stream"
+        self._first = self._begun(next(generator, b""))
+
+    def _begun(self, part):
+        if isinstance(part, dict) and "statusCode" in part:
+            self._content_type = _HTTP_RESPONSE
+            return _encoded(part) + b"\0" * 8
+        return _encoded(part)
+
+    def send(self, api, request_id):
+        try:
+            api.begin_stream(request_id, self._content_type)
+            self._send_all(api)
+        except OSError:
+            # The platform takes no more: the invocation is over. The connection says nothing useful any longer.
+            api._close()
+        finally:
+            self._generator.close()
+
+    def _send_all(self, api):
+        part, trailers = self._first, ""
+        while part is not None:
+            sys.stdout.flush()
+            api.send_part(part)
+            # What fails here is the function's doing; what fails above is the connection.
+            try:
+                part = _encoded(next(self._generator))
+            except StopIteration:
+                part = None
+            except Exception as error:
+                part, trailers = None, _error_trailers(error)
+        sys.stdout.flush()
+        api.end_stream(trailers)
+
+
+def _encoded(part):
+    if isinstance(part, (bytes, bytearray, memoryview)):
+        return bytes(part)
+    if isinstance(part, str):
+        return part.encode("utf-8")
+    return _marshal(part)[0]
+
+
+def _error_trailers(error):
+    import binascii
+
+    payload, _ = _describe(error, Invocation.request_id)
+    _log_error(payload)
+    sys.stdout.flush()
+    body = Settings.encode(payload).encode("utf-8", "replace")
+    lines = _header("Lambda-Runtime-Function-Error-Type", payload["errorType"])
+    return lines + _header("Lambda-Runtime-Function-Error-Body", binascii.b2a_base64(body, newline=False).decode())
 
 
 def _report(api, request_id, error):

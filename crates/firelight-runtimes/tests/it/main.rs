@@ -12,6 +12,7 @@ mod plan;
 mod python;
 mod python_errors;
 mod python_logs;
+mod python_streams;
 
 #[test]
 fn every_file_of_this_folder_is_a_module_here() {
