@@ -94,7 +94,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Suites to run (warm, cold, density; all of them when none is named), and with --json the file to write
+    /// Suites to run (warm, cold, density, load, events, stream, control; all of them when none is named), and with --json the file to write
     #[arg(value_name = "SUITE|FILE")]
     pub words: Vec<String>,
     /// With the cold suite: beside bare programs, bubblewrap and runc, in alternating turns

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use http::request::Builder;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
@@ -45,11 +46,18 @@ impl LoadClient {
         path: &str,
         body: impl Into<Bytes>,
     ) -> anyhow::Result<Answer> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", &self.host)
-            .body(Full::new(body.into()))?;
+        let request = Request::builder().method(method).uri(path);
+        self.finish(request, body.into()).await
+    }
+
+    /// Asks for an asynchronous invocation.
+    pub async fn send_event(&mut self, path: &str, event: Bytes) -> anyhow::Result<Answer> {
+        let request = Request::post(path).header("x-amz-invocation-type", "Event");
+        self.finish(request, event).await
+    }
+
+    async fn finish(&mut self, request: Builder, body: Bytes) -> anyhow::Result<Answer> {
+        let request = request.header("host", &self.host).body(Full::new(body))?;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();

@@ -8,6 +8,12 @@ use std::net::TcpStream;
 
 const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n";
 
+/// The event that is answered with a stream.
+pub const STREAM_EVENT: &[u8] = b"\"stream\"";
+/// How much that is, without the framing.
+pub const STREAM_BYTES: usize = 100 * 1024 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
+
 /// Polls for events until the connection ends.
 pub fn run(api: &str) -> io::Result<()> {
     let mut stream = TcpStream::connect(api)?;
@@ -23,16 +29,36 @@ pub fn run(api: &str) -> io::Result<()> {
         request.clear();
         write!(
             request,
-            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: {}\r\n\r\n",
-            event.body.len()
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: runtime\r\n"
         )?;
-        request.extend_from_slice(event.body);
         let consumed = event.consumed;
-        stream.write_all(&request)?;
+        if event.body == STREAM_EVENT {
+            request.extend_from_slice(STREAMED);
+            stream.write_all(&request)?;
+            write_stream(&mut stream)?;
+        } else {
+            write!(request, "Content-Length: {}\r\n\r\n", event.body.len())?;
+            request.extend_from_slice(event.body);
+            stream.write_all(&request)?;
+        }
         buffer.drain(..consumed);
         let consumed = read_message(&mut stream, &mut buffer)?.consumed;
         buffer.drain(..consumed);
     }
+}
+
+const STREAMED: &[u8] =
+    b"Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Writes the stream, chunked as in HTTP.
+pub fn write_stream(to: &mut impl Write) -> io::Result<()> {
+    let mut chunk = format!("{CHUNK_BYTES:x}\r\n").into_bytes();
+    chunk.resize(chunk.len() + CHUNK_BYTES, b's');
+    chunk.extend_from_slice(b"\r\n");
+    for _ in 0..STREAM_BYTES / CHUNK_BYTES {
+        to.write_all(&chunk)?;
+    }
+    to.write_all(b"0\r\n\r\n")
 }
 
 struct Message<'a> {

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,47 +23,40 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use super::server_process::ServerProcess;
+
 /// The hidden word on the command line that makes the binary this server.
 pub const ROLE: &str = "bench-floor-server";
 
 /// A running floor server; dropped, it and its runtimes end.
 pub struct Floor {
-    server: Child,
     runtimes: Vec<Child>,
     pub address: String,
+    _server: ServerProcess,
 }
 
 impl Floor {
     /// Starts the server and some runtimes as processes of their own.
     pub fn start(runtimes: usize) -> io::Result<Self> {
-        use std::io::{BufRead, BufReader};
-
         let binary = std::env::current_exe()?;
-        let mut server = Command::new(&binary)
-            .arg(ROLE)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = server.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let (address, api) = line
-            .trim()
-            .split_once(' ')
-            .ok_or(io::ErrorKind::InvalidData)?;
+        let server = ServerProcess::start(ROLE, None)?;
+        let [address, api] = &server.addresses[..] else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
         let runtimes = (0..runtimes)
             .map(|_| super::echo_runtime_command(&binary, api).spawn())
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
-            server,
             runtimes,
-            address: address.to_owned(),
+            address: address.clone(),
+            _server: server,
         })
     }
 }
 
 impl Drop for Floor {
     fn drop(&mut self) {
-        for child in self.runtimes.iter_mut().chain([&mut self.server]) {
+        for child in &mut self.runtimes {
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();
@@ -91,14 +84,10 @@ impl Hop {
 }
 
 /// Serves until the process is killed; prints both addresses first.
-#[expect(
-    clippy::print_stdout,
-    reason = "the parent reads the addresses from the pipe"
-)]
 pub async fn serve() -> io::Result<()> {
     let front = TcpListener::bind("127.0.0.1:0").await?;
     let api = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{} {}", front.local_addr()?, api.local_addr()?);
+    super::server_process::ready(&[front.local_addr()?, api.local_addr()?]);
     let (events, parked) = mpsc::channel(1024);
     let hop = Arc::new(Hop {
         ids: AtomicU64::new(0),

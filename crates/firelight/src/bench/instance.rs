@@ -39,6 +39,25 @@ impl<'a> Deployment<'a> {
             memory_mb: 1769,
         }
     }
+
+    /// The body that creates it.
+    fn creation(&self) -> anyhow::Result<String> {
+        let body = json!({
+            "FunctionName": self.name,
+            "Runtime": self.runtime,
+            "Handler": self.handler,
+            "Role": "arn:aws:iam::000000000000:role/bench",
+            "MemorySize": self.memory_mb,
+            "Timeout": 30,
+            "Code": {"ZipFile": BASE64_STANDARD.encode(archive(self.files)?)},
+        });
+        Ok(body.to_string())
+    }
+}
+
+/// The body that creates a function which nobody will run.
+pub fn creation(name: &str) -> anyhow::Result<String> {
+    Deployment::custom(name, &[("bootstrap", b"#!/bin/false\n")]).creation()
 }
 
 /// A daemon of the benchmark's own.
@@ -92,19 +111,9 @@ impl Instance {
 
     /// Creates a function and waits until it is active.
     pub async fn deploy(&self, deployment: &Deployment<'_>) -> anyhow::Result<()> {
-        let body = json!({
-            "FunctionName": deployment.name,
-            "Runtime": deployment.runtime,
-            "Handler": deployment.handler,
-            "Role": "arn:aws:iam::000000000000:role/bench",
-            "MemorySize": deployment.memory_mb,
-            "Timeout": 30,
-            "Code": {"ZipFile": BASE64_STANDARD.encode(archive(deployment.files)?)},
-        });
+        let body = deployment.creation()?;
         let mut client = LoadClient::connect(&self.address).await?;
-        let answer = client
-            .send("POST", "/2015-03-31/functions", body.to_string())
-            .await?;
+        let answer = client.send("POST", "/2015-03-31/functions", body).await?;
         ensure!(
             answer.status.is_success(),
             "CreateFunction: {:?}",

@@ -3,22 +3,28 @@
 //! The figures go through the Lambda API over loopback, as a client sees them. Absolute figures belong to the machine;
 //! the ratios tell whether it is fit, and whether a change made anything slower.
 
+mod append_log;
 mod client;
 mod cold;
 mod compare;
+mod control;
 mod density;
 mod descriptors;
 mod echo_runtime;
+mod events;
 mod floor;
 mod instance;
 mod load;
 mod memory;
+mod proxy;
 mod report;
 mod rivals;
 mod sandboxes;
+mod server_process;
 mod starts;
 mod static_programs;
 mod stats;
+mod stream;
 mod warm;
 
 use std::io;
@@ -40,6 +46,12 @@ pub enum Suite {
     Density,
     /// More requests than environments.
     Load,
+    /// Asynchronous invocations being accepted.
+    Events,
+    /// A response that streams.
+    Stream,
+    /// Creating and reading functions.
+    Control,
 }
 
 /// Whether the cold suite measures other sandboxes too.
@@ -50,7 +62,15 @@ pub enum Comparison {
 }
 
 impl Suite {
-    pub const ALL: [Self; 4] = [Self::Warm, Self::Cold, Self::Density, Self::Load];
+    pub const ALL: [Self; 7] = [
+        Self::Warm,
+        Self::Cold,
+        Self::Density,
+        Self::Load,
+        Self::Events,
+        Self::Stream,
+        Self::Control,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -58,6 +78,9 @@ impl Suite {
             Self::Cold => "cold",
             Self::Density => "density",
             Self::Load => "load",
+            Self::Events => "events",
+            Self::Stream => "stream",
+            Self::Control => "control",
         }
     }
 
@@ -71,6 +94,9 @@ impl Suite {
             Self::Cold => cold::run(report, comparison).await,
             Self::Density => density::run(report).await,
             Self::Load => load::run(report).await,
+            Self::Events => events::run(report).await,
+            Self::Stream => stream::run(report).await,
+            Self::Control => control::run(report).await,
         }
     }
 }
@@ -100,8 +126,14 @@ pub fn run_role_if_asked() {
     {
         exit(echo_role());
     }
-    if arguments.next().is_some_and(|word| word == floor::ROLE) {
-        exit(floor_role());
+    let word = arguments.next().unwrap_or_default();
+    let rest = arguments.next().unwrap_or_default();
+    match word.to_str() {
+        Some(floor::ROLE) => exit(serve(floor::serve())),
+        Some(append_log::ROLE) => exit(serve(append_log::serve(rest.as_ref()))),
+        Some(proxy::PROXY) => exit(serve(proxy::serve(rest.to_string_lossy().into_owned()))),
+        Some(proxy::ORIGIN) => exit(proxy::serve_origin().map(|_| ())),
+        _ => {}
     }
 }
 
@@ -110,11 +142,11 @@ fn echo_role() -> io::Result<()> {
     echo_runtime::run(&api)
 }
 
-fn floor_role() -> io::Result<()> {
+fn serve(server: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(floor::serve())
+        .block_on(server)
 }
 
 fn exit(result: io::Result<()>) -> ! {
