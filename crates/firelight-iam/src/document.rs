@@ -66,6 +66,11 @@ impl Policy {
         }
     }
 
+    /// Tells whether a decision by this policy can depend on condition keys.
+    pub fn heeds_keys(&self) -> bool {
+        self.statements.iter().any(Statement::heeds_keys)
+    }
+
     /// Returns how closely the matching statements of one effect name the principal.
     pub(crate) fn names(&self, effect: Effect, request: &Request<'_>) -> Named {
         let of_effect = self
@@ -84,6 +89,14 @@ impl Policy {
 }
 
 impl Statement {
+    fn heeds_keys(&self) -> bool {
+        let resources: &[Pattern] = match &self.resource {
+            ResourceClause::Absent => &[],
+            ResourceClause::In(patterns) | ResourceClause::NotIn(patterns) => patterns,
+        };
+        !self.conditions.is_empty() || resources.iter().any(Pattern::has_variable)
+    }
+
     fn names(&self, request: &Request<'_>) -> Named {
         let named = self.principal.names(request.principal);
         let applies = named != Named::Not

@@ -2,11 +2,18 @@
 //!
 //! The value of a variable is literal: wildcards that came in with a user name do not act as such.
 
+use std::borrow::Cow;
+use std::str::Chars;
+
 use crate::request::Context;
 
 /// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(Vec<Piece>);
+pub(crate) struct Pattern {
+    pieces: Vec<Piece>,
+    /// The same where there is no variable, which is nearly always; then nothing has to be filled in.
+    fixed: Option<Vec<Flat>>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
@@ -62,35 +69,57 @@ impl Pattern {
             });
             rest = &rest[character.len_utf8()..];
         }
-        Self(pieces)
+        let is_variable = |piece: &Piece| matches!(piece, Piece::Variable { .. });
+        let is_fixed = !pieces.iter().any(is_variable);
+        let mut pattern = Self {
+            pieces,
+            fixed: None,
+        };
+        if is_fixed {
+            pattern.fixed = pattern.expand(&Context::new(), Wildcards::Expanded);
+        }
+        pattern
+    }
+
+    /// Tells whether what fits depends on the context.
+    pub(crate) fn has_variable(&self) -> bool {
+        self.fixed.is_none()
     }
 
     /// Tells whether the whole of `text` fits. A variable without a value fits nothing.
     pub(crate) fn matches(&self, text: &str, case: Case, context: &Context) -> bool {
-        self.expand(context, Wildcards::Expanded)
-            .is_some_and(|pieces| matches(&pieces, &chars(text), case))
+        self.filled(context)
+            .is_some_and(|pieces| matches(&pieces, text, case))
     }
 
     /// Tells whether `text` is the same, with wildcards meaning themselves.
     pub(crate) fn equals(&self, text: &str, case: Case, context: &Context) -> bool {
         self.expand(context, Wildcards::Literal)
-            .is_some_and(|pieces| matches(&pieces, &chars(text), case))
+            .is_some_and(|pieces| matches(&pieces, text, case))
     }
 
     /// Tells whether an ARN fits, part by part: a `*` in the region does not reach the account.
     pub(crate) fn matches_arn(&self, arn: &str, context: &Context) -> bool {
-        let Some(pieces) = self.expand(context, Wildcards::Expanded) else {
+        let Some(pieces) = self.filled(context) else {
             return false;
         };
-        let pattern_parts = split_pieces(&pieces);
-        let arn_parts: Vec<_> = arn.splitn(6, ':').collect();
-        if pattern_parts.len() < 6 || arn_parts.len() < 6 {
-            return matches(&pieces, &chars(arn), Case::Heeded);
+        let colons = pieces.iter().filter(|piece| is_colon(piece)).take(5);
+        let is_whole = colons.count() == 5 && arn.bytes().filter(|&byte| byte == b':').count() >= 5;
+        if !is_whole {
+            return matches(&pieces, arn, Case::Heeded);
         }
-        pattern_parts
-            .iter()
-            .zip(arn_parts)
-            .all(|(pattern, part)| matches(pattern, &chars(part), Case::Heeded))
+        // Split at the first five colons, as an ARN is.
+        pieces
+            .splitn(6, is_colon)
+            .zip(arn.splitn(6, ':'))
+            .all(|(pattern, part)| matches(pattern, part, Case::Heeded))
+    }
+
+    fn filled(&self, context: &Context) -> Option<Cow<'_, [Flat]>> {
+        match &self.fixed {
+            Some(fixed) => Some(Cow::Borrowed(fixed)),
+            None => self.expand(context, Wildcards::Expanded).map(Cow::Owned),
+        }
     }
 
     /// Returns the text with variables filled in, for values that are no patterns.
@@ -106,8 +135,8 @@ impl Pattern {
 
     fn expand(&self, context: &Context, wildcards: Wildcards) -> Option<Vec<Flat>> {
         let literal = wildcards == Wildcards::Literal;
-        let mut flat = Vec::with_capacity(self.0.len());
-        for piece in &self.0 {
+        let mut flat = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
             match piece {
                 Piece::Char(character) => flat.push(Flat::Char(*character)),
                 Piece::Any => flat.push(if literal { Flat::Char('*') } else { Flat::Any }),
@@ -149,46 +178,42 @@ fn variable(text: &str) -> Option<(Piece, &str)> {
     Some((piece, behind))
 }
 
-fn chars(text: &str) -> Vec<char> {
-    text.chars().collect()
-}
-
-/// Splits at the first five colons, as an ARN is split.
-fn split_pieces(pieces: &[Flat]) -> Vec<&[Flat]> {
-    pieces
-        .splitn(6, |piece| *piece == Flat::Char(':'))
-        .collect()
+fn is_colon(piece: &Flat) -> bool {
+    *piece == Flat::Char(':')
 }
 
 /// Matches greedily with one point to return to, so time is at most the product of the lengths.
-fn matches(pattern: &[Flat], text: &[char], case: Case) -> bool {
-    let (mut at, mut position) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while position < text.len() {
+fn matches(pattern: &[Flat], text: &str, case: Case) -> bool {
+    let (mut at, mut left) = (0, text.chars());
+    let mut star: Option<(usize, Chars<'_>)> = None;
+    loop {
+        let mut rest = left.clone();
+        let Some(next) = rest.next() else { break };
         match pattern.get(at) {
             Some(Flat::Any) => {
-                star = Some((at, position));
+                star = Some((at, left.clone()));
                 at += 1;
                 continue;
             }
             Some(Flat::One) => {
                 at += 1;
-                position += 1;
+                left = rest;
                 continue;
             }
-            Some(Flat::Char(expected)) if same(*expected, text[position], case) => {
+            Some(Flat::Char(expected)) if same(*expected, next, case) => {
                 at += 1;
-                position += 1;
+                left = rest;
                 continue;
             }
             _ => {}
         }
-        let Some((star_at, matched)) = star else {
+        // The star takes one character more.
+        let Some((star_at, behind)) = &mut star else {
             return false;
         };
-        star = Some((star_at, matched + 1));
-        at = star_at + 1;
-        position = matched + 1;
+        behind.next();
+        at = *star_at + 1;
+        left = behind.clone();
     }
     pattern[at..].iter().all(|piece| *piece == Flat::Any)
 }
@@ -196,7 +221,8 @@ fn matches(pattern: &[Flat], text: &[char], case: Case) -> bool {
 fn same(a: char, b: char, case: Case) -> bool {
     match case {
         Case::Heeded => a == b,
-        Case::Ignored => a == b || a.to_lowercase().eq(b.to_lowercase()),
+        Case::Ignored if a.is_ascii() && b.is_ascii() => a.eq_ignore_ascii_case(&b),
+        Case::Ignored => a.to_lowercase().eq(b.to_lowercase()),
     }
 }
 

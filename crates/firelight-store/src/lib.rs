@@ -34,7 +34,7 @@ pub use data_dir::{DataDir, OpenDataDirError};
 pub use key::{Key, Kind, Prefix};
 pub use logs::{
     ChangeLogsError, EventPage, EventPosition, EventQuery, FilterQuery, GroupPage, GroupQuery,
-    LogEvent, LogGroup, LogLine, LogStore, LogStream, NewLogEvent, ParsePositionError,
+    LogEvent, LogGroup, LogLine, LogPlace, LogStore, LogStream, NewLogEvent, ParsePositionError,
     ReadLogsError, Start, StreamCursor, StreamName, StreamOrder, StreamPage, StreamQuery, Streams,
     TailPage, WallClock,
 };

@@ -25,14 +25,14 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
-use firelight_model::{AccountId, WallTime};
+use firelight_model::WallTime;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::intake::Intake;
 pub use self::model::{
     EventPage, EventPosition, EventQuery, FilterQuery, GroupPage, GroupQuery, LogEvent, LogGroup,
-    LogLine, LogStream, NewLogEvent, ParsePositionError, Start, StreamCursor, StreamName,
+    LogLine, LogPlace, LogStream, NewLogEvent, ParsePositionError, Start, StreamCursor, StreamName,
     StreamOrder, StreamPage, StreamQuery, Streams, TailPage,
 };
 use self::writer::{Change, Request, Writer};
@@ -53,6 +53,11 @@ const MIGRATIONS: &[Step] = &[
         version: 2,
         name: "pages",
         sql: include_str!("logs/migrations/0002_pages.sql"),
+    },
+    Step {
+        version: 3,
+        name: "places",
+        sql: include_str!("logs/migrations/0003_places.sql"),
     },
 ];
 
@@ -167,26 +172,26 @@ impl LogStore {
     ///
     /// # Errors
     /// If it exists, or the database failed.
-    pub async fn create_group(
-        &self,
-        account: AccountId,
-        group: &str,
-    ) -> Result<(), ChangeLogsError> {
+    pub async fn create_group(&self, place: &LogPlace, group: &str) -> Result<(), ChangeLogsError> {
         let group = group.to_owned();
-        self.change(Change::CreateGroup { account, group }).await
+        self.change(Change::CreateGroup {
+            place: place.clone(),
+            group,
+        })
+        .await
     }
 
     /// Deletes a group with all that is in it.
     ///
     /// # Errors
     /// If it does not exist, or the database failed.
-    pub async fn delete_group(
-        &self,
-        account: AccountId,
-        group: &str,
-    ) -> Result<(), ChangeLogsError> {
+    pub async fn delete_group(&self, place: &LogPlace, group: &str) -> Result<(), ChangeLogsError> {
         let group = group.to_owned();
-        self.change(Change::DeleteGroup { account, group }).await
+        self.change(Change::DeleteGroup {
+            place: place.clone(),
+            group,
+        })
+        .await
     }
 
     /// Sets after how many days events of a group are removed; `None` keeps them for ever.
@@ -195,13 +200,13 @@ impl LogStore {
     /// If the group does not exist, or the database failed.
     pub async fn put_retention(
         &self,
-        account: AccountId,
+        place: &LogPlace,
         group: &str,
         days: Option<u32>,
     ) -> Result<(), ChangeLogsError> {
         let group = group.to_owned();
         self.change(Change::PutRetention {
-            account,
+            place: place.clone(),
             group,
             days,
         })
@@ -234,16 +239,16 @@ impl LogStore {
         self.change(Change::Sweep).await
     }
 
-    /// Lists groups of an account by name.
+    /// Lists groups of a place by name.
     ///
     /// # Errors
     /// If the database failed.
     pub async fn groups(
         &self,
-        account: AccountId,
+        place: &LogPlace,
         query: &GroupQuery,
     ) -> Result<GroupPage, ReadLogsError> {
-        read::groups(&self.shared.readers, account, query).await
+        read::groups(&self.shared.readers, place, query).await
     }
 
     /// Lists streams of a group.
@@ -252,11 +257,11 @@ impl LogStore {
     /// If the group does not exist, or the database failed.
     pub async fn streams(
         &self,
-        account: AccountId,
+        place: &LogPlace,
         group: &str,
         query: &StreamQuery,
     ) -> Result<StreamPage, ReadLogsError> {
-        read::streams(&self.shared.readers, account, group, query).await
+        read::streams(&self.shared.readers, place, group, query).await
     }
 
     /// Reads events of one stream, in the order of time.
@@ -279,11 +284,11 @@ impl LogStore {
     /// If the group does not exist, or the database failed.
     pub async fn filter(
         &self,
-        account: AccountId,
+        place: &LogPlace,
         group: &str,
         query: &FilterQuery,
     ) -> Result<Vec<LogEvent>, ReadLogsError> {
-        read_events::filter(&self.shared.readers, account, group, query).await
+        read_events::filter(&self.shared.readers, place, group, query).await
     }
 
     /// Reads events of a group that arrived behind a number, whatever time they carry.
@@ -292,12 +297,12 @@ impl LogStore {
     /// If the group does not exist, or the database failed.
     pub async fn tail(
         &self,
-        account: AccountId,
+        place: &LogPlace,
         group: &str,
         after: u64,
         limit: u32,
     ) -> Result<TailPage, ReadLogsError> {
-        read_events::tail(&self.shared.readers, account, group, after, limit).await
+        read_events::tail(&self.shared.readers, place, group, after, limit).await
     }
 
     /// Tells of new events: the number of the newest, where [`LogStore::tail`] may begin.

@@ -161,7 +161,11 @@ impl Authorizer<'_> {
             return Ok(());
         }
         let policies = self.view.policies_of(caller);
-        let keys = self.condition_keys(permission);
+        let resource = permission.policy.as_deref();
+        let keys = match policies.heed_keys() || resource.is_some_and(Policy::heeds_keys) {
+            true => self.condition_keys(permission),
+            false => Context::new(),
+        };
         let request = Request {
             principal: &self.view.principal_of(caller),
             action: &permission.action,
@@ -172,7 +176,7 @@ impl Authorizer<'_> {
             identity: &policies.identity,
             boundary: policies.boundary.as_ref(),
             session: policies.session.as_deref(),
-            resource: permission.policy.as_deref(),
+            resource,
             resource_account: permission.account.as_str(),
         };
         match decide(&request, &set) {

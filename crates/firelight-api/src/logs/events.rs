@@ -89,7 +89,7 @@ impl Call<'_> {
     pub(super) async fn put_log_events(&self) -> Answer {
         let input: PutLogEvents = self.input()?;
         let stream = StreamName {
-            account: self.account(),
+            place: self.place(),
             group: group_name(input.log_group_name)?,
             stream: stream_name(input.log_stream_name)?,
         };
@@ -106,7 +106,7 @@ impl Call<'_> {
     pub(super) async fn get_log_events(&self) -> Answer {
         let input: GetLogEvents = self.input()?;
         let stream = StreamName {
-            account: self.account(),
+            place: self.place(),
             group: group_of(input.log_group_name, input.log_group_identifier)?,
             stream: stream_name(input.log_stream_name)?,
         };

@@ -70,10 +70,10 @@ impl Call<'_> {
         let group = group_name(input.log_group_name)?;
         self.logs
             .store()
-            .create_group(self.account(), &group)
+            .create_group(&self.place(), &group)
             .await?;
         if let Some(tags) = input.tags.filter(|tags| !tags.is_empty()) {
-            self.logs.tag(self.account(), &group, &tags).await?;
+            self.logs.tag(&self.scope(), &group, &tags).await?;
         }
         self.done()
     }
@@ -81,7 +81,7 @@ impl Call<'_> {
     pub(super) async fn delete_log_group(&self) -> Answer {
         let input: NamedGroup = self.input()?;
         let group = group_name(input.log_group_name)?;
-        self.logs.delete_group(self.account(), &group).await?;
+        self.logs.delete_group(&self.scope(), &group).await?;
         self.done()
     }
 
@@ -101,7 +101,7 @@ impl Call<'_> {
             after: input.next_token,
             limit: limit(input.limit, 50, 50)?,
         };
-        let page = self.logs.store().groups(self.account(), &query).await?;
+        let page = self.logs.store().groups(&self.place(), &query).await?;
         let log_groups = page
             .groups
             .into_iter()
@@ -116,7 +116,7 @@ impl Call<'_> {
     async fn describe_named_groups(&self, identifiers: &[String]) -> Answer {
         let mut log_groups = Vec::new();
         for identifier in identifiers {
-            let found = self.logs.group(self.account(), name_in(identifier)).await?;
+            let found = self.logs.group(&self.scope(), name_in(identifier)).await?;
             log_groups.extend(found.map(|group| self.group(group)));
         }
         self.answer(&Groups {
@@ -151,7 +151,7 @@ impl Call<'_> {
         }
         self.logs
             .store()
-            .put_retention(self.account(), &group, Some(days))
+            .put_retention(&self.place(), &group, Some(days))
             .await?;
         self.done()
     }
@@ -161,7 +161,7 @@ impl Call<'_> {
         let group = group_name(input.log_group_name)?;
         self.logs
             .store()
-            .put_retention(self.account(), &group, None)
+            .put_retention(&self.place(), &group, None)
             .await?;
         self.done()
     }

@@ -8,8 +8,9 @@ mod search;
 mod streams;
 mod tags;
 
+use firelight_control::Scope;
+use firelight_control::logs::LogPlace;
 use firelight_control::logs::Logs;
-use firelight_model::AccountId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -65,8 +66,15 @@ pub(crate) async fn handle(
 }
 
 impl Call<'_> {
-    fn account(&self) -> AccountId {
-        self.context.account
+    fn scope(&self) -> Scope {
+        Scope {
+            account: self.context.account,
+            region: self.context.region.clone(),
+        }
+    }
+
+    fn place(&self) -> LogPlace {
+        LogPlace::new(self.context.account, &self.context.region)
     }
 
     fn input<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
@@ -83,7 +91,7 @@ impl Call<'_> {
 
     /// Returns the ARN of a group, without the `:*` that stands for its streams.
     fn group_arn(&self, group: &str) -> String {
-        let (region, account) = (&self.context.region, self.account());
+        let (region, account) = (&self.context.region, self.context.account);
         format!("arn:aws:logs:{region}:{account}:log-group:{group}")
     }
 }

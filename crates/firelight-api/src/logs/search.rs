@@ -78,7 +78,7 @@ impl Call<'_> {
             from: position(input.next_token.as_deref())?,
             limit: limit(input.limit, MAX_EVENTS, MAX_EVENTS)?,
         };
-        let page = self.logs.search(self.account(), &group, &search).await?;
+        let page = self.logs.search(&self.scope(), &group, &search).await?;
         self.answer(&Found {
             events: page.events.into_iter().map(shown).collect(),
             searched_log_streams: [],

@@ -71,7 +71,7 @@ impl Call<'_> {
     fn named_stream(&self) -> Result<StreamName, ApiError> {
         let input: NamedStream = self.input()?;
         Ok(StreamName {
-            account: self.account(),
+            place: self.place(),
             group: group_name(input.log_group_name)?,
             stream: stream_name(input.log_stream_name)?,
         })
@@ -99,7 +99,7 @@ impl Call<'_> {
         let page = self
             .logs
             .store()
-            .streams(self.account(), &group, &query)
+            .streams(&self.place(), &group, &query)
             .await?;
         let arn = self.group_arn(&group);
         let log_streams = page

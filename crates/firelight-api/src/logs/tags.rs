@@ -84,26 +84,26 @@ impl Call<'_> {
 
     async fn tag(&self, group: String, tags: LogTags) -> Answer {
         self.require_group(&group).await?;
-        self.logs.tag(self.account(), &group, &tags).await?;
+        self.logs.tag(&self.scope(), &group, &tags).await?;
         self.done()
     }
 
     async fn untag(&self, group: String, keys: Vec<String>) -> Answer {
         self.require_group(&group).await?;
-        self.logs.untag(self.account(), &group, &keys).await?;
+        self.logs.untag(&self.scope(), &group, &keys).await?;
         self.done()
     }
 
     async fn list_tags(&self, group: String) -> Answer {
         self.require_group(&group).await?;
         self.answer(&Tags {
-            tags: self.logs.tags(self.account(), &group).await?,
+            tags: self.logs.tags(&self.scope(), &group).await?,
         })
     }
 
     async fn require_group(&self, group: &str) -> Result<(), ApiError> {
         self.logs
-            .group(self.account(), group)
+            .group(&self.scope(), group)
             .await?
             .map(drop)
             .ok_or_else(no_group)

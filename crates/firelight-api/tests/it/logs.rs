@@ -174,3 +174,41 @@ async fn tags_and_retention_go_with_their_group() {
     assert_eq!(tags_after["tags"], json!({}));
     assert_eq!(groups_after["logGroups"][0].get("retentionInDays"), None);
 }
+
+/// Calls in a region, as whoever signs for it.
+async fn call_in(server: &Server, region: &str, operation: &str, body: &str) -> Answer {
+    let claim = format!(
+        "AWS4-HMAC-SHA256 Credential=000000000000/20260101/{region}/logs/aws4_request, \
+         SignedHeaders=host, Signature=0"
+    );
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: {claim}\r\n\
+         x-amz-date: 20260101T000000Z\r\nX-Amz-Target: Logs_20140328.{operation}\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    server.send(request).await
+}
+
+#[tokio::test]
+async fn a_group_is_of_one_region_with_its_tags() {
+    let server = server(Authentication::AnyCredentials).await;
+    let group = r#"{"logGroupName":"/g","tags":{"team":"a"}}"#;
+    let name = r#"{"logGroupName":"/g"}"#;
+
+    let created = call_in(&server, "us-east-1", "CreateLogGroup", group).await;
+    let here = call_in(&server, "us-east-1", "DescribeLogGroups", "{}").await;
+    let there = call_in(&server, "eu-west-1", "DescribeLogGroups", "{}").await;
+    let again = call_in(&server, "eu-west-1", "CreateLogGroup", name).await;
+    let tags = call_in(&server, "eu-west-1", "ListTagsLogGroup", name).await;
+
+    assert_eq!((created.status, again.status), (200, 200), "{}", again.body);
+    assert!(
+        here.body
+            .contains("arn:aws:logs:us-east-1:000000000000:log-group:/g"),
+        "{}",
+        here.body
+    );
+    assert!(there.body.contains(r#""logGroups":[]"#), "{}", there.body);
+    assert_eq!(tags.body, r#"{"tags":{}}"#);
+}

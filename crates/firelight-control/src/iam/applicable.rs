@@ -19,6 +19,15 @@ pub struct CallerPolicies {
     pub session: Option<Vec<Policy>>,
 }
 
+impl CallerPolicies {
+    /// Tells whether a decision by them can depend on condition keys.
+    pub fn heed_keys(&self) -> bool {
+        let session = self.session.iter().flatten();
+        let mut all = self.identity.iter().chain(&self.boundary).chain(session);
+        all.any(Policy::heeds_keys)
+    }
+}
+
 impl IamView {
     /// Returns what limits a caller. Whoever is gone has no policies left.
     pub fn policies_of(&self, caller: &Caller) -> Arc<CallerPolicies> {

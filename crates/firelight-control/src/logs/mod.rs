@@ -8,19 +8,24 @@ mod tags;
 
 use std::sync::Arc;
 
-use firelight_model::AccountId;
 use firelight_store::{LogStore, Store};
 
 pub use firelight_store::{
     ChangeLogsError, EventPage, EventPosition, EventQuery, GroupPage, GroupQuery, LogEvent,
-    LogGroup, LogStream, NewLogEvent, ReadLogsError, Start, StreamCursor, StreamName, StreamOrder,
-    StreamPage, StreamQuery, Streams,
+    LogGroup, LogPlace, LogStream, NewLogEvent, ReadLogsError, Start, StreamCursor, StreamName,
+    StreamOrder, StreamPage, StreamQuery, Streams,
 };
 pub use pattern::{FilterPattern, InvalidPattern};
 pub use search::{Search, SearchPage};
 pub use tags::{LogTags, LogTagsError};
 
 use crate::erased::Records;
+use crate::scope::Scope;
+
+/// Returns the place of a scope in the log store.
+fn place(scope: &Scope) -> LogPlace {
+    LogPlace::new(scope.account, &scope.region)
+}
 
 /// The log groups of all accounts. Cheap to clone.
 #[derive(Clone)]
@@ -46,7 +51,7 @@ impl Logs {
     /// Finds one group by its name.
     pub async fn group(
         &self,
-        account: AccountId,
+        scope: &Scope,
         name: &str,
     ) -> Result<Option<LogGroup>, ReadLogsError> {
         let query = GroupQuery {
@@ -54,18 +59,14 @@ impl Logs {
             limit: 1,
             ..GroupQuery::default()
         };
-        let page = self.store.groups(account, &query).await?;
+        let page = self.store.groups(&place(scope), &query).await?;
         Ok(page.groups.into_iter().find(|group| group.name == name))
     }
 
     /// Deletes a group with all that is in it, and its tags.
-    pub async fn delete_group(
-        &self,
-        account: AccountId,
-        name: &str,
-    ) -> Result<(), DeleteLogGroupError> {
-        self.store.delete_group(account, name).await?;
-        Ok(self.remove_tags(account, name).await?)
+    pub async fn delete_group(&self, scope: &Scope, name: &str) -> Result<(), DeleteLogGroupError> {
+        self.store.delete_group(&place(scope), name).await?;
+        Ok(self.remove_tags(scope, name).await?)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Searching a group: events that fit a pattern, page by page.
 
-use firelight_model::{AccountId, WallTime};
+use firelight_model::WallTime;
 use firelight_store::{EventPosition, FilterQuery, LogEvent, ReadLogsError, Streams};
 
-use super::{FilterPattern, Logs};
+use super::{FilterPattern, Logs, place};
+use crate::scope::Scope;
 
 /// How many events are read from the store at once.
 const BATCH: u32 = 1_000;
@@ -34,10 +35,11 @@ pub struct SearchPage {
 impl Logs {
     pub async fn search(
         &self,
-        account: AccountId,
+        scope: &Scope,
         group: &str,
         search: &Search,
     ) -> Result<SearchPage, ReadLogsError> {
+        let place = place(scope);
         let mut query = FilterQuery {
             streams: search.streams.clone(),
             since: search.since,
@@ -48,11 +50,10 @@ impl Logs {
         let mut found = Vec::new();
         let (mut examined, mut bytes) = (0, 0);
         loop {
-            let batch = self.store.filter(account, group, &query).await?;
+            let batch = self.store.filter(&place, group, &query).await?;
             let is_last = batch.len() < BATCH as usize;
             for event in batch {
-                let place = event.position.behind();
-                query.from = place;
+                query.from = event.position.behind();
                 if !search.pattern.matches(&event.message) {
                     continue;
                 }
@@ -61,7 +62,7 @@ impl Logs {
                 if found.len() >= search.limit as usize || bytes >= MAX_PAGE_BYTES {
                     return Ok(SearchPage {
                         events: found,
-                        next: Some(place),
+                        next: Some(query.from),
                     });
                 }
             }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use firelight_model::AccountId;
 use firelight_store::{CommitError, Expect, Key, Kind, ReadError, Txn};
 
 use super::Logs;
 use crate::records::encode;
+use crate::scope::Scope;
 
 const LOG_GROUP_TAGS: Kind<'static> = Kind::new("log-group-tags");
 const MAX_TAGS: usize = 50;
@@ -30,46 +30,37 @@ pub enum LogTagsError {
 pub type LogTags = BTreeMap<String, String>;
 
 impl Logs {
-    pub async fn tags(&self, account: AccountId, group: &str) -> Result<LogTags, LogTagsError> {
-        Ok(self.read_tags(&key(account, group)).await?.1)
+    pub async fn tags(&self, scope: &Scope, group: &str) -> Result<LogTags, LogTagsError> {
+        Ok(self.read_tags(&key(scope, group)).await?.1)
     }
 
     /// Adds tags; a key that is there gets the new value.
-    pub async fn tag(
-        &self,
-        account: AccountId,
-        group: &str,
-        new: &LogTags,
-    ) -> Result<(), LogTagsError> {
+    pub async fn tag(&self, scope: &Scope, group: &str, new: &LogTags) -> Result<(), LogTagsError> {
         let add = |tags: &mut LogTags| tags.extend(new.clone());
-        self.change_tags(account, group, add).await
+        self.change_tags(scope, group, add).await
     }
 
     pub async fn untag(
         &self,
-        account: AccountId,
+        scope: &Scope,
         group: &str,
         keys: &[String],
     ) -> Result<(), LogTagsError> {
         let remove = |tags: &mut LogTags| tags.retain(|key, _| !keys.contains(key));
-        self.change_tags(account, group, remove).await
+        self.change_tags(scope, group, remove).await
     }
 
-    pub(super) async fn remove_tags(
-        &self,
-        account: AccountId,
-        group: &str,
-    ) -> Result<(), LogTagsError> {
-        self.change_tags(account, group, LogTags::clear).await
+    pub(super) async fn remove_tags(&self, scope: &Scope, group: &str) -> Result<(), LogTagsError> {
+        self.change_tags(scope, group, LogTags::clear).await
     }
 
     async fn change_tags(
         &self,
-        account: AccountId,
+        scope: &Scope,
         group: &str,
         change: impl Fn(&mut LogTags),
     ) -> Result<(), LogTagsError> {
-        let key = key(account, group);
+        let key = key(scope, group);
         for _ in 0..ATTEMPTS {
             let (expect, mut tags) = self.read_tags(&key).await?;
             let before = tags.clone();
@@ -108,6 +99,7 @@ impl Logs {
     }
 }
 
-fn key(account: AccountId, group: &str) -> Key {
-    Key::new(account, LOG_GROUP_TAGS, group)
+fn key(scope: &Scope, group: &str) -> Key {
+    let Scope { account, region } = scope;
+    Key::new(account, LOG_GROUP_TAGS, format_args!("{region}/{group}"))
 }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use firelight_model::{AccountId, WallTime};
+use firelight_model::WallTime;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, QueryBuilder, Sqlite, Transaction};
 
 use super::page::Page;
-use super::{ChangeLogsError, LogLine, NewLogEvent, StreamName};
+use super::{ChangeLogsError, LogLine, LogPlace, NewLogEvent, StreamName};
 use crate::sqlite::database::to_sql;
 
 /// Streams whose ids are remembered; a busy host has fewer environments.
@@ -132,15 +132,15 @@ pub(super) async fn put_events(
 
 pub(super) async fn create_group(
     db: &mut SqliteConnection,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
     now: WallTime,
 ) -> Result<(), ChangeLogsError> {
     let created = sqlx::query(
-        "INSERT INTO log_group (account, name, created_ms) VALUES (?1, ?2, ?3)
+        "INSERT INTO log_group (place, name, created_ms) VALUES (?1, ?2, ?3)
          ON CONFLICT DO NOTHING",
     )
-    .bind(account.as_str())
+    .bind(place.as_str())
     .bind(group)
     .bind(to_sql(now.epoch_ms()))
     .execute(db)
@@ -150,21 +150,21 @@ pub(super) async fn create_group(
 
 pub(super) async fn delete_group(
     db: &mut SqliteConnection,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
 ) -> Result<(), ChangeLogsError> {
     let mut db = begin(db).await?;
     sqlx::query(
         "INSERT INTO gone_stream (stream_id)
          SELECT s.id FROM log_stream s JOIN log_group g ON g.id = s.group_id
-         WHERE g.account = ?1 AND g.name = ?2",
+         WHERE g.place = ?1 AND g.name = ?2",
     )
-    .bind(account.as_str())
+    .bind(place.as_str())
     .bind(group)
     .execute(&mut *db)
     .await?;
-    let deleted = sqlx::query("DELETE FROM log_group WHERE account = ?1 AND name = ?2")
-        .bind(account.as_str())
+    let deleted = sqlx::query("DELETE FROM log_group WHERE place = ?1 AND name = ?2")
+        .bind(place.as_str())
         .bind(group)
         .execute(&mut *db)
         .await?;
@@ -174,13 +174,13 @@ pub(super) async fn delete_group(
 
 pub(super) async fn put_retention(
     db: &mut SqliteConnection,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
     days: Option<u32>,
 ) -> Result<(), ChangeLogsError> {
     let updated =
-        sqlx::query("UPDATE log_group SET retention_days = ?3 WHERE account = ?1 AND name = ?2")
-            .bind(account.as_str())
+        sqlx::query("UPDATE log_group SET retention_days = ?3 WHERE place = ?1 AND name = ?2")
+            .bind(place.as_str())
             .bind(group)
             .bind(days)
             .execute(db)
@@ -247,8 +247,8 @@ async fn existing(db: &mut SqliteConnection, name: &StreamName) -> Result<Ids, C
 }
 
 async fn find_group(db: &mut SqliteConnection, name: &StreamName) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar("SELECT id FROM log_group WHERE account = ?1 AND name = ?2")
-        .bind(name.account.as_str())
+    sqlx::query_scalar("SELECT id FROM log_group WHERE place = ?1 AND name = ?2")
+        .bind(name.place.as_str())
         .bind(&name.group)
         .fetch_optional(db)
         .await
@@ -275,8 +275,8 @@ async fn find_or_create_group(
         return Ok(group);
     }
     let created =
-        sqlx::query("INSERT INTO log_group (account, name, created_ms) VALUES (?1, ?2, ?3)")
-            .bind(name.account.as_str())
+        sqlx::query("INSERT INTO log_group (place, name, created_ms) VALUES (?1, ?2, ?3)")
+            .bind(name.place.as_str())
             .bind(&name.group)
             .bind(to_sql(now.epoch_ms()))
             .execute(db)

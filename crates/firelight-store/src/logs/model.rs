@@ -5,13 +5,34 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use firelight_model::{AccountId, WallTime};
+use firelight_model::{AccountId, Region, WallTime};
+
+/// An account in a region, which log groups belong to. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogPlace {
+    key: Arc<str>,
+}
+
+impl LogPlace {
+    /// Names the place.
+    #[must_use]
+    pub fn new(account: AccountId, region: &Region) -> Self {
+        Self {
+            key: format!("{account}/{region}").into(),
+        }
+    }
+
+    /// How the place is written in the store.
+    pub(super) fn as_str(&self) -> &str {
+        &self.key
+    }
+}
 
 /// Names a log stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StreamName {
-    /// The account.
-    pub account: AccountId,
+    /// Whose it is, and where.
+    pub place: LogPlace,
     /// The group, such as `/aws/lambda/resize`.
     pub group: String,
     /// The stream within the group.

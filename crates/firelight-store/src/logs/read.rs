@@ -1,11 +1,11 @@
 //! Reads of the logs but for events. Each is one statement or one transaction, so it sees one moment.
 
-use firelight_model::{AccountId, WallTime};
+use firelight_model::WallTime;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 use sqlx::{Executor, QueryBuilder, SqliteExecutor};
 
 use super::{
-    GroupPage, GroupQuery, LogGroup, LogStream, ReadLogsError, StreamCursor, StreamName,
+    GroupPage, GroupQuery, LogGroup, LogPlace, LogStream, ReadLogsError, StreamCursor, StreamName,
     StreamOrder, StreamPage, StreamQuery,
 };
 use crate::key::text_behind;
@@ -32,16 +32,16 @@ pub(super) async fn newest(db: impl SqliteExecutor<'_>) -> sqlx::Result<u64> {
 
 pub(super) async fn groups(
     readers: &SqlitePool,
-    account: AccountId,
+    place: &LogPlace,
     query: &GroupQuery,
 ) -> Result<GroupPage, ReadLogsError> {
     let rows: Vec<GroupRow> = sqlx::query_as(
         "SELECT name, created_ms, retention_days, stored_bytes FROM log_group
-         WHERE account = ?1 AND name >= ?2 AND (?3 IS NULL OR name < ?3) AND name > ?4
+         WHERE place = ?1 AND name >= ?2 AND (?3 IS NULL OR name < ?3) AND name > ?4
              AND instr(name, ?5) > 0
          ORDER BY name LIMIT ?6",
     )
-    .bind(account.as_str())
+    .bind(place.as_str())
     .bind(&query.prefix)
     .bind(text_behind(&query.prefix))
     .bind(query.after.as_deref().unwrap_or_default())
@@ -57,12 +57,12 @@ pub(super) async fn groups(
 
 pub(super) async fn streams(
     readers: &SqlitePool,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
     query: &StreamQuery,
 ) -> Result<StreamPage, ReadLogsError> {
     let mut db = readers.begin().await?;
-    let group = group_id(&mut *db, account, group).await?;
+    let group = group_id(&mut *db, place, group).await?;
     let rows: Vec<StreamRow> = streams_sql(group, query)
         .build_query_as()
         .fetch_all(&mut *db)
@@ -124,11 +124,11 @@ pub(super) fn push_prefix(sql: &mut QueryBuilder<Sqlite>, column: &'static str, 
 
 pub(super) async fn group_id<'c>(
     db: impl Executor<'c, Database = Sqlite>,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
 ) -> Result<i64, ReadLogsError> {
-    let id = sqlx::query_scalar("SELECT id FROM log_group WHERE account = ?1 AND name = ?2")
-        .bind(account.as_str())
+    let id = sqlx::query_scalar("SELECT id FROM log_group WHERE place = ?1 AND name = ?2")
+        .bind(place.as_str())
         .bind(group)
         .fetch_optional(db)
         .await?;
@@ -139,7 +139,7 @@ pub(super) async fn stream_id(
     db: &mut SqliteConnection,
     name: &StreamName,
 ) -> Result<i64, ReadLogsError> {
-    let group = group_id(&mut *db, name.account, &name.group).await?;
+    let group = group_id(&mut *db, &name.place, &name.group).await?;
     let id = sqlx::query_scalar("SELECT id FROM log_stream WHERE group_id = ?1 AND name = ?2")
         .bind(group)
         .bind(&name.stream)

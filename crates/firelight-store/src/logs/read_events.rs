@@ -3,7 +3,6 @@
 //! Pages may overlap in time, but none spans more than [`SPAN_MS`]. So an event is known to be the next one as soon as
 //! the pages that remain begin behind it.
 
-use firelight_model::AccountId;
 use futures_util::TryStreamExt;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqlitePool};
@@ -11,8 +10,8 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use super::page::{self, SPAN_MS};
 use super::read::{group_id, newest, push_prefix, stream_id, time};
 use super::{
-    EventPage, EventPosition, EventQuery, FilterQuery, LogEvent, ReadLogsError, Start, StreamName,
-    Streams, TailPage,
+    EventPage, EventPosition, EventQuery, FilterQuery, LogEvent, LogPlace, ReadLogsError, Start,
+    StreamName, Streams, TailPage,
 };
 use crate::sqlite::database::{from_sql, to_sql};
 
@@ -94,12 +93,12 @@ pub(super) async fn events(
 
 pub(super) async fn filter(
     readers: &SqlitePool,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
     query: &FilterQuery,
 ) -> Result<Vec<LogEvent>, ReadLogsError> {
     let mut db = readers.begin().await?;
-    let group = group_id(&mut *db, account, group).await?;
+    let group = group_id(&mut *db, place, group).await?;
     let bounds = Bounds::of_filter(query);
     let mut sql = QueryBuilder::new(COLUMNS);
     sql.push(" WHERE p.group_id = ").push_bind(group);
@@ -130,13 +129,13 @@ fn push_names(sql: &mut QueryBuilder<Sqlite>, names: &[String]) {
 
 pub(super) async fn tail(
     readers: &SqlitePool,
-    account: AccountId,
+    place: &LogPlace,
     group: &str,
     after: u64,
     limit: u32,
 ) -> Result<TailPage, ReadLogsError> {
     let mut db = readers.begin().await?;
-    let group = group_id(&mut *db, account, group).await?;
+    let group = group_id(&mut *db, place, group).await?;
     let newest = newest(&mut *db).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     // The plus keeps SQLite from walking the group's index by time: new pages are few.

@@ -9,7 +9,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firelight_model::AccountId;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use super::apply::{self, StreamIds};
 use super::intake::Intake;
-use super::{ChangeLogsError, LogLine, NewLogEvent, StreamName, WallClock, sweep};
+use super::{ChangeLogsError, LogLine, LogPlace, NewLogEvent, StreamName, WallClock, sweep};
 use crate::store::BackendError;
 
 /// How long a line waits for others.
@@ -35,15 +34,15 @@ pub(super) enum Change {
         events: Vec<NewLogEvent>,
     },
     CreateGroup {
-        account: AccountId,
+        place: LogPlace,
         group: String,
     },
     DeleteGroup {
-        account: AccountId,
+        place: LogPlace,
         group: String,
     },
     PutRetention {
-        account: AccountId,
+        place: LogPlace,
         group: String,
         days: Option<u32>,
     },
@@ -185,14 +184,12 @@ impl Writer {
         match change {
             Change::Flush | Change::Close => Ok(()),
             Change::Sweep => Ok(sweep::all(db, now).await?),
-            Change::CreateGroup { account, group } => {
-                apply::create_group(db, account, &group, now).await
+            Change::CreateGroup { place, group } => {
+                apply::create_group(db, &place, &group, now).await
             }
-            Change::PutRetention {
-                account,
-                group,
-                days,
-            } => apply::put_retention(db, account, &group, days).await,
+            Change::PutRetention { place, group, days } => {
+                apply::put_retention(db, &place, &group, days).await
+            }
             Change::CreateStream { stream } => apply::create_stream(db, &stream, now).await,
             Change::PutEvents { stream, events } => {
                 let newest = *self.appended.borrow();
@@ -200,9 +197,9 @@ impl Writer {
                 self.appended.send_replace(newest);
                 Ok(())
             }
-            Change::DeleteGroup { account, group } => {
+            Change::DeleteGroup { place, group } => {
                 self.ids.forget();
-                apply::delete_group(db, account, &group).await
+                apply::delete_group(db, &place, &group).await
             }
             Change::DeleteStream { stream } => {
                 self.ids.forget();

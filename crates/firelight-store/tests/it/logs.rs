@@ -8,11 +8,11 @@ use bytes::Bytes;
 use firelight_model::{AccountId, WallTime};
 use firelight_store::{
     ChangeLogsError, EventPosition, EventQuery, FilterQuery, GroupQuery, LogEvent, LogLine,
-    LogStore, NewLogEvent, ReadLogsError, Start, StreamName, StreamOrder, StreamQuery, Streams,
+    LogPlace, LogStore, NewLogEvent, ReadLogsError, Start, StreamName, StreamOrder, StreamQuery,
+    Streams,
 };
 use sqlx::{ConnectOptions, Connection};
 
-const ACCOUNT: AccountId = AccountId::DEFAULT;
 const GROUP: &str = "/aws/lambda/resize";
 const NOW_MS: u64 = 1_795_437_297_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -49,11 +49,11 @@ impl Fixture {
     }
 
     async fn filter(&self, query: FilterQuery) -> Vec<LogEvent> {
-        self.logs.filter(ACCOUNT, GROUP, &query).await.unwrap()
+        self.logs.filter(&place(), GROUP, &query).await.unwrap()
     }
 
     async fn stored_bytes(&self) -> u64 {
-        let groups = self.logs.groups(ACCOUNT, &groups()).await.unwrap().groups;
+        let groups = self.logs.groups(&place(), &groups()).await.unwrap().groups;
         groups[0].stored_bytes
     }
 }
@@ -69,9 +69,13 @@ fn at(ms: u64) -> WallTime {
     WallTime::from_epoch_ms(ms)
 }
 
+fn place() -> LogPlace {
+    LogPlace::new(AccountId::DEFAULT, &"us-east-1".parse().unwrap())
+}
+
 fn name(stream: &str) -> StreamName {
     StreamName {
-        account: ACCOUNT,
+        place: place(),
         group: GROUP.to_owned(),
         stream: stream.to_owned(),
     }
@@ -273,7 +277,7 @@ async fn a_group_is_read_only_in_the_streams_asked_for() {
 #[tokio::test]
 async fn a_tail_tells_late_events_too_and_each_once() {
     let f = Fixture::new().await;
-    let tail = async |after, limit| f.logs.tail(ACCOUNT, GROUP, after, limit).await.unwrap();
+    let tail = async |after, limit| f.logs.tail(&place(), GROUP, after, limit).await.unwrap();
     f.append("s", &[100, 200]).await;
 
     let first = tail(0, 10).await;
@@ -289,15 +293,23 @@ async fn a_tail_tells_late_events_too_and_each_once() {
 }
 
 #[tokio::test]
-async fn groups_are_listed_by_name_of_one_account_only() {
+async fn groups_are_listed_by_name_of_one_account_in_one_region_only() {
     let f = Fixture::new().await;
-    let other: AccountId = "111111111111".parse().unwrap();
+    let elsewhere = LogPlace::new(AccountId::DEFAULT, &"eu-west-1".parse().unwrap());
+    let other = LogPlace::new(
+        "111111111111".parse().unwrap(),
+        &"us-east-1".parse().unwrap(),
+    );
     for group in ["/aws/lambda/b", "/aws/lambda/a", "/other"] {
-        f.logs.create_group(ACCOUNT, group).await.unwrap();
+        f.logs.create_group(&place(), group).await.unwrap();
     }
-    f.logs.create_group(other, "/aws/lambda/c").await.unwrap();
+    f.logs.create_group(&other, "/aws/lambda/c").await.unwrap();
+    f.logs
+        .create_group(&elsewhere, "/aws/lambda/a")
+        .await
+        .unwrap();
     let names = async |query: GroupQuery| {
-        let page = f.logs.groups(ACCOUNT, &query).await.unwrap();
+        let page = f.logs.groups(&place(), &query).await.unwrap();
         let names: Vec<_> = page.groups.into_iter().map(|g| g.name).collect();
         (names.join(" "), page.next)
     };
@@ -347,7 +359,7 @@ async fn streams_are_listed_in_every_order_page_by_page() {
         };
         let mut found = Vec::new();
         loop {
-            let page = f.logs.streams(ACCOUNT, GROUP, &query).await.unwrap();
+            let page = f.logs.streams(&place(), GROUP, &query).await.unwrap();
             found.extend(page.streams.into_iter().map(|s| s.name));
             match page.next {
                 Some(next) => query.after = Some(next),
@@ -365,7 +377,7 @@ async fn a_stream_tells_its_times_and_a_group_its_bytes() {
     f.logs.create_stream(name("empty")).await.unwrap();
 
     let by_name = streams(StreamOrder::NameDescending);
-    let page = f.logs.streams(ACCOUNT, GROUP, &by_name).await.unwrap();
+    let page = f.logs.streams(&place(), GROUP, &by_name).await.unwrap();
     let [s, empty] = &page.streams[..] else {
         panic!("there are two streams");
     };
@@ -390,16 +402,16 @@ async fn what_exists_cannot_be_created_and_what_does_not_cannot_be_used() {
     let put = |stream| logs.put_events(stream, vec![]);
 
     let no_group = logs.create_stream(name("s")).await.unwrap_err();
-    logs.create_group(ACCOUNT, GROUP).await.unwrap();
-    let group_exists = logs.create_group(ACCOUNT, GROUP).await.unwrap_err();
+    logs.create_group(&place(), GROUP).await.unwrap();
+    let group_exists = logs.create_group(&place(), GROUP).await.unwrap_err();
     let no_stream = put(name("s")).await.unwrap_err();
     logs.create_stream(name("s")).await.unwrap();
     let stream_exists = logs.create_stream(name("s")).await.unwrap_err();
     let no_retention = logs
-        .put_retention(ACCOUNT, "other", None)
+        .put_retention(&place(), "other", None)
         .await
         .unwrap_err();
-    let no_deletion = logs.delete_group(ACCOUNT, "other").await.unwrap_err();
+    let no_deletion = logs.delete_group(&place(), "other").await.unwrap_err();
     let no_reading = logs
         .events(&name("x"), &query(Start::Head, 1))
         .await
@@ -417,7 +429,7 @@ async fn what_exists_cannot_be_created_and_what_does_not_cannot_be_used() {
 #[tokio::test]
 async fn events_that_are_put_are_durable_when_acknowledged() {
     let f = Fixture::new().await;
-    f.logs.create_group(ACCOUNT, GROUP).await.unwrap();
+    f.logs.create_group(&place(), GROUP).await.unwrap();
     f.logs.create_stream(name("s")).await.unwrap();
     let event = |ms| NewLogEvent {
         at: at(ms),
@@ -441,7 +453,7 @@ async fn a_deleted_group_is_gone_with_its_events_and_begins_empty_when_used_agai
     let f = Fixture::new().await;
     f.append("s", &[1, 2]).await;
 
-    f.logs.delete_group(ACCOUNT, GROUP).await.unwrap();
+    f.logs.delete_group(&place(), GROUP).await.unwrap();
     let gone = f
         .logs
         .events(&name("s"), &query(Start::Head, 10))
@@ -453,7 +465,7 @@ async fn a_deleted_group_is_gone_with_its_events_and_begins_empty_when_used_agai
     assert!(matches!(gone, ReadLogsError::NoSuchGroup));
     assert_eq!(times(&f.events(query(Start::Head, 10)).await.events), [3]);
     assert_eq!(
-        times(&f.logs.tail(ACCOUNT, GROUP, 0, 10).await.unwrap().events),
+        times(&f.logs.tail(&place(), GROUP, 0, 10).await.unwrap().events),
         [3]
     );
     assert_eq!(f.stored_bytes().await, 3 + 26);
@@ -487,7 +499,10 @@ async fn retention_removes_what_is_too_old_and_streams_that_it_empties() {
 
     f.logs.sweep().await.unwrap();
     let without_retention = f.events(query(Start::Head, 10)).await.events.len();
-    f.logs.put_retention(ACCOUNT, GROUP, Some(1)).await.unwrap();
+    f.logs
+        .put_retention(&place(), GROUP, Some(1))
+        .await
+        .unwrap();
     f.logs.sweep().await.unwrap();
 
     assert_eq!(without_retention, 3);
@@ -495,7 +510,7 @@ async fn retention_removes_what_is_too_old_and_streams_that_it_empties() {
     assert_eq!(times(&kept.events), [NOW_MS - DAY_MS, NOW_MS]);
     let page = f
         .logs
-        .streams(ACCOUNT, GROUP, &streams(StreamOrder::Name))
+        .streams(&place(), GROUP, &streams(StreamOrder::Name))
         .await
         .unwrap();
     let names: Vec<_> = page.streams.iter().map(|s| &s.name[..]).collect();
@@ -513,7 +528,10 @@ async fn retention_removes_what_is_too_old_and_streams_that_it_empties() {
 async fn a_stream_that_retention_emptied_and_removed_comes_back_with_its_next_line() {
     let f = Fixture::new().await;
     f.append("s", &[NOW_MS]).await;
-    f.logs.put_retention(ACCOUNT, GROUP, Some(1)).await.unwrap();
+    f.logs
+        .put_retention(&place(), GROUP, Some(1))
+        .await
+        .unwrap();
     let later = NOW_MS + 2 * DAY_MS;
     f.now_ms.store(later, Ordering::SeqCst);
     f.logs.sweep().await.unwrap();

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use firelight_model::{AccountId, Version, WallTime};
 use firelight_store::{
-    Claim, EventQuery, GroupQuery, IdempotencyKey, Key, Kind, LogStore, OpenStoreError, Queue, Rev,
-    Shards, SqliteQueue, SqliteStore, Start, Store, StoreClock, StoreTime, StreamName, Txn,
-    UsageHour, UsageStore,
+    Claim, EventQuery, GroupQuery, IdempotencyKey, Key, Kind, LogPlace, LogStore, OpenStoreError,
+    Queue, Rev, Shards, SqliteQueue, SqliteStore, Start, Store, StoreClock, StoreTime, StreamName,
+    Txn, UsageHour, UsageStore,
 };
 use sqlx::{ConnectOptions, Connection};
 
@@ -68,8 +68,9 @@ async fn logs_of_schema_1_are_kept() {
     let clock = || WallTime::from_epoch_ms(WRITTEN_MS);
     let logs = LogStore::open(&file, Arc::new(clock)).await.unwrap();
 
+    let place = LogPlace::new(AccountId::DEFAULT, &"us-east-1".parse().unwrap());
     let stream = StreamName {
-        account: AccountId::DEFAULT,
+        place: place.clone(),
         group: "/aws/lambda/resize".to_owned(),
         stream: "2026/09/21/[$LATEST]0123456789abcdef0123456789abcdef".to_owned(),
     };
@@ -86,11 +87,7 @@ async fn logs_of_schema_1_are_kept() {
         limit: 10,
         ..GroupQuery::default()
     };
-    let groups = logs
-        .groups(AccountId::DEFAULT, &groups)
-        .await
-        .unwrap()
-        .groups;
+    let groups = logs.groups(&place, &groups).await.unwrap().groups;
     assert_eq!(groups[0].retention_days, Some(14));
 }
 

@@ -62,14 +62,14 @@ mod tests {
     use std::sync::Arc;
 
     use firelight_model::{AccountId, WallTime};
-    use firelight_store::StreamName;
+    use firelight_store::{LogPlace, StreamName};
 
     use super::*;
 
     #[test]
     fn line_is_shown_with_its_function_and_without_control_characters() {
         let stream = StreamName {
-            account: AccountId::DEFAULT,
+            place: LogPlace::new(AccountId::DEFAULT, &"us-east-1".parse().unwrap()),
             group: "/aws/lambda/resize".into(),
             stream: "s".into(),
         };

@@ -20,7 +20,7 @@ impl Call<'_> {
         ];
         let permission = single.iter().fold(permission, |permission, (key, member)| {
             match self.members.text(member) {
-                Some(value) => permission.with_key(*key, value),
+                Some(value) => permission.with_key(key, value),
                 None => permission,
             }
         });
