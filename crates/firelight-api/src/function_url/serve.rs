@@ -82,9 +82,7 @@ fn check_protocol(request: &Parts) -> Result<(), Refusal> {
 }
 
 fn trace_of(request: &Parts, now_seconds: i64) -> String {
-    let given = request.headers.get(TRACE);
-    let given = given.and_then(|value| value.to_str().ok());
-    trace::header(given, now_seconds, rand::random())
+    trace::of(&request.headers, now_seconds, rand::random())
 }
 
 fn proven<'a>(target: &UrlTarget, caller: &'a Caller) -> Option<&'a Caller> {

@@ -7,7 +7,7 @@ use firelight_wire::ErrorReply;
 use http::StatusCode;
 use http::request::Parts;
 
-use super::{Reach, check_tenant, refusals, resolve};
+use super::{Reach, check_tenant, refusals, resolve, trace};
 use crate::body::{Response, ResponseBody};
 use crate::context::RequestContext;
 
@@ -25,16 +25,12 @@ pub(super) async fn accept(
         .ok_or_else(|| refusals::not_built("Invoke with InvocationType Event"))?;
     let resolved = resolve(reach.view, target)?;
     check_tenant(&resolved, tenant_id.as_deref())?;
-    let trace = request
-        .headers
-        .get("x-amzn-trace-id")
-        .and_then(|value| value.to_str().ok());
     let event = EventRequest {
         request_id: context.request_id,
         function: target.arn.clone(),
         qualifier: target.qualifier.clone(),
         payload,
-        trace: trace.map(str::to_owned),
+        trace: trace::given(&request.headers),
         tenant_id,
     };
     events

@@ -127,7 +127,7 @@ async fn run(
     loop {
         let resolved = resolve(reach.view, target)?;
         check_tenant(&resolved, caller.members.tenant_id.as_deref())?;
-        let call = call(caller, &resolved, payload.clone(), response_mode)?;
+        let call = call(caller, target, &resolved, payload.clone(), response_mode)?;
         let trace = call.trace.clone();
         let outcome = reach.invoker.invoke(call).await;
         attempts_left -= 1;
@@ -209,6 +209,7 @@ fn check_tenant(resolved: &Resolved, tenant: Option<&str>) -> Result<(), ErrorRe
 
 fn call(
     caller: &Caller<'_>,
+    target: &FunctionTarget,
     resolved: &Resolved,
     payload: Bytes,
     response_mode: ResponseMode,
@@ -222,22 +223,18 @@ fn call(
         Some(LogType::Tail) => LogTail::Wanted,
         Some(LogType::None) | None => LogTail::None,
     };
-    let header = request
-        .headers
-        .get("x-amzn-trace-id")
-        .and_then(|value| value.to_str().ok());
     Ok(Call {
         request_id: context.request_id,
         version: resolved.version.key(),
-        invoked_arn: resolved.version.invoked_arn(resolved.alias.as_ref()),
+        invoked_arn: target.arn.with(target.qualifier.as_ref()),
         payload,
         client_context: members
             .client_context
             .as_deref()
             .map(client_context)
             .transpose()?,
-        trace: Some(trace::header(
-            header,
+        trace: Some(trace::of(
+            &request.headers,
             context.received_at.as_second(),
             rand::random(),
         )),
