@@ -13,7 +13,7 @@ fn asynchronous_invocation_keeps_its_promises() {
 
 #[test]
 fn a_host_keeps_its_promises() {
-    run_seeds("a_host_keeps_its_promises", 100, simulate_host);
+    run_seeds("a_host_keeps_its_promises", 1_000, simulate_host);
 }
 
 #[test]
