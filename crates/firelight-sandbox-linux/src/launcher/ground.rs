@@ -9,7 +9,7 @@ use rustix::mount::MountPropagationFlags;
 use rustix::thread::UnshareFlags;
 
 use super::resident::Kind;
-use super::sources::Sources;
+use super::sources::{Links, Sources};
 use super::template::Template;
 use crate::cgroup::{self, Layout};
 use crate::disk::{Capacity, Disks};
@@ -70,8 +70,13 @@ impl Ground {
                 .set_resolver(configuration)
                 .step("write the template's resolv.conf")?;
         }
+        let links = if privileged {
+            Links::OfRootOnly
+        } else {
+            Links::Any
+        };
         Ok(Self {
-            sources: Sources::open(&begin.allowed_sources),
+            sources: Sources::open(&begin.allowed_sources, links),
             filters: Filters::compile().step("compile the seccomp lists")?,
             masked: MASKED
                 .iter()

@@ -26,6 +26,7 @@ mod resident;
 mod serve;
 mod sources;
 mod template;
+mod trim;
 mod waiting;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -44,7 +45,8 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
     let Some(begin) = hear_begin(&daemon)? else {
         return Ok(());
     };
-    match ground::Ground::prepare(begin) {
+    let prepared = ground::Ground::prepare(begin);
+    match prepared.and_then(|ground| trim::trim(&ground).map(|()| ground)) {
         Ok(mut ground) => {
             let walls = crate::report::encode(&ground.walls);
             let api = ground.take_api_listener();

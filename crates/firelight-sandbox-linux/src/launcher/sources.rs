@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+/// Which places are followed where they are links.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// For a launcher with more rights than the daemon, which owns the directories where it keeps code: a link there
+    /// could lead anywhere at the next start.
+    OfRootOnly,
+    Any,
+}
+
 /// The allowed places, held open so that renaming them later moves nothing else into reach.
 pub(super) struct Sources {
     places: Vec<(PathBuf, OwnedFd)>,
@@ -13,10 +22,10 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Opens the places; one that does not exist allows nothing.
-    pub(super) fn open(allowed: &[PathBuf]) -> Self {
+    pub(super) fn open(allowed: &[PathBuf], links: Links) -> Self {
         let open = |path: &PathBuf| {
             let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-            if is_link_of_another(path) {
+            if links == Links::OfRootOnly && is_link_of_another(path) {
                 return None;
             }
             Some((path.clone(), fd))
@@ -47,13 +56,10 @@ impl Sources {
     }
 }
 
-/// Whether a place is a link that somebody else can turn to where he likes: a daemon with less rights than the launcher
-/// owns the directories where it keeps code.
 fn is_link_of_another(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let own = rustix::process::geteuid().as_raw();
     path.symlink_metadata()
-        .is_ok_and(|found| found.is_symlink() && found.uid() != own && found.uid() != 0)
+        .is_ok_and(|found| found.is_symlink() && found.uid() != 0)
 }
 
 /// Opens a place anew if what was there at the start is deleted: the host's own software does that (each `ldconfig`
@@ -84,7 +90,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ld.so.cache");
         std::fs::write(&file, "old").unwrap();
-        let sources = Sources::open(std::slice::from_ref(&file));
+        let sources = Sources::open(std::slice::from_ref(&file), Links::Any);
         std::fs::write(dir.path().join("new"), "newer").unwrap();
 
         std::fs::rename(dir.path().join("new"), &file).unwrap();
@@ -99,7 +105,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ld.so.cache");
         std::fs::write(&file, "old").unwrap();
-        let sources = Sources::open(std::slice::from_ref(&file));
+        let sources = Sources::open(std::slice::from_ref(&file), Links::Any);
 
         std::fs::remove_file(&file).unwrap();
 
@@ -111,11 +117,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc", dir.path().join("out")).unwrap();
         std::fs::create_dir(dir.path().join("code")).unwrap();
-        let sources = Sources::open(&[dir.path().to_owned()]);
+        let sources = Sources::open(&[dir.path().to_owned()], Links::Any);
 
         assert!(sources.find(&dir.path().join("code")).is_ok());
         assert!(sources.find(&dir.path().join("out/passwd")).is_err());
         assert!(sources.find(&dir.path().join("code/../../etc")).is_err());
         assert!(sources.find(Path::new("/etc")).is_err());
+    }
+
+    #[test]
+    fn a_place_that_another_user_made_a_link_is_refused_where_that_gains_him_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("cache");
+        std::os::unix::fs::symlink("/etc", &place).unwrap();
+        // Where this is not root, the link is somebody else's already.
+        let _ = std::os::unix::fs::lchown(&place, Some(65534), Some(65534));
+        let find = |links| Sources::open(std::slice::from_ref(&place), links).find(&place);
+
+        assert!(find(Links::Any).is_ok());
+        assert!(find(Links::OfRootOnly).is_err());
     }
 }

@@ -11,8 +11,12 @@ const LISTS: &[u8] = include_bytes!("../../seccomp/runtime-x86_64.json");
 #[cfg(target_arch = "aarch64")]
 const LISTS: &[u8] = include_bytes!("../../seccomp/runtime-aarch64.json");
 
-/// The compiled filters of the `runtime` role.
+/// The same for every architecture.
+const LAUNCHER: &[u8] = include_bytes!("../../seccomp/launcher.json");
+
+/// The compiled filters of each role.
 pub(crate) struct Filters {
+    launcher: BpfProgram,
     known: BpfProgram,
     refused: BpfProgram,
 }
@@ -27,10 +31,20 @@ impl Filters {
         };
         let known = take("known")?;
         let known = compact::compact(&known).unwrap_or(known);
+        let launcher = compile_from_json(LAUNCHER, arch).map_err(io::Error::other)?;
+        let launcher = launcher.into_values().next();
+        let launcher =
+            launcher.ok_or_else(|| io::Error::other("no seccomp list of the launcher"))?;
         Ok(Self {
+            launcher: compact::compact(&launcher).unwrap_or(launcher),
             known,
             refused: take("refused")?,
         })
+    }
+
+    /// Puts the launcher, and all sandboxes it will ever make, behind its own filter.
+    pub(crate) fn install_of_launcher(&self) -> io::Result<()> {
+        apply_filter(&self.launcher).map_err(io::Error::other)
     }
 
     /// Puts the caller and all it will ever start behind the filters.
@@ -53,6 +67,14 @@ mod tests {
             .unwrap()
             .remove("known")
             .unwrap()
+    }
+
+    #[test]
+    fn the_launchers_list_compiles_for_both_architectures() {
+        for arch in [TargetArch::x86_64, TargetArch::aarch64] {
+            let programs = compile_from_json(LAUNCHER, arch).expect("the list compiles");
+            assert_eq!(programs.len(), 1);
+        }
     }
 
     #[test]

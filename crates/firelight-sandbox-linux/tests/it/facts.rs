@@ -36,7 +36,8 @@ async fn the_seccomp_filters_and_the_users_are_in_force() {
     let outcome = run_probe(&sandbox, "status").await;
 
     let status = status(&outcome.stdout);
-    assert_eq!((status["Seccomp"], status["Seccomp_filters"]), ("2", "2"));
+    // The launcher's, what is known, and what is refused.
+    assert_eq!((status["Seccomp"], status["Seccomp_filters"]), ("2", "3"));
     assert_eq!(status["Uid"], "993\t993\t993\t993");
     assert_eq!(status["Gid"], "990\t990\t990\t990");
     if rig.stands("no-groups") {
@@ -108,6 +109,26 @@ async fn each_sandbox_has_a_host_user_of_its_own() {
     );
     one.destroy().await.unwrap();
     rig.end(two).await;
+}
+
+#[tokio::test]
+async fn the_launcher_holds_what_it_needs_and_can_gain_nothing() {
+    /// Of 41 capabilities those that `launcher/trim.rs` gives reasons for.
+    const KEPT: u64 = 0x092c_10ef;
+    let rig = Rig::new();
+    let path = format!("/proc/{}/status", rig.driver.launcher_pid());
+
+    let text = std::fs::read_to_string(path).unwrap();
+
+    let launcher = status(&text);
+    assert_eq!((launcher["NoNewPrivs"], launcher["Seccomp"]), ("1", "2"));
+    if rig.stands("own-user") {
+        for set in ["CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"] {
+            let held = u64::from_str_radix(launcher[set], 16).unwrap();
+            assert_eq!(held & !KEPT, 0, "{set} {held:x}");
+        }
+    }
+    rig.driver.stop().await;
 }
 
 #[tokio::test]
