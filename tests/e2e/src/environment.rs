@@ -105,11 +105,21 @@ impl TestEnvironment {
 
     /// Deploys a Python function whose handler has this body, and returns its name.
     pub fn deploy_python(&self, name: &str, body: &str) -> String {
+        self.deploy(name, body, &[])
+    }
+
+    /// The same, to run as a role that exists.
+    pub fn deploy_python_as(&self, name: &str, body: &str, role: &str) -> String {
+        let role = format!("arn:aws:iam::000000000000:role/{role}");
+        self.deploy(name, body, &["--role", &role])
+    }
+
+    fn deploy(&self, name: &str, body: &str, flags: &[&str]) -> String {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("app.py"), python_source(body)).expect("a file");
         let path = directory.path().to_str().expect("a path of plain letters");
-        self.firelight(&["deploy", path, "--name", name])
-            .succeeded();
+        let arguments = [&["deploy", path, "--name", name], flags].concat();
+        self.firelight(&arguments).succeeded();
         name.to_owned()
     }
 

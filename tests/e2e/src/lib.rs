@@ -17,6 +17,8 @@ pub mod environment;
 pub mod lacking;
 pub mod leftovers;
 pub mod package;
+pub mod service;
 
 pub use daemon::Flavor;
 pub use environment::TestEnvironment;
+pub use service::Service;
