@@ -95,6 +95,7 @@ impl Endpoint {
         let (mut head, body) = request.into_parts();
         let trailers = Trailers::default();
         let content = unwrap(&mut head, body, seal, trailers.clone())?;
+        let verdict = content.verdict();
         forget_signature(&mut head)?;
         ignore_unreadable_range(&mut head.headers);
         let mut caller = caller;
@@ -107,7 +108,11 @@ impl Endpoint {
         if response.status().as_u16() < 300 {
             return Ok(response);
         }
-        Err(read_refusal(response).await)
+        match verdict.take() {
+            // It was the body, not us.
+            Some(refusal) if response.status().is_server_error() => Err(refusal),
+            _ => Err(read_refusal(response).await),
+        }
     }
 }
 

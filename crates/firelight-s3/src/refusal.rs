@@ -45,6 +45,18 @@ impl Refusal {
         }
     }
 
+    /// Returns a copy of what the client is told.
+    pub(crate) fn told(&self) -> Self {
+        Self {
+            status: self.status,
+            code: self.code.clone(),
+            message: self.message.clone(),
+            members: self.members.clone(),
+            headers: self.headers.clone(),
+            source: None,
+        }
+    }
+
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.members.push((name.to_owned(), value.into()));
         self

@@ -16,6 +16,7 @@ pub mod daemon;
 pub mod environment;
 pub mod lacking;
 pub mod leftovers;
+pub mod mutation;
 pub mod package;
 pub mod service;
 

@@ -38,6 +38,20 @@ impl Trailers {
     }
 }
 
+/// Why the content was refused. Where `s3s` reads it, nothing but the fact that it failed comes back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdict(Arc<Mutex<Option<Refusal>>>);
+
+impl Verdict {
+    pub(crate) fn take(&self) -> Option<Refusal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, refusal: Refusal) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+    }
+}
+
 /// How the content of a request is wrapped, as its head says.
 #[derive(Debug)]
 pub(crate) enum Wrapping {
@@ -83,6 +97,7 @@ pub(crate) struct Content<B> {
     expected: Option<u64>,
     received: u64,
     trailers: Trailers,
+    verdict: Verdict,
     is_done: bool,
 }
 
@@ -107,8 +122,14 @@ impl<B> Content<B> {
             expected,
             received: 0,
             trailers,
+            verdict: Verdict::default(),
             is_done: false,
         }
+    }
+
+    /// Returns where a refusal of the content will be found.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict.clone()
     }
 
     fn take(&mut self, frame: Frame<Bytes>) -> Result<(), Refusal> {
@@ -185,6 +206,7 @@ where
             if let Err(refusal) = taken {
                 this.is_done = true;
                 this.ready.clear();
+                this.verdict.note(refusal.told());
                 return Poll::Ready(Some(Err(refusal.into())));
             }
         }

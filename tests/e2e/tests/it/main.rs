@@ -11,6 +11,7 @@ mod events;
 mod examples;
 mod extensions;
 mod firelight_cli;
+mod fuzz;
 mod official;
 mod scenarios;
 mod sdk;
