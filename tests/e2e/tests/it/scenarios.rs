@@ -137,6 +137,12 @@ scenarios! {
         json_logs_are_objects_and_levels_filter
         a_function_may_log_to_another_group
     }
+    limits {
+        a_reservation_of_zero_stops_a_function
+        a_reservation_of_one_allows_ten_requests_a_second
+        what_is_provisioned_for_a_version_is_missing_for_all_others
+        a_function_sees_the_qualifier_it_was_invoked_by
+    }
     extensions {
         telemetry_reaches_an_extension_over_http_while_the_function_runs
         the_end_of_an_invocation_is_told_during_the_next
