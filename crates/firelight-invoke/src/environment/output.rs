@@ -12,18 +12,36 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use rustix::io::Errno;
 use tokio::net::unix::pipe::Receiver;
+use tokio::time::{Instant, sleep_until};
+
+use crate::bandwidth::{Bandwidth, Pass, StreamLimits, StreamRate};
 
 /// A line longer than this is cut into several, as Lambda cuts at 256 KB.
 pub(crate) const LONGEST_LINE: usize = 256 * 1024;
-/// How much is taken from a pipe before the other one gets its turn.
-const CHUNK: usize = 8 * 1024;
+/// How much is taken from a pipe at first: most invocations print nothing, or little.
+const LITTLE: usize = 512;
+/// How much is taken at once from a pipe that holds more.
+const MUCH: usize = 8 * 1024;
 /// What one drain takes at most, so that a flooding function cannot hold its environment's task.
 const LONGEST_DRAIN: usize = 1024 * 1024;
+
+/// How fast a process may print. One that prints faster finds its pipe full and waits, as it would for a slow disk;
+/// nothing is lost, and who reads and stores the lines is not kept from others.
+const PACE: StreamLimits = StreamLimits {
+    most_bytes: u64::MAX,
+    rate: Some(StreamRate {
+        burst_bytes: 8 * 1024 * 1024,
+        bytes_per_second: 4 * 1024 * 1024,
+    }),
+};
 
 /// One pipe and the piece of a line that has come so far.
 #[derive(Debug)]
 pub(crate) struct Output {
     pipe: Option<Receiver>,
+    bandwidth: Bandwidth,
+    /// Not looked at before, because it was read faster than its pace.
+    not_before: Option<Instant>,
     partial: Vec<u8>,
 }
 
@@ -33,15 +51,20 @@ impl Output {
         let pipe = pipe.map(Receiver::from_owned_fd).transpose()?;
         Ok(Self {
             pipe,
+            bandwidth: Bandwidth::new(PACE, Instant::now()),
+            not_before: None,
             partial: Vec::new(),
         })
     }
 
-    /// Waits until something can be read; never returns once the pipe is closed. Cancel-safe.
+    /// Waits until something can be read and may be; never returns once the pipe is closed. Cancel-safe.
     pub(crate) async fn readable(&self) {
         let Some(pipe) = &self.pipe else {
             return std::future::pending().await;
         };
+        if let Some(not_before) = self.not_before {
+            sleep_until(not_before).await;
+        }
         if pipe.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -52,7 +75,11 @@ impl Output {
         let mut lines = Vec::new();
         let mut taken = 0;
         while taken < LONGEST_DRAIN {
-            match self.read_some() {
+            let read = match taken {
+                0 => self.read_some::<LITTLE>(),
+                _ => self.read_some::<MUCH>(),
+            };
+            match read {
                 Ok(0) => {
                     self.pipe = None;
                     break;
@@ -66,12 +93,22 @@ impl Output {
                 Err(_) => self.pipe = None,
             }
         }
+        self.note_pace(taken);
         lines
+    }
+
+    /// What was read is read; what comes after may have to wait.
+    fn note_pace(&mut self, taken: usize) {
+        let now = Instant::now();
+        self.not_before = match self.bandwidth.take(taken, now) {
+            Pass::After(at) if at > now => Some(at),
+            Pass::After(_) | Pass::TooMuch => None,
+        };
     }
 
     /// Reads from the descriptor itself, because tokio's view of readiness may lag behind what was written; then
     /// through tokio, which notices that the pipe is empty and will wake us for more.
-    fn read_some(&mut self) -> Result<usize, Errno> {
+    fn read_some<const CHUNK: usize>(&mut self) -> Result<usize, Errno> {
         let Some(pipe) = &self.pipe else {
             return Err(Errno::AGAIN);
         };
@@ -151,6 +188,31 @@ mod tests {
 
         assert_eq!(output.drain(), ["early"]);
         assert_eq!(output.drain(), Vec::<Bytes>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn process_that_floods_is_read_at_its_pace_and_loses_nothing() {
+        const MIB: usize = 1024 * 1024;
+        let (mut writer, mut output) = pipe();
+        let flood = std::thread::spawn(move || {
+            let line = [&[b'x'; 1023][..], b"\n"].concat();
+            (0..20 * MIB / line.len()).for_each(|_| writer.write_all(&line).unwrap());
+        });
+        let (began, mut read) = (Instant::now(), 0);
+
+        while read < 20 * MIB {
+            output.readable().await;
+            read += output
+                .drain()
+                .iter()
+                .map(|line| line.len() + 1)
+                .sum::<usize>();
+        }
+
+        flood.join().unwrap();
+        // 8 MiB at once, 12 MiB at 4 MiB a second; the last piece is read before it is counted.
+        let took = began.elapsed().as_secs_f64();
+        assert!((2.7..=3.1).contains(&took), "{took}");
     }
 
     #[tokio::test]
