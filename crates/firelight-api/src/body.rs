@@ -94,12 +94,12 @@ async fn read_incoming(
             limit,
         });
     }
-    // Most bodies arrive in one piece, which is handed on as it is.
+    // Most bodies arrive in one piece.
     let Some(first) = next_chunk(&mut incoming).await? else {
         return Ok(Bytes::new());
     };
     if incoming.is_end_stream() && first.len() <= limit {
-        return Ok(first);
+        return Ok(detached(first));
     }
     let mut room = budget.reserve();
     let mut fits = room.add(first.len());
@@ -122,6 +122,15 @@ async fn read_incoming(
     }
     let actual = discard(incoming, body.len() as u64).await?;
     Err(ReadBodyError::TooLarge { actual, limit })
+}
+
+/// Copies a small body out of the connection's buffer, which could not be used again while the body lives.
+fn detached(body: Bytes) -> Bytes {
+    const SMALL: usize = 2048;
+    if body.len() > SMALL {
+        return body;
+    }
+    Bytes::copy_from_slice(&body)
 }
 
 /// Reads on without keeping anything; returns how long the body was.

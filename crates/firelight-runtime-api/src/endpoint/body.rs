@@ -4,6 +4,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
+/// Up to here a copy costs less than the buffer that it sets free.
+const SMALL: usize = 2048;
+
 /// What a body turned out to be.
 pub(super) enum Read {
     Complete(Bytes),
@@ -43,7 +46,7 @@ pub(super) async fn read(body: &mut Incoming, limit: usize) -> Read {
     Read::Complete(collected.finish())
 }
 
-/// Joins the parts of a body; the common single part is passed on without a copy.
+/// Joins the parts of a body; a large single part is passed on without a copy.
 struct Collected {
     announced: usize,
     first: Option<Bytes>,
@@ -81,7 +84,12 @@ impl Collected {
     }
 
     fn finish(self) -> Bytes {
-        self.first.unwrap_or_else(|| self.rest.freeze())
+        match self.first {
+            // Copied out of the connection's buffer, which could not be used again while the answer lives.
+            Some(small) if small.len() <= SMALL => Bytes::copy_from_slice(&small),
+            Some(only) => only,
+            None => self.rest.freeze(),
+        }
     }
 }
 

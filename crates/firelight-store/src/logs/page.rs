@@ -57,9 +57,9 @@ impl Page {
 
     fn push(&mut self, at_ms: u64, message: &[u8]) {
         // A page is text; bytes that are none are replaced.
-        let message = match String::from_utf8_lossy(message) {
-            Cow::Borrowed(_) => Cow::Borrowed(message),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        let message = match std::str::from_utf8(message) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(message),
         };
         self.events += 1;
         self.stored_bytes += message.len() as u64 + EVENT_OVERHEAD_BYTES;
@@ -67,7 +67,7 @@ impl Page {
         self.body.push(b' ');
         push_number(&mut self.body, message.len() as u64);
         self.body.push(b'\n');
-        self.body.extend_from_slice(&message);
+        self.body.extend_from_slice(message.as_bytes());
     }
 }
 
