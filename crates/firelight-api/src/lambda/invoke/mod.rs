@@ -18,9 +18,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use firelight_control::{Resolved, View};
-use firelight_events::Events;
+use firelight_events::{Events, lineage};
 use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
-use firelight_model::{Draw, FunctionReference, FunctionTarget, PackageType, Tenancy, Version};
+use firelight_model::{
+    Draw, FunctionReference, FunctionTarget, PackageType, RecursiveLoop, Tenancy, Version,
+};
 use firelight_wire::shapes::{InvocationRequest, InvocationType, InvokeAsyncRequest, LogType};
 use firelight_wire::{ErrorCode, ErrorReply, Labels, Request, RequestParts, parse};
 use http::request::Parts;
@@ -124,11 +126,14 @@ async fn run(
     response_mode: ResponseMode,
 ) -> Result<Ran, ErrorReply> {
     let mut attempts_left = RESOLVE_ATTEMPTS;
+    let trace = passed_trace(reach.view, caller, target)?;
     loop {
         let resolved = resolve(reach.view, target)?;
         check_tenant(&resolved, caller.members.tenant_id.as_deref())?;
-        let call = call(caller, target, &resolved, payload.clone(), response_mode)?;
-        let trace = call.trace.clone();
+        let call = Call {
+            trace: Some(trace.clone()),
+            ..call(caller, target, &resolved, payload.clone(), response_mode)?
+        };
         let outcome = reach.invoker.invoke(call).await;
         attempts_left -= 1;
         let changed = matches!(outcome, Outcome::NotStarted(NotStarted::NoSuchVersion(_)));
@@ -136,7 +141,7 @@ async fn run(
             return Ok(Ran {
                 outcome,
                 executed_version: resolved.version.version,
-                trace,
+                trace: Some(trace),
             });
         }
     }
@@ -207,6 +212,25 @@ fn check_tenant(resolved: &Resolved, tenant: Option<&str>) -> Result<(), ErrorRe
     }
 }
 
+/// Counts this run in the trace of its caller. A chain of runs that has become a loop ends here, unless it is wanted.
+fn passed_trace(
+    view: &View,
+    caller: &Caller<'_>,
+    target: &FunctionTarget,
+) -> Result<String, ErrorReply> {
+    let received_at = caller.context.received_at.as_second();
+    let trace = trace::of(&caller.request.headers, received_at, rand::random());
+    // A function that is not there is told when it is resolved.
+    let Some(function) = view.function(&target.arn) else {
+        return Ok(trace);
+    };
+    match function.function.record.recursive_loop {
+        RecursiveLoop::Allow => Ok(lineage::without(&trace)),
+        RecursiveLoop::Terminate => lineage::pass(&trace, &target.arn)
+            .map_err(|loops| ErrorReply::new(ErrorCode::RecursiveInvocation, loops.to_string())),
+    }
+}
+
 fn call(
     caller: &Caller<'_>,
     target: &FunctionTarget,
@@ -215,9 +239,7 @@ fn call(
     response_mode: ResponseMode,
 ) -> Result<Call, ErrorReply> {
     let Caller {
-        context,
-        request,
-        members,
+        context, members, ..
     } = caller;
     let log_tail = match members.log_type {
         Some(LogType::Tail) => LogTail::Wanted,
@@ -233,11 +255,7 @@ fn call(
             .as_deref()
             .map(client_context)
             .transpose()?,
-        trace: Some(trace::of(
-            &request.headers,
-            context.received_at.as_second(),
-            rand::random(),
-        )),
+        trace: None,
         tenant_id: members.tenant_id.clone(),
         log_tail,
         response_mode,

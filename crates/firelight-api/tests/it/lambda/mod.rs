@@ -14,6 +14,7 @@ mod operations;
 mod options;
 mod permissions;
 pub(crate) mod plane;
+mod recursion;
 mod settings;
 mod tags;
 mod tenants;
