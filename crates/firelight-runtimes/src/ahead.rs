@@ -20,6 +20,8 @@ use crate::variables::{self, FunctionFacts};
 /// than that.
 const ROOM_BYTES: usize = 12 * 1024;
 
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
 /// How a runtime is started to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ahead {
@@ -88,6 +90,8 @@ pub fn ahead(
         .filter(|(name, _)| is_read_at_start(runtime.family, name))
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
+    // Not read by then, but the bootstrap can connect ahead.
+    at_start.push((RUNTIME_API.into(), facts.runtime_api.into()));
     let taken = size(&at_start) + WAITING_VARIABLE.len() + 2;
     let room = "-".repeat(ROOM_BYTES.saturating_sub(taken));
     at_start.push((WAITING_VARIABLE.into(), room.into()));

@@ -737,7 +737,6 @@ function postInitError(api, error, exit) {
 
 /** Says that it waits, and takes over the directory and the variables that it is told. */
 function waitToBeTold() {
-  for (const name of Object.keys(env)) delete env[name];
   fs.writeSync(WAITING_DESCRIPTOR, Buffer.of(1));
   const packet = Buffer.allocUnsafeSlow(1 << 17);
   const length = fs.readSync(WAITING_DESCRIPTOR, packet);
@@ -751,12 +750,10 @@ function waitToBeTold() {
   }
 }
 
-function main() {
-  if (WAITS in env) waitToBeTold();
+function init(api) {
   readSettings();
   patchConsole();
   if (!['1', 'true'].includes(env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) defineAwsLambda();
-  const api = new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API);
   let runtime = null;
   const die = watchForTheWorst(api, () => runtime);
   process.on('beforeExit', () => {
@@ -770,6 +767,24 @@ function main() {
     },
     (error) => die('Uncaught Exception', error, 129),
   );
+}
+
+/** Connects, and goes on from the event loop, so that the function's stack traces end alike whether it waited or not. */
+function main() {
+  const waits = WAITS in env;
+  const api = new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API);
+  if (waits) for (const name of Object.keys(env)) delete env[name];
+  api.open();
+  if (!waits) {
+    api.socket.unref();
+    setImmediate(init, api);
+    return;
+  }
+  api.socket.once('connect', () => {
+    waitToBeTold();
+    api.socket.unref();
+    setImmediate(init, api);
+  });
 }
 
 main();

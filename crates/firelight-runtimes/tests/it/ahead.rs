@@ -83,7 +83,10 @@ fn a_waiting_start_has_the_variables_that_matter_then_and_room_for_the_rest() {
             PYTHON => &["LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ"][..],
             _ => &["LANG", "LD_LIBRARY_PATH", "NODE_PATH", "TZ"],
         };
-        assert_eq!(names, [language, &[WAITING_VARIABLE]].concat());
+        assert_eq!(
+            names,
+            [language, &["AWS_LAMBDA_RUNTIME_API", WAITING_VARIABLE]].concat()
+        );
         let size: usize = variables
             .iter()
             .map(|(name, value)| name.len() + value.len() + 2)
