@@ -189,8 +189,8 @@ impl Link {
             }) => {
                 tracing::debug!(number, waiting, ?laps, "sandbox launched");
                 if waiting {
-                    let one_less = |count: &mut u32| *count = count.saturating_sub(1);
-                    self.programs_waiting.send_modify(one_less);
+                    let count = *self.programs_waiting.borrow();
+                    self.note_waiting(count.saturating_sub(1));
                 }
                 if packet.lacks_fds {
                     self.destroy_later(number);
@@ -208,14 +208,16 @@ impl Link {
                 self.answer(ticket, Answer::LaunchFailed(fault));
             }
             Ok(News::Destroyed { ticket }) => self.answer(ticket, Answer::Destroyed),
-            Ok(News::Waiting { count }) => {
-                tracing::debug!(count, "programs wait");
-                self.programs_waiting.send_replace(count);
-            }
+            Ok(News::Waiting { count }) => self.note_waiting(count),
             Ok(News::Notice { text }) => tracing::warn!("launcher: {text}"),
             Ok(News::Ready { .. }) => {}
             Err(error) => tracing::error!(%error, "the launcher said something strange"),
         }
+    }
+
+    fn note_waiting(&self, count: u32) {
+        tracing::debug!(count, "programs wait");
+        self.programs_waiting.send_replace(count);
     }
 
     /// Lets everybody who waits know that no answer will come.
