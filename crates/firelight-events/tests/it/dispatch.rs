@@ -63,6 +63,37 @@ async fn a_slow_function_leaves_room_for_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn functions_take_turns_however_long_the_line_of_one_is() {
+    let world = World::new();
+    let second = Duration::from_secs(1);
+    world.script(std::iter::repeat_n(Step::Take(second), 46));
+    let settings = Settings {
+        in_flight: 1,
+        ..Settings::default()
+    };
+    let events = world.events(settings);
+    for number in 0..40 {
+        events.accept(event_of("long", number)).await.unwrap();
+    }
+    for number in 0..3 {
+        events.accept(event_of("a", 100 + number)).await.unwrap();
+        events.accept(event_of("b", 200 + number)).await.unwrap();
+    }
+    let _dispatcher = events.dispatch(world.token());
+
+    world.ran(9).await;
+
+    let runs = world.runs.borrow();
+    let runs_of = |name: &str| {
+        let first = runs.iter().take(9);
+        first
+            .filter(|run| run.call.version.function.as_str() == name)
+            .count()
+    };
+    assert_eq!((runs_of("long"), runs_of("a"), runs_of("b")), (3, 3, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_runs_longer_than_the_hold_is_run_once() {
     let world = World::new();
     world.script([Step::Take(Duration::from_secs(900))]);
