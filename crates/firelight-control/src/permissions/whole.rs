@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::function::{PolicyDescription, PolicyError, Protected, check_length};
 use crate::control::{Control, Decision, Origin, StoreTrouble};
 use crate::functions::is_current;
-use crate::records::policy::{PolicyRecord, StatementRecord};
+use crate::records::policy::{HeadRecord, PolicyRecord, StatementRecord};
 use crate::view::Tables;
 
 #[derive(Clone, Debug)]
@@ -83,6 +83,11 @@ impl Control {
 /// Takes a document apart into statements, each kept as it was written.
 fn read(document: &str) -> Option<PolicyRecord> {
     let document: Value = serde_json::from_str(document).ok()?;
+    let text = |member: &str| document.get(member)?.as_str().map(str::to_owned);
+    let head = HeadRecord {
+        version: text("Version"),
+        id: text("Id"),
+    };
     let statements = match document.get("Statement")? {
         Value::Array(statements) => statements.clone(),
         one @ Value::Object(_) => vec![one.clone()],
@@ -106,7 +111,7 @@ fn read(document: &str) -> Option<PolicyRecord> {
         .into_iter()
         .map(read)
         .collect::<Option<Vec<_>>>()?;
-    let policy = PolicyRecord::new(statements);
+    let policy = PolicyRecord::whole(head, statements);
     // What decides later has to understand it.
     policy.parsed().is_some().then_some(policy)
 }

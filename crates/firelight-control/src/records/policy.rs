@@ -4,13 +4,46 @@ use std::sync::{Arc, OnceLock};
 
 use firelight_iam::{DocumentKind, Policy};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The statements in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PolicyRecord {
     pub statements: Vec<StatementRecord>,
+    /// `None` until a document came as a whole.
+    #[serde(default)]
+    head: Option<HeadRecord>,
     #[serde(skip)]
     parsed: ParsedOnce,
+}
+
+/// What stood before the statements of a document that came as a whole, and is shown there again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeadRecord {
+    #[serde(default)]
+    pub version: Option<String>,
+    #[serde(default)]
+    pub id: Option<String>,
+}
+
+impl HeadRecord {
+    /// What AWS writes before statements that were added one by one.
+    fn of_single_statements() -> Self {
+        Self {
+            version: Some("2012-10-17".to_owned()),
+            id: Some("default".to_owned()),
+        }
+    }
+
+    fn json(&self) -> String {
+        let members = [("Version", &self.version), ("Id", &self.id)];
+        let given = members
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        given
+            .map(|(name, value)| format!("\"{name}\":{},", Value::from(value)))
+            .collect()
+    }
 }
 
 /// The policy as decisions need it, parsed when the first of them asks. A copy starts without it, because copies are
@@ -41,7 +74,15 @@ impl PolicyRecord {
     pub fn new(statements: Vec<StatementRecord>) -> Self {
         Self {
             statements,
-            parsed: ParsedOnce::default(),
+            ..Self::default()
+        }
+    }
+
+    /// Makes the policy of a document that came as a whole.
+    pub fn whole(head: HeadRecord, statements: Vec<StatementRecord>) -> Self {
+        Self {
+            head: Some(head),
+            ..Self::new(statements)
         }
     }
 
@@ -65,9 +106,8 @@ impl PolicyRecord {
     /// Renders the whole policy document.
     pub fn document(&self) -> String {
         let statements: Vec<&str> = self.statements.iter().map(|s| s.json.as_str()).collect();
-        format!(
-            r#"{{"Version":"2012-10-17","Id":"default","Statement":[{}]}}"#,
-            statements.join(",")
-        )
+        let head = self.head.as_ref().map(HeadRecord::json);
+        let head = head.unwrap_or_else(|| HeadRecord::of_single_statements().json());
+        format!("{{{head}\"Statement\":[{}]}}", statements.join(","))
     }
 }

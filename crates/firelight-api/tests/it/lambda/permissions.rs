@@ -186,10 +186,12 @@ async fn the_whole_policy_is_put_read_and_deleted() {
     let put = api.put(&resource, json!({"Policy": document})).await;
 
     assert_eq!(put.status, 200, "{put:?}");
-    let shown = format!(r#"{{"Version":"2012-10-17","Id":"default","Statement":[{statement}]}}"#);
-    assert_eq!(put.body["Policy"], shown);
+    assert_eq!(put.body["Policy"], document);
     assert_eq!(api.get(POLICY).await.body, put.body);
     assert_eq!(api.get(&resource).await.body, put.body);
+    let named = format!(r#"{{"Version":"2012-10-17","Id":"own","Statement":[{statement}]}}"#);
+    let named_put = api.put(&resource, json!({"Policy": named})).await;
+    assert_eq!(named_put.body["Policy"], named);
     let malformed = api.put(&resource, json!({"Policy": "{}"})).await;
     malformed.refused(400, IPV, "The policy document is malformed.");
     assert_eq!(api.delete(&resource).await.status, 204);
