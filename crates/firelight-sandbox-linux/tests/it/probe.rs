@@ -32,6 +32,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "exit-7" => std::process::exit(7),
         "abort" => std::process::abort(),
         "sleep" => sleep(),
+        "doze" => doze(),
         "count" => count(),
         "connect" => connect(),
         "write-tmp" => std::fs::write("/tmp/kept", "kept"),
@@ -86,6 +87,13 @@ fn sleep() -> ! {
     loop {
         std::thread::park();
     }
+}
+
+/// Says when it sleeps.
+fn doze() -> io::Result<()> {
+    io::stdout().write_all(b".")?;
+    io::stdout().flush()?;
+    sleep()
 }
 
 /// Uses the CPU for ever, after a sign of life.

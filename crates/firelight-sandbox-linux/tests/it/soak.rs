@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -229,8 +229,13 @@ impl Crowd {
                 return Err(io::Error::other("a program did not run as it should"));
             }
             // As an environment is between its invocations.
-            let sleeping = sandbox.spawn(rig::probe("sleep")).await;
-            sleeping.map_err(io::Error::other)?;
+            let sleeping = sandbox.spawn(rig::probe("doze")).await;
+            let mut sleeping = sleeping.map_err(io::Error::other)?;
+            let stdout = sleeping.take_stdout().map(std::fs::File::from);
+            let awaited = tokio::task::spawn_blocking(move || {
+                stdout.map_or(Ok(()), |mut stdout| stdout.read_exact(&mut [0]))
+            });
+            awaited.await.map_err(io::Error::other)??;
             sandbox.freeze().await.map_err(io::Error::other)?;
             self.sandboxes.push_back(sandbox);
         }
