@@ -9,7 +9,7 @@ use super::{ConfigError, Layers};
 const EXPECTED: &str = "a list of networks like 10.1.0.0/16, 192.168.1.7";
 
 /// The rules of the way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EgressConfig {
     /// Where a network of our own is looked for.
     pub networks: Vec<Ipv4Network>,

@@ -74,6 +74,15 @@ mod tests {
             account: AccountId::DEFAULT,
             region: "us-east-1".parse().unwrap(),
             runtimes: Default::default(),
+            egress: crate::config::EgressConfig {
+                networks: Vec::new(),
+                rules: firelight_sandbox_linux::EgressRules {
+                    allow: Vec::new(),
+                    deny: Vec::new(),
+                },
+                tags: Vec::new(),
+                api: false,
+            },
         };
         Plan::make(
             &args,
