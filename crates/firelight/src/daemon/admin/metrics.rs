@@ -296,15 +296,17 @@ mod tests {
     use std::collections::HashSet;
 
     use firelight_invoke::{Budget, Counts, Histogram, StartKind, ThrottleReason};
-    use firelight_model::Version;
+    use firelight_model::{AccountId, FunctionArn, Version};
 
     use super::*;
 
     fn numbers() -> Numbers {
         let version = VersionSnapshot {
-            function: "arn:aws:lambda:us-east-1:000000000000:function:f"
-                .parse()
-                .unwrap(),
+            function: FunctionArn {
+                region: "us-east-1".parse().unwrap(),
+                account: AccountId::DEFAULT,
+                name: "f".parse().unwrap(),
+            },
             version: Version::Latest,
             errors: 1,
             throttles: ThrottleReason::ALL.map(|reason| (reason, 2)).to_vec(),
