@@ -132,10 +132,7 @@ pub(crate) async fn handle(
         }
         Operation::InvokeAsync => {
             let labels = &routed.labels;
-            Box::pin(invoke::invoke_async(
-                &reach, context, request, labels, body,
-            ))
-            .await
+            Box::pin(invoke::invoke_async(&reach, context, request, labels, body)).await
         }
         // Boxed, so that an invocation that waits does not hold room for it.
         _ => return Box::pin(rest_call(door, context, request, &routed, body)).await,
