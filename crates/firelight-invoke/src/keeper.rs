@@ -29,7 +29,21 @@ pub(crate) enum Purpose {
     Provisioned { ready: mpsc::Sender<bool> },
 }
 
+/// As what the pool counts an environment that is under way.
+#[derive(Clone, Copy)]
+enum Counted {
+    Starting,
+    Preparing,
+}
+
 impl Purpose {
+    fn counted(&self) -> Counted {
+        match self {
+            Self::Demand => Counted::Starting,
+            Self::Provisioned { .. } => Counted::Preparing,
+        }
+    }
+
     fn initialization_type(&self) -> InitializationType {
         match self {
             Self::Demand => InitializationType::OnDemand,
@@ -45,8 +59,9 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
     purpose: Purpose,
 ) {
     let made = make(&inner, &pool, &purpose).await;
+    let counted = purpose.counted();
     if let Purpose::Provisioned { ready } = purpose {
-        // Whoever asked may have given up.
+        // Whoever asked may have given up. It waits until the sender is gone, so that goes here.
         let _ = ready.send(made.is_ok()).await;
     }
     let (environment, share) = match made {
@@ -58,7 +73,13 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
                 _ => Some(StartKind::Failed),
             };
             kind.into_iter().for_each(|kind| pool.metrics.started(kind));
-            let unserved = pool.lock().start_failed();
+            let unserved = match counted {
+                Counted::Starting => pool.lock().start_failed(),
+                Counted::Preparing => {
+                    pool.lock().preparing_failed();
+                    None
+                }
+            };
             if let Some(assignment) = unserved {
                 if matches!(reason, NotStarted::NoCapacity { .. }) {
                     pool.metrics.refused_for_room();
@@ -68,7 +89,7 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
             return;
         }
     };
-    let environment = serve(&inner, &pool, environment).await;
+    let environment = serve(&inner, &pool, counted, environment).await;
     environment.destroy(ShutdownReason::Spindown).await;
     drop(share);
 }
@@ -154,7 +175,7 @@ async fn room<D: SandboxDriver>(
                         inner.evict_one();
                         tokio::select! {
                             () = given_back => {}
-                            () = pool.line_moved.notified() => {}
+                            () = pool.line_moved.notified(), if matches!(purpose, Purpose::Demand) => {}
                         }
                     }
                 }
@@ -181,12 +202,15 @@ async fn room<D: SandboxDriver>(
 async fn serve<D: SandboxDriver>(
     inner: &Arc<Inner<D>>,
     pool: &Arc<VersionPool>,
+    counted: Counted,
     mut environment: Environment<D>,
 ) -> Environment<D> {
     let (inbox, mut assigned) = mpsc::channel(1);
-    let mut freed = pool
-        .lock()
-        .started(EnvironmentHandle { inbox }, Instant::now());
+    let (handle, now) = (EnvironmentHandle { inbox }, Instant::now());
+    let mut freed = match counted {
+        Counted::Starting => pool.lock().started(handle, now),
+        Counted::Preparing => pool.lock().prepared(handle, now),
+    };
     loop {
         let next = match freed {
             Freed::Assign(assignment, handle) => {

@@ -58,7 +58,10 @@ pub(crate) struct Pool<W, E> {
     provisioned: usize,
     idle: Vec<IdleEnvironment<E>>,
     waiting: VecDeque<W>,
+    /// Under way for requests in line.
     starting: usize,
+    /// Under way to be kept ready. No request counts on one: where they fail again and again, it would wait for ever.
+    preparing: usize,
     busy: usize,
     longest_line: usize,
 }
@@ -71,6 +74,7 @@ impl<W, E> Pool<W, E> {
             idle: Vec::new(),
             waiting: VecDeque::new(),
             starting: 0,
+            preparing: 0,
             busy: 0,
             longest_line,
         }
@@ -78,14 +82,15 @@ impl<W, E> Pool<W, E> {
 
     /// Nothing lives, starts or waits here, so the pool itself can go.
     pub(crate) fn is_empty(&self) -> bool {
-        self.idle.is_empty() && self.waiting.is_empty() && self.starting == 0 && self.busy == 0
+        let starting = self.starting + self.preparing;
+        self.idle.is_empty() && self.waiting.is_empty() && starting == 0 && self.busy == 0
     }
 
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             idle: self.idle.len(),
             busy: self.busy,
-            starting: self.starting,
+            starting: self.starting + self.preparing,
             waiting: self.waiting.len(),
         }
     }
@@ -120,9 +125,9 @@ impl<W, E> Pool<W, E> {
     #[must_use]
     pub(crate) fn provision(&mut self, wanted: usize) -> usize {
         self.provisioned = if self.closed { 0 } else { wanted };
-        let there = self.idle.len() + self.busy + self.starting;
+        let there = self.idle.len() + self.busy + self.starting + self.preparing;
         let missing = self.provisioned.saturating_sub(there);
-        self.starting += missing;
+        self.preparing += missing;
         missing
     }
 
@@ -132,12 +137,21 @@ impl<W, E> Pool<W, E> {
         self.place(handle, now)
     }
 
+    /// An environment that is to be kept ready is up.
+    pub(crate) fn prepared(&mut self, handle: E, now: Instant) -> Freed<W, E> {
+        self.preparing -= 1;
+        self.place(handle, now)
+    }
+
+    /// An environment that was to be kept ready could not be made.
+    pub(crate) fn preparing_failed(&mut self) {
+        self.preparing -= 1;
+    }
+
     /// Takes back a start that was asked for by a request and has not begun, if nobody needs it any more. `true` if so.
     #[must_use]
     pub(crate) fn withdraw_start(&mut self) -> bool {
-        let there = self.idle.len() + self.busy;
-        let missing = self.provisioned.saturating_sub(there);
-        let superfluous = self.starting > self.waiting.len().max(missing);
+        let superfluous = self.starting > self.waiting.len();
         if superfluous {
             self.starting -= 1;
         }
@@ -360,14 +374,32 @@ mod tests {
     }
 
     #[test]
-    fn function_that_may_not_scale_still_waits_for_what_is_starting_already() {
+    fn function_that_may_not_scale_still_waits_for_a_start_that_lost_its_request() {
         let mut pool = pool();
-        assert_eq!(pool.request("a", || true), Requested::StartOne);
-        assert_eq!(pool.request("b", || false), Requested::TooFast("b"));
+        let now = Instant::now();
+        let _ = pool.request("a", || true);
+        let _ = pool.started(1, now);
+        assert_eq!(pool.request("b", || true), Requested::StartOne);
+        assert_eq!(pool.request("c", || false), Requested::TooFast("c"));
 
-        assert_eq!(pool.provision(2), 1);
+        assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
 
         assert_eq!(pool.request("c", || false), Requested::Wait);
+    }
+
+    #[test]
+    fn request_does_not_count_on_an_environment_that_is_to_be_kept_ready() {
+        let mut pool = pool();
+        assert_eq!(pool.provision(1), 1);
+
+        assert_eq!(pool.request("a", || true), Requested::StartOne);
+        pool.preparing_failed();
+        assert_eq!(pool.start_failed(), Some("a"));
+
+        assert_eq!(pool.provision(1), 1);
+        let _ = pool.request("b", || true);
+        let served = pool.prepared(1, Instant::now());
+        assert_eq!(served, Freed::Assign("b", 1), "it serves who waits");
     }
 
     #[test]
@@ -399,8 +431,8 @@ mod tests {
         let mut pool = pool();
         let t0 = Instant::now();
         assert_eq!(pool.provision(2), 2);
-        let _ = pool.started(1, t0);
-        let _ = pool.started(2, t0);
+        let _ = pool.prepared(1, t0);
+        let _ = pool.prepared(2, t0);
         assert_eq!(pool.provision(2), 0);
 
         let later = t0 + Duration::from_secs(3600);
@@ -418,7 +450,7 @@ mod tests {
     fn lost_provisioned_environment_is_started_again() {
         let mut pool = pool();
         let _ = pool.provision(1);
-        let _ = pool.started(1, Instant::now());
+        let _ = pool.prepared(1, Instant::now());
         let _ = pool.request("a", || true);
         let _ = pool.lost_busy();
 

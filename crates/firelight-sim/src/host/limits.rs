@@ -78,7 +78,8 @@ impl Limits {
             if let (Ceiling::Reserved(limit), Some(pace)) = (function.ceiling, self.paces.requests)
             {
                 let own = state.admitted.iter().filter(|(_, other)| other == name);
-                self.check_pace(name.as_str(), own.map(|(at, _)| *at), pace * limit);
+                let whole = pace * (limit + function.provisioned);
+                self.check_pace(name.as_str(), own.map(|(at, _)| *at), whole);
             }
             let scaling = self.paces.scaling;
             let flowed = took.as_secs_f64() * f64::from(scaling.per_second);
@@ -93,7 +94,9 @@ impl Limits {
                 .admitted
                 .iter()
                 .filter(|(_, name)| self.is_unreserved(name));
-            let pace = pace * self.catalogue.account();
+            let kept = self.catalogue.functions().iter();
+            let kept: u32 = kept.map(|function| function.provisioned).sum();
+            let pace = pace * (self.catalogue.account() + kept);
             self.check_pace("the account", unreserved.map(|(at, _)| *at), pace);
         }
     }

@@ -299,11 +299,15 @@ impl Host {
         for (name, at_work) in self.calls.at_work() {
             let known = name.parse().ok();
             let function = known.and_then(|name| self.catalogue.function(&name));
+            let provisioned = function.map_or(0, |function| function.provisioned);
             match function.map(|function| function.ceiling) {
-                Some(Ceiling::Reserved(most)) => self.history.check(at_work <= most, || {
-                    format!("{at_work} of {most} reserved handlers of {name} are at work")
-                }),
-                _ => unreserved += at_work,
+                Some(Ceiling::Reserved(most)) => {
+                    let most = most + provisioned;
+                    self.history.check(at_work <= most, || {
+                        format!("{at_work} of {most} handlers of {name} are at work")
+                    });
+                }
+                _ => unreserved += at_work.saturating_sub(provisioned),
             }
         }
         let most = self.scenario.unreserved;
@@ -349,7 +353,8 @@ impl Host {
         while self.calls.open() > 0 || self.queue.items().await > 0 {
             if tokio::time::Instant::now() > end {
                 let (calls, items) = (self.calls.open(), self.queue.items().await);
-                let left = format!("{calls} calls and {items} items never end");
+                let counts = self.plane.counts();
+                let left = format!("{calls} calls and {items} items never end: {counts:?}");
                 return self.history.violated(left);
             }
             step().await;

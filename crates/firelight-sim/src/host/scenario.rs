@@ -17,7 +17,7 @@ pub(crate) const STORM: Duration = Duration::from_secs(12);
 pub(crate) struct Scenario {
     pub(crate) functions: Vec<HostedFunction>,
     pub(crate) unreserved: u32,
-    /// What the account may run at once: the unreserved rest and all that is reserved.
+    /// What the account may run at once: the unreserved rest and all that is set aside.
     pub(crate) account: u32,
     pub(crate) caprice: Caprice,
     pub(crate) longest_run: Duration,
@@ -64,7 +64,7 @@ impl Scenario {
         let functions: Vec<_> = functions.collect();
         let calm = rng.percent(20);
         Self {
-            account: unreserved + functions.iter().map(reserved).sum::<u32>(),
+            account: unreserved + functions.iter().map(set_aside).sum::<u32>(),
             functions,
             unreserved,
             caprice: caprice(calm, &mut rng),
@@ -76,11 +76,12 @@ impl Scenario {
     }
 }
 
-fn reserved(function: &HostedFunction) -> u32 {
-    match function.ceiling {
+fn set_aside(function: &HostedFunction) -> u32 {
+    let reserved = match function.ceiling {
         Ceiling::Reserved(reserved) => reserved,
         Ceiling::Unreserved(_) => 0,
-    }
+    };
+    reserved + function.provisioned
 }
 
 fn function(number: u64, unreserved: u32, rng: &mut Rng) -> HostedFunction {
@@ -99,6 +100,11 @@ fn function(number: u64, unreserved: u32, rng: &mut Rng) -> HostedFunction {
         memory_mb: 128 * rng.within_u32(1..4),
         timeout_s: rng.within_u32(1..4),
         ceiling,
+        provisioned: if rng.percent(25) {
+            rng.within_u32(1..3)
+        } else {
+            0
+        },
         limits: Limits {
             retries: rng.within_u32(0..3),
             age: Duration::from_secs(60),

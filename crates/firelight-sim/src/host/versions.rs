@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use firelight_events::{Functions, Limits, Resolution, Resolved};
 use firelight_invoke::{
-    Ceiling, EnvironmentFacts, Prepare, PrepareError, Prepared, Quota, Versions,
+    Ceiling, EnvironmentFacts, InitializationType, Prepare, PrepareError, Prepared, Quota, Versions,
 };
 use firelight_model::{
     Architecture, CodeBlob, CodeSha256, ConfigIdentity, Draw, EphemeralStorage, FunctionArn,
@@ -25,6 +25,8 @@ pub(crate) struct HostedFunction {
     pub(crate) memory_mb: u32,
     pub(crate) timeout_s: u32,
     pub(crate) ceiling: Ceiling,
+    /// Kept ready, beside the ceiling.
+    pub(crate) provisioned: u32,
     pub(crate) limits: Limits,
 }
 
@@ -94,14 +96,16 @@ impl Versions for Catalogue {
     }
 
     fn provisioned(&self) -> Vec<(VersionKey, u32)> {
-        Vec::new()
+        let kept = self.functions.iter().filter(|one| one.provisioned > 0);
+        kept.filter_map(|one| Some((self.key(&one.arn.name)?, one.provisioned)))
+            .collect()
     }
 
     fn quota(&self, key: &VersionKey) -> Quota {
         let known = self.function(&key.function);
         Quota {
             account: self.account,
-            provisioned: 0,
+            provisioned: known.map_or(0, |function| function.provisioned),
             ceiling: known.map_or(Ceiling::Unreserved(0), |function| function.ceiling),
         }
     }
@@ -129,9 +133,11 @@ impl Prepare for Catalogue {
         version: &'a FunctionVersion,
         facts: &'a EnvironmentFacts,
     ) -> Pin<Box<dyn Future<Output = Result<Prepared, PrepareError>> + Send + 'a>> {
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        *prepared.entry(version.arn.name.clone()).or_default() += 1;
-        drop(prepared);
+        // What is kept ready is started at a pace of its own.
+        if facts.initialization_type == InitializationType::OnDemand {
+            let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+            *prepared.entry(version.arn.name.clone()).or_default() += 1;
+        }
         let name = facts.log_stream.stream.clone();
         Box::pin(ready(Ok(Prepared {
             mounts: Vec::new(),
