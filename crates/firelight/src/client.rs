@@ -105,6 +105,11 @@ impl CallError {
         ) || matches!(self, Self::Refused { code, .. } if code == "ResourceNotFoundException")
     }
 
+    /// Clients are not told what went wrong inside; whoever runs the daemon is.
+    fn is_fault_of_the_daemon(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_server_error())
+    }
+
     /// Turns the error into the end of a command.
     pub fn while_doing(self, what: impl Into<String>) -> Failure {
         let failure = Failure::because(self.exit(), what, &self);
@@ -136,6 +141,9 @@ impl CallError {
                  --data-dir, whose root key is then used",
             ),
             Exit::NotFound => Some("`firelight ls` shows what is deployed"),
+            _ if self.is_fault_of_the_daemon() => {
+                Some("what the daemon writes to its standard error says why")
+            }
             _ => None,
         }
     }
@@ -326,6 +334,14 @@ mod tests {
         let error = refusal(&answer(502, None, "bad gateway"));
 
         assert_eq!(error.to_string(), "502 Bad Gateway: bad gateway");
+    }
+
+    #[test]
+    fn fault_of_the_daemon_points_to_what_it_writes() {
+        let remedy = |status| refusal(&answer(status, Some("ServiceException"), "{}")).remedy();
+
+        assert!(remedy(500).unwrap().contains("standard error"));
+        assert_eq!(remedy(400), None);
     }
 
     #[test]
