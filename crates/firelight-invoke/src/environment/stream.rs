@@ -47,9 +47,12 @@ impl Sink {
                 whole.extend_from_slice(&data);
             }
             Self::Caller { parts, bandwidth } => {
-                match bandwidth.take(data.len(), Instant::now()) {
+                let now = Instant::now();
+                match bandwidth.take(data.len(), now) {
                     Pass::TooMuch => return Err(TooLarge),
-                    Pass::After(at) => tokio::time::sleep_until(at).await,
+                    // The timer counts in milliseconds, and would hold up what may pass at once until the next.
+                    Pass::After(at) if at > now => tokio::time::sleep_until(at).await,
+                    Pass::After(_) => {}
                 }
                 // A reader that left does not stop the function.
                 let _ = parts.send(StreamItem::Data(data)).await;
