@@ -12,8 +12,8 @@ use std::sync::Arc;
 use firelight_model::{FunctionVersion, LogGroupName, WallTime};
 use firelight_runtimes::{Ahead, InitializationType};
 use firelight_sandbox::{
-    LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId, SandboxSpec,
-    WaitingProgram,
+    Egress, LaunchError, Limits, ListenAt, Overlay, ProcessSpec, ReadOnlyMount, SandboxId,
+    SandboxSpec, WaitingProgram,
 };
 use firelight_store::{LogPlace, StreamName};
 
@@ -77,6 +77,19 @@ pub(crate) struct Program {
     _pins: Box<dyn Any + Send + Sync>,
 }
 
+impl Program {
+    /// Tells all processes where the Runtime API really is.
+    pub(crate) fn reach_runtime_api_at(&mut self, address: SocketAddr) {
+        let extensions = self.extensions.iter_mut().map(|(_, process)| process);
+        for process in extensions.chain([&mut self.runtime]) {
+            let variables = process.variables.iter_mut();
+            for (_, value) in variables.filter(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API") {
+                *value = address.to_string().into();
+            }
+        }
+    }
+}
+
 /// Everything that is decided before an environment is launched.
 pub(crate) struct Blueprint {
     pub(crate) version: Arc<FunctionVersion>,
@@ -113,16 +126,19 @@ pub(crate) async fn blueprint<D>(
         initialization_type,
     };
     let prepared = ports.prepare.prepare(version, &facts).await?;
+    let egress = ports.versions.egress(version, settings.egress);
     let spec = SandboxSpec {
         id,
         mounts: prepared.mounts,
         overlays: prepared.overlays,
         limits: limits(version, settings),
-        listen_at: ListenAt(runtime_api_address()),
-        egress: ports.versions.egress(version, settings.egress),
+        listen_at: ListenAt(runtime_api_address(egress)),
+        egress,
         host_name: "localhost".into(),
     };
-    let started = prepared.ahead.map(|ahead| started_runtime(ahead, &spec));
+    // One that waits knows the address already.
+    let ahead = prepared.ahead.filter(|_| egress != Egress::Host);
+    let started = ahead.map(|ahead| started_runtime(ahead, &spec));
     let program = Program {
         runtime: prepared.runtime,
         extensions: prepared.extensions,
@@ -163,8 +179,13 @@ fn started_runtime(ahead: Ahead, spec: &SandboxSpec) -> StartedRuntime {
     }
 }
 
-fn runtime_api_address() -> SocketAddr {
-    RUNTIME_API.parse().expect("the constant is an address")
+/// Where the Runtime API listens. In the host's own network that address is nobody's, and each environment takes a free
+/// port.
+fn runtime_api_address(egress: Egress) -> SocketAddr {
+    match egress {
+        Egress::Host => SocketAddr::from(([127, 0, 0, 1], 0)),
+        _ => RUNTIME_API.parse().expect("the constant is an address"),
+    }
 }
 
 fn limits(version: &FunctionVersion, settings: &Settings) -> Limits {

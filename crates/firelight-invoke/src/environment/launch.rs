@@ -1,5 +1,6 @@
 //! From an empty sandbox to a session that waits for the runtime.
 
+use std::io;
 use std::sync::Arc;
 
 use firelight_model::FunctionVersion;
@@ -12,13 +13,15 @@ use crate::prepare::Program;
 pub(super) fn serve_session<S: Sandbox>(
     sandbox: &mut S,
     version: &FunctionVersion,
-    program: &Program,
+    program: &mut Program,
 ) -> Result<(Session, SessionEvents), LaunchError> {
     let listener = sandbox
         .take_listener()
         .ok_or_else(|| LaunchError::InvalidSpec {
             reason: "the sandbox came without a listener".into(),
         })?;
+    let address = listener.local_addr().map_err(step)?;
+    program.reach_runtime_api_at(address);
     let config = SessionConfig {
         function_name: version.arn.name.to_string(),
         function_version: version.version.to_string(),
@@ -36,10 +39,14 @@ pub(super) fn serve_session<S: Sandbox>(
         max_concurrency: 1,
         limits: firelight_runtime_api::Limits::default(),
     };
-    Session::serve(listener, config, way_in(sandbox.dialer())).map_err(|source| LaunchError::Step {
+    Session::serve(listener, config, way_in(sandbox.dialer())).map_err(step)
+}
+
+fn step(source: io::Error) -> LaunchError {
+    LaunchError::Step {
         step: "serve the Runtime API".into(),
         source,
-    })
+    }
 }
 
 /// Telemetry goes to ports inside the sandbox.

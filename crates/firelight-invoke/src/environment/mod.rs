@@ -88,7 +88,7 @@ impl<D: SandboxDriver> Environment<D> {
     pub(crate) async fn launch(driver: &D, blueprint: Blueprint) -> Result<Self, LaunchError> {
         let Blueprint {
             version,
-            program,
+            mut program,
             journal,
             spec,
             started,
@@ -103,7 +103,7 @@ impl<D: SandboxDriver> Environment<D> {
             }
             None => driver.launch(spec).await?,
         };
-        let (session, events) = launch::serve_session(&mut sandbox, &version, &program)?;
+        let (session, events) = launch::serve_session(&mut sandbox, &version, &mut program)?;
         Ok(Self {
             version,
             program,
