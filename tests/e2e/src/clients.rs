@@ -54,12 +54,17 @@ impl Access {
 
     /// Runs one scenario of a script in `clients/`.
     pub fn scenario(&self, venv: &Path, script: &str, scenario: &str) -> Finished {
+        self.script(venv, script, &[scenario])
+    }
+
+    /// Runs a script in `clients/`.
+    pub fn script(&self, venv: &Path, script: &str, arguments: &[&str]) -> Finished {
         let clients = repository().join("tests/e2e/clients");
         let mut command = self.command(&venv.join("bin/python"));
         command
             .args(["-B", "-X", "utf8"])
             .arg(clients.join(script).with_extension("py"))
-            .arg(scenario)
+            .args(arguments)
             .env("PYTHONPATH", clients);
         Finished::of(command)
     }

@@ -96,6 +96,11 @@ impl TestEnvironment {
         self.access().scenario(&self.venv, script, scenario)
     }
 
+    /// Runs another Python script of `clients/` against the daemon.
+    pub fn script(&self, script: &str, arguments: &[&str]) -> Finished {
+        self.access().script(&self.venv, script, arguments)
+    }
+
     /// Runs the firelight CLI against the daemon.
     pub fn firelight(&self, arguments: &[&str]) -> Finished {
         let mut command: Command = self.access().command(&daemon::binary());

@@ -5,12 +5,14 @@
 //! ```
 //!
 //! The configuration is in `tests/e2e/terraform`. The provider comes from a mirror on this machine; nothing is
-//! downloaded here.
+//! downloaded here. Where there is no Terraform, the calls of a recorded run are made again instead.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
-use firelight_e2e::clients::Finished;
+use firelight_e2e::clients::{Access, Finished};
 use firelight_e2e::lacking::lacking;
 use firelight_e2e::package::{python_function, python_runtime, repository};
 use firelight_e2e::{Flavor, TestEnvironment};
@@ -36,13 +38,21 @@ const ONLY_IN_THE_CONFIGURATION: [&str; 11] = [
 
 #[test]
 fn terraform_applies_changes_imports_and_destroys_every_resource() {
-    let Some((terraform, plugins, runtime)) = prerequisites() else {
+    let Some(runtime) = python_runtime() else {
+        return;
+    };
+    let Some((terraform, plugins)) = prerequisites() else {
+        replay(&runtime);
         return;
     };
     let Some(environment) = TestEnvironment::start_as(Flavor::serve()) else {
         return;
     };
-    let configuration = Configuration::new(&environment, terraform, runtime);
+    let recorder = Recorder::start(&environment, &runtime);
+    let access = recorder
+        .as_ref()
+        .map_or_else(|| environment.access(), |one| one.access.clone());
+    let configuration = Configuration::new(&access, terraform, runtime);
     configuration.init(&plugins);
 
     configuration.apply(1);
@@ -57,12 +67,61 @@ fn terraform_applies_changes_imports_and_destroys_every_resource() {
     configuration.assert_no_difference(2);
 
     configuration.run(2, &["destroy", "-auto-approve"]);
+    recorder.into_iter().for_each(Recorder::finish);
     assert_nothing_is_left(&environment);
     assert!(environment.stop().is_none());
 }
 
-/// Finds the program, the directory of providers and a runtime for the functions.
-fn prerequisites() -> Option<(PathBuf, PathBuf, String)> {
+/// Makes the calls of a recorded run of the test above again, and compares the answers.
+fn replay(runtime: &str) {
+    let Some(environment) = TestEnvironment::start_as(Flavor::serve()) else {
+        return;
+    };
+    let calls = repository().join(CALLS);
+    environment
+        .script("replay", &[calls.to_str().unwrap(), runtime])
+        .succeeded();
+    assert_nothing_is_left(&environment);
+    assert!(environment.stop().is_none());
+}
+
+/// What a run of Terraform asked, and what it was told. `FIRELIGHT_TEST_RECORD=FILE` records it anew.
+const CALLS: &str = "tests/e2e/terraform/calls.jsonl";
+
+/// A recorder between Terraform and the daemon.
+struct Recorder {
+    process: Child,
+    access: Access,
+}
+
+impl Recorder {
+    fn start(environment: &TestEnvironment, runtime: &str) -> Option<Self> {
+        let file = std::env::var_os("FIRELIGHT_TEST_RECORD")?;
+        let mut access = environment.access();
+        let mut process = Command::new("python3")
+            .arg(repository().join("tests/e2e/clients/recorder.py"))
+            .arg(&access.endpoint)
+            .arg(file)
+            .arg(runtime)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stdout = process.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        access.endpoint = line.trim().to_owned();
+        Some(Self { process, access })
+    }
+
+    fn finish(mut self) {
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+/// Finds the program and the directory of providers.
+fn prerequisites() -> Option<(PathBuf, PathBuf)> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let terraform = std::env::split_paths(&path)
         .map(|directory| directory.join("terraform"))
@@ -74,7 +133,7 @@ fn prerequisites() -> Option<(PathBuf, PathBuf, String)> {
     let Some(plugins) = plugins else {
         return lacking("Terraform's AWS provider 5.100.0 in a local mirror");
     };
-    Some((terraform, plugins, python_runtime()?))
+    Some((terraform, plugins))
 }
 
 /// Returns where a mirror of providers may lie: where Terraform looks by itself, and below /opt.
@@ -94,14 +153,14 @@ fn mirrors() -> impl Iterator<Item = PathBuf> {
 
 /// A copy of the configuration with a state of its own.
 struct Configuration<'a> {
-    environment: &'a TestEnvironment,
+    access: &'a Access,
     terraform: PathBuf,
     runtime: String,
     directory: TempDir,
 }
 
 impl<'a> Configuration<'a> {
-    fn new(environment: &'a TestEnvironment, terraform: PathBuf, runtime: String) -> Self {
+    fn new(access: &'a Access, terraform: PathBuf, runtime: String) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let source = repository().join("tests/e2e/terraform");
         for file in fs::read_dir(source).unwrap().map(|entry| entry.unwrap()) {
@@ -117,7 +176,7 @@ impl<'a> Configuration<'a> {
             fs::write(package, python_function(body)).unwrap();
         }
         Self {
-            environment,
+            access,
             terraform,
             runtime,
             directory,
@@ -130,7 +189,7 @@ impl<'a> Configuration<'a> {
 
     /// Runs Terraform, whose exit code may be any.
     fn finish(&self, round: u32, arguments: &[&str]) -> Finished {
-        let mut command = self.environment.access().command(&self.terraform);
+        let mut command = self.access.command(&self.terraform);
         command
             .current_dir(self.directory.path())
             .args(arguments)
