@@ -159,10 +159,11 @@ mod tests {
     fn installed(program: &[u8], directory: &tempfile::TempDir) -> Command {
         let (written, path) = ("written", directory.path().join("program"));
         let written = directory.path().join(written);
-        std::fs::write(&written, program).unwrap();
+        std::fs::write(&written, program).expect("the directory is writable");
         let copied = Command::new("cp").arg(&written).arg(&path).status();
-        assert!(copied.unwrap().success());
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(copied.is_ok_and(|status| status.success()));
+        let executable = PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).expect("the file is there");
         Command::new(path)
     }
 
@@ -198,8 +199,10 @@ mod tests {
             "0d1b7ad1-24ee-4b20-8ca2-1b2b6fca0002",
         ] {
             assert!(request(&mut stream).starts_with("GET /2018-06-01/runtime/invocation/next "));
+            // In one piece, as the daemon sends it: the program reads once.
             let head = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n");
-            write!(stream, "{head}Content-Length: 2\r\n\r\n{{}}").unwrap();
+            let event = format!("{head}Content-Length: 2\r\n\r\n{{}}");
+            stream.write_all(event.as_bytes()).unwrap();
             let asked = tokio::time::Instant::now();
             let answer = request(&mut stream);
             assert!(asked.elapsed() >= pause);
@@ -216,9 +219,24 @@ mod tests {
         assert_eq!(child.wait().unwrap().code(), Some(1));
     }
 
+    /// Reads one request, however many pieces it comes in.
     fn request(stream: &mut std::net::TcpStream) -> String {
-        let mut buffer = [0; 4096];
-        let read = stream.read(&mut buffer).unwrap();
-        String::from_utf8(buffer[..read].to_vec()).unwrap()
+        let mut request = String::new();
+        let mut byte = [0];
+        while !is_whole(&request) {
+            stream.read_exact(&mut byte).expect("a request comes");
+            request.push(char::from(byte[0]));
+        }
+        request
+    }
+
+    fn is_whole(request: &str) -> bool {
+        let Some((head, body)) = request.split_once("\r\n\r\n") else {
+            return false;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "));
+        length.is_none_or(|length| length.parse() == Ok(body.len()))
     }
 }
