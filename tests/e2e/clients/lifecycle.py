@@ -6,6 +6,10 @@ import urllib.request
 
 from support import *
 
+DURABLE_EXECUTION = (
+    "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST"
+    "/durable-execution/e/0123456789abcdef0123456789abcdef"
+)
 HELLO = "def handler(event, context):\n    return {'hello': event.get('name', 'nobody')}\n"
 
 
@@ -239,10 +243,10 @@ def the_caller_has_an_identity_and_roles():
 @scenario
 def an_operation_that_is_not_built_says_so():
     try:
-        client.list_capacity_providers()
+        client.get_durable_execution(DurableExecutionArn=DURABLE_EXECUTION)
     except ClientError as error:
         equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 501)
-        assert "ListCapacityProviders" in error.response["Error"]["Message"], error.response
+        assert "GetDurableExecution" in error.response["Error"]["Message"], error.response
     else:
         raise AssertionError("answered, though it is not built")
 

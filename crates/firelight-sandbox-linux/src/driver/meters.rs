@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firelight_sandbox::{Traffic, Usage};
@@ -14,6 +15,8 @@ use crate::wire::FdTag;
 #[derive(Debug)]
 pub(super) struct Meters {
     fds: HashMap<FdTag, OwnedFd>,
+    /// What was asked for last.
+    motion: Mutex<Motion>,
 }
 
 /// Whether the processes run.
@@ -25,7 +28,10 @@ pub(super) enum Motion {
 
 impl Meters {
     pub(super) fn new(fds: HashMap<FdTag, OwnedFd>) -> Self {
-        Self { fds }
+        Self {
+            fds,
+            motion: Mutex::new(Motion::Running),
+        }
     }
 
     /// Reads every counter there is; what this host cannot count is zero.
@@ -66,6 +72,27 @@ impl Meters {
 
     /// Asks the kernel to freeze or thaw. It does so a little later: see [`Meters::is_frozen`].
     pub(super) fn set_motion(&self, motion: Motion) -> io::Result<()> {
+        let mut asked = self.motion();
+        *asked = motion;
+        self.write_motion(motion)
+    }
+
+    /// Asks to freeze once more, unless the processes were told to run meanwhile; tells whether it did. Who waits for a
+    /// freeze may wait on after it was called off, and must not stop what runs by then.
+    pub(super) fn freeze_again(&self) -> io::Result<bool> {
+        let asked = self.motion();
+        let still = *asked == Motion::Frozen;
+        if still {
+            self.write_motion(Motion::Frozen)?;
+        }
+        Ok(still)
+    }
+
+    fn motion(&self) -> MutexGuard<'_, Motion> {
+        self.motion.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_motion(&self, motion: Motion) -> io::Result<()> {
         let (v1, v2) = match motion {
             Motion::Frozen => ("FROZEN", "1"),
             Motion::Running => ("THAWED", "0"),
@@ -167,6 +194,22 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_freeze_that_was_called_off_is_not_asked_for_again() {
+        let freezer = tempfile::NamedTempFile::new().unwrap();
+        let handle = OwnedFd::from(freezer.reopen().unwrap());
+        let meters = Meters::new(HashMap::from([(FdTag::FreezeV2, handle)]));
+        let asked = || std::fs::read_to_string(freezer.path()).unwrap();
+
+        meters.set_motion(Motion::Frozen).unwrap();
+        assert!(meters.freeze_again().unwrap());
+        assert_eq!(asked(), "1");
+        meters.set_motion(Motion::Running).unwrap();
+
+        assert!(!meters.freeze_again().unwrap());
+        assert_eq!(asked(), "0");
+    }
 
     #[test]
     fn traffic_is_told_by_direction_and_without_the_loopback() {

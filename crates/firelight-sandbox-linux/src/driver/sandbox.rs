@@ -165,7 +165,9 @@ fn await_frozen(meters: &Meters) -> io::Result<()> {
             return Err(io::ErrorKind::TimedOut.into());
         }
         // Asked again because a process that was being started may have slipped through on version 1.
-        meters.set_motion(Motion::Frozen)?;
+        if !meters.freeze_again()? {
+            break;
+        }
         meters.wait_for_change(Duration::from_millis(1));
     }
     Ok(())
