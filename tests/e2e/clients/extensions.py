@@ -108,7 +108,7 @@ def telemetry_reaches_an_extension_over_http_while_the_function_runs():
     [line] = of_type(first.json, "function")
     equal(line["record"], "working on 1")
     matches(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", line["time"])
-    matches(r"TELEMETRY\tName: agent\tState: Subscribed\tTypes: \[Platform, Function\]", log_of(name))
+    matches(r"TELEMETRY\tName: agent\tState: Subscribed\tTypes: \[Platform, Function\]", whole_log_of(name))
 
 
 @scenario
@@ -165,6 +165,15 @@ def what_waits_for_its_batch_is_delivered_before_the_shutdown():
     counts = json.loads(ended.group(2))
     for kind in ["platform.initStart", "platform.start", "function", "platform.runtimeDone", "platform.report"]:
         equal((kind, counts.get(kind)), (kind, 1))
+
+
+def whole_log_of(name):
+    """The log once the first invocation's report is in it; lines are written a moment after the answer."""
+    deadline = time.monotonic() + 20
+    while "REPORT RequestId" not in log_of(name):
+        assert time.monotonic() < deadline, log_of(name)
+        time.sleep(0.05)
+    return log_of(name)
 
 
 def log_of(name):
