@@ -283,7 +283,6 @@ impl FrontDoor {
     ) -> Result<Response, ApiError> {
         match service {
             Service::Admin => admin::handle(&self.services.books, context, &request).await,
-            Service::Lambda => self.lambda_call(context, &request, body).await,
             Service::Iam | Service::Sts | Service::UnknownQuery => {
                 self.query_call(service, context, &request, body).await
             }

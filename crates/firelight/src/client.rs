@@ -12,6 +12,7 @@ mod logs;
 use std::time::Duration;
 
 use bytes::Bytes;
+use firelight_api::deliver::AwsError;
 use firelight_api::sigv4::{Signer, SigningCredentials, SigningTime};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
@@ -234,43 +235,13 @@ impl Client {
     }
 }
 
-/// Reads an error answer of any AWS service: JSON with the code in a header or the body, or XML.
 fn refusal(answer: &Response<Bytes>) -> CallError {
-    let plain = String::from_utf8_lossy(answer.body());
-    let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let member = |keys: &[&str]| {
-        keys.iter()
-            .find_map(|key| json[key].as_str())
-            .map(str::to_owned)
-    };
-    let header = answer
-        .headers()
-        .get("x-amzn-errortype")
-        .and_then(|value| value.to_str().ok());
-    let code = header
-        .map(str::to_owned)
-        .or_else(|| member(&["__type", "code"]))
-        .or_else(|| element(&plain, "Code"))
-        .unwrap_or_else(|| answer.status().to_string());
-    let message = member(&["message", "Message"]).or_else(|| element(&plain, "Message"));
+    let AwsError { code, message } = AwsError::read(answer);
     CallError::Refused {
         status: answer.status(),
-        code: bare_code(&code).to_owned(),
-        message: message.unwrap_or_else(|| plain.into_owned()),
+        code,
+        message,
     }
-}
-
-/// Reads the text of an XML element that holds nothing but text.
-fn element(xml: &str, name: &str) -> Option<String> {
-    let (_, after) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = after.split_once(&format!("</{name}>"))?;
-    Some(text.to_owned())
-}
-
-/// Takes the name out of `namespace#Name` and `Name:http://...`.
-fn bare_code(code: &str) -> &str {
-    let name = code.split(':').next().unwrap_or(code);
-    name.rsplit('#').next().unwrap_or(name)
 }
 
 /// Encodes a path label or a query value.
@@ -315,18 +286,6 @@ mod tests {
         );
         assert_eq!(refusal(&logs).to_string(), "ResourceNotFoundException: no");
         assert!(refusal(&lambda).is_not_found() && refusal(&logs).is_not_found());
-    }
-
-    #[test]
-    fn the_name_of_an_error_is_cut_out_of_what_surrounds_it() {
-        assert_eq!(
-            bare_code("ResourceConflictException:http://internal/"),
-            "ResourceConflictException"
-        );
-        assert_eq!(
-            bare_code("com.amazon#AccessDeniedException"),
-            "AccessDeniedException"
-        );
     }
 
     #[test]

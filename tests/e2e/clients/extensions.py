@@ -1,10 +1,6 @@
 """Extensions from layers: their life, and the telemetry that reaches them."""
 
-import time
-
 from support import *
-
-logs = service("logs")
 
 # Collects telemetry in /tmp, where the function sees it, and says on its end what it has seen.
 AGENT = '''#!/usr/bin/env python3
@@ -108,7 +104,8 @@ def telemetry_reaches_an_extension_over_http_while_the_function_runs():
     [line] = of_type(first.json, "function")
     equal(line["record"], "working on 1")
     matches(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", line["time"])
-    matches(r"TELEMETRY\tName: agent\tState: Subscribed\tTypes: \[Platform, Function\]", whole_log_of(name))
+    subscribed = r"TELEMETRY\tName: agent\tState: Subscribed\tTypes: \[Platform, Function\]"
+    until(lambda: re.search(subscribed, log_of(name)), subscribed)
 
 
 @scenario
@@ -156,32 +153,16 @@ def what_waits_for_its_batch_is_delivered_before_the_shutdown():
 
     client.update_function_configuration(FunctionName=name, Description="retires the environment")
 
-    deadline = time.monotonic() + 15
-    while "agent ends by" not in log_of(name):
-        assert time.monotonic() < deadline, log_of(name)
-        time.sleep(0.05)
-    ended = re.search(r"agent ends by (\w+) (\{.*\})", log_of(name))
+    end = r"agent ends by (\w+) (\{.*\})"
+    ended = until(lambda: re.search(end, log_of(name)), end)
     equal(ended.group(1), "spindown")
     counts = json.loads(ended.group(2))
     for kind in ["platform.initStart", "platform.start", "function", "platform.runtimeDone", "platform.report"]:
         equal((kind, counts.get(kind)), (kind, 1))
 
 
-def whole_log_of(name):
-    """The log once the first invocation's report is in it; lines are written a moment after the answer."""
-    deadline = time.monotonic() + 20
-    while "REPORT RequestId" not in log_of(name):
-        assert time.monotonic() < deadline, log_of(name)
-        time.sleep(0.05)
-    return log_of(name)
-
-
 def log_of(name):
-    try:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
-        return "\n".join(event["message"] for page in pages for event in page["events"])
-    except logs.exceptions.ResourceNotFoundException:
-        return ""
+    return "\n".join(messages(f"/aws/lambda/{name}"))
 
 
 main()

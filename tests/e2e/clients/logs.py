@@ -4,27 +4,7 @@ import time
 
 from support import *
 
-logs = service("logs")
 PRINTS = "def handler(e, c):\n    print(e['text'])\n    return c.log_stream_name\n"
-
-
-def until(look, what):
-    """Logs are written behind the invoke: looks until they are there."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"never seen: {what}")
-
-
-def messages(group, **more):
-    try:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, **more)
-        return [event["message"] for page in pages for event in page["events"]]
-    except logs.exceptions.ResourceNotFoundException:
-        return []
 
 
 @scenario

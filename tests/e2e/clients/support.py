@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import uuid
 import zipfile
 
@@ -32,6 +33,7 @@ def service(name):
 
 
 client = service("lambda")
+logs = service("logs")
 
 
 def scenario(function):
@@ -168,6 +170,25 @@ def refused(call, code, message=None, status=None, **parameters):
             equal(metadata["HTTPStatusCode"], status)
         return error.response
     raise AssertionError(f"not refused: {answer}")
+
+
+def until(look, what):
+    """Logs are written behind the invoke: looks until they are there."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"never seen: {what}")
+
+
+def messages(group, **more):
+    try:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, **more)
+        return [event["message"] for page in pages for event in page["events"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
 
 
 def equal(found, expected):

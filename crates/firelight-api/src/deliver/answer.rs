@@ -123,6 +123,18 @@ fn bare_code(code: &str) -> &str {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_name_of_an_error_is_cut_out_of_what_surrounds_it() {
+        assert_eq!(
+            bare_code("ResourceConflictException:http://internal/"),
+            "ResourceConflictException"
+        );
+        assert_eq!(
+            bare_code("com.amazon#AccessDeniedException"),
+            "AccessDeniedException"
+        );
+    }
+
     fn answer(status: u16, error_type: Option<&str>, body: &str) -> Response<Bytes> {
         let mut builder = Response::builder().status(status);
         if let Some(error_type) = error_type {

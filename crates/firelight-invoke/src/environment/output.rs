@@ -93,7 +93,9 @@ impl Output {
                 Err(_) => self.pipe = None,
             }
         }
-        self.note_pace(taken);
+        if taken > 0 {
+            self.note_pace(taken);
+        }
         lines
     }
 

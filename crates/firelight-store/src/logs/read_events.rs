@@ -5,7 +5,7 @@
 
 use futures_util::TryStreamExt;
 use sqlx::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqlitePool};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::page::{self, SPAN_MS};
 use super::read::{group_id, newest, push_prefix, stream_id, time};
@@ -80,15 +80,8 @@ pub(super) async fn events(
     let bounds = Bounds::of(query);
     let mut sql = QueryBuilder::new(COLUMNS);
     sql.push(" WHERE p.stream_id = ").push_bind(stream);
-    bounds.push(&mut sql);
-    let mut found = Found::new(query.limit, bounds);
-    let mut pages = sql.build_query_as::<Columns>().fetch(&mut *db);
-    while let Some(page) = pages.try_next().await? {
-        if !found.take(&page.into()) {
-            break;
-        }
-    }
-    Ok(bounds.page(found.into_events()))
+    let events = collect(&mut db, sql, bounds, query.limit).await?;
+    Ok(bounds.page(events))
 }
 
 pub(super) async fn filter(
@@ -107,14 +100,22 @@ pub(super) async fn filter(
         Streams::Prefixed(prefix) => push_prefix(&mut sql, "s.name", prefix),
         Streams::Named(names) => push_names(&mut sql, names),
     }
+    Ok(collect(&mut db, sql, bounds, query.limit).await?)
+}
+
+/// Reads pages until no other one can matter.
+async fn collect(
+    db: &mut SqliteConnection,
+    mut sql: QueryBuilder<Sqlite>,
+    bounds: Bounds,
+    limit: u32,
+) -> sqlx::Result<Vec<LogEvent>> {
     bounds.push(&mut sql);
-    let mut found = Found::new(query.limit, bounds);
-    let mut pages = sql.build_query_as::<Columns>().fetch(&mut *db);
-    while let Some(page) = pages.try_next().await? {
-        if !found.take(&page.into()) {
-            break;
-        }
-    }
+    let mut found = Found::new(limit, bounds);
+    let mut pages = sql.build_query_as::<Columns>().fetch(db);
+    while let Some(page) = pages.try_next().await?
+        && found.take(&page.into())
+    {}
     Ok(found.into_events())
 }
 

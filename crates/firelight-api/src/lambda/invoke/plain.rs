@@ -8,9 +8,9 @@ use firelight_wire::shapes::InvocationRequest;
 use http::HeaderName;
 use http::request::Parts;
 
-/// Headers that carry members of the operation; they and only they begin like this.
+/// Headers that carry members of the operation begin like this, and nothing else does but those of signatures.
 const PREFIX: &str = "x-amz-";
-/// What signed requests carry beside members.
+/// What signed requests carry.
 const OF_SIGNATURES: [&str; 3] = ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token"];
 const LONGEST_NAME: usize = 64;
 

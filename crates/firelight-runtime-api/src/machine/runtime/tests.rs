@@ -1,3 +1,7 @@
+//! The runtime's state machine: each step by example, then any order of steps against a model of who waits and who runs.
+//!
+//! Deliberately absent: connections and time. What a client sees of these states stands in `tests/it`.
+
 use proptest::prelude::*;
 
 use super::*;
