@@ -314,10 +314,8 @@ impl FrontDoor {
         let endpoint = &self.services.s3;
         let needed = s3::permissions(endpoint, context, &request).await?;
         self.authorizer(context, Protocol::S3).check_all(&needed)?;
-        let owner = needed
-            .first()
-            .map_or(context.account, |first| first.account);
-        s3::handle(endpoint, context, owner, request, body, chunks).await
+        let acts_as = s3::acting_for(context, &needed);
+        s3::handle(endpoint, context, acts_as, request, body, chunks).await
     }
 
     /// Reads the operation and the body of a JSON call.

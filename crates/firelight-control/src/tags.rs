@@ -78,7 +78,7 @@ impl Control {
         tagged: &Tagged,
         keys: &[String],
     ) -> Result<(), TaggingError> {
-        let remove = |tags: &Tags| Ok(tags.without(keys));
+        let remove = |tags: &Tags| tags.without(keys);
         self.change(Some(origin), |tables| decide(tables, tagged, &remove))
             .await
     }
@@ -139,7 +139,7 @@ fn changed(
     old: &BTreeMap<String, String>,
     change: Change<'_>,
 ) -> Result<BTreeMap<String, String>, TagError> {
-    Ok(change(&Tags::new(old.clone())?)?.as_map().clone())
+    Ok(change(&Tags::stored(old.clone()))?.as_map().clone())
 }
 
 impl Tables {

@@ -56,7 +56,7 @@ pub use runtime::{
 };
 pub use shard::{SHARD_COUNT, Shard, shard};
 pub use size::{EphemeralStorage, FunctionTimeout, MemorySize, OutOfRange};
-pub use tags::{TAG_LIMIT, TagError, Tags};
+pub use tags::{ReservedTagKey, TAG_LIMIT, TagError, Tags, check_tag_keys};
 pub use time::WallTime;
 pub use variables::{EnvironmentVariables, VariablesError};
 pub use version::{

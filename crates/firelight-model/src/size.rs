@@ -11,83 +11,88 @@ pub struct OutOfRange {
     pub max: u32,
 }
 
-fn check(value: u32, min: u32, max: u32) -> Result<u32, OutOfRange> {
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
+/// A whole number of some unit, which lies between two bounds: what all settings of this file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Bounded<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
+    fn new(value: u32) -> Result<Self, OutOfRange> {
+        if (MIN..=MAX).contains(&value) {
+            return Ok(Self(value));
+        }
+        let (min, max) = (MIN, MAX);
         Err(OutOfRange { value, min, max })
+    }
+
+    /// Returns the bytes of as many mebibytes, which AWS calls MB.
+    fn mebibytes(self) -> u64 {
+        u64::from(self.0) << 20
     }
 }
 
 /// Memory configured for a function version, between 128 and 10 240 MB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemorySize {
-    mb: u32,
-}
+pub struct MemorySize(Bounded<{ Self::MIN_MB }, { Self::MAX_MB }>);
 
 impl MemorySize {
-    pub const DEFAULT: Self = Self { mb: 128 };
+    pub const DEFAULT: Self = Self(Bounded(128));
     pub const MIN_MB: u32 = 128;
     pub const MAX_MB: u32 = 10_240;
 
     pub fn from_mb(mb: u32) -> Result<Self, OutOfRange> {
-        check(mb, Self::MIN_MB, Self::MAX_MB).map(|mb| Self { mb })
+        Bounded::new(mb).map(Self)
     }
 
     pub fn mb(self) -> u32 {
-        self.mb
+        self.0.0
     }
 
     pub fn bytes(self) -> u64 {
-        u64::from(self.mb) << 20
+        self.0.mebibytes()
     }
 }
 
 /// How long one invocation may take, between 1 and 900 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FunctionTimeout {
-    seconds: u32,
-}
+pub struct FunctionTimeout(Bounded<{ Self::MIN_SECONDS }, { Self::MAX_SECONDS }>);
 
 impl FunctionTimeout {
-    pub const DEFAULT: Self = Self { seconds: 3 };
+    pub const DEFAULT: Self = Self(Bounded(3));
     pub const MIN_SECONDS: u32 = 1;
     pub const MAX_SECONDS: u32 = 900;
 
     pub fn from_seconds(seconds: u32) -> Result<Self, OutOfRange> {
-        check(seconds, Self::MIN_SECONDS, Self::MAX_SECONDS).map(|seconds| Self { seconds })
+        Bounded::new(seconds).map(Self)
     }
 
     pub fn seconds(self) -> u32 {
-        self.seconds
+        self.0.0
     }
 
     pub fn duration(self) -> Duration {
-        Duration::from_secs(u64::from(self.seconds))
+        Duration::from_secs(u64::from(self.seconds()))
     }
 }
 
 /// Size of `/tmp`, between 512 and 10 240 MB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EphemeralStorage {
-    mb: u32,
-}
+pub struct EphemeralStorage(Bounded<{ Self::MIN_MB }, { Self::MAX_MB }>);
 
 impl EphemeralStorage {
-    pub const DEFAULT: Self = Self { mb: 512 };
+    pub const DEFAULT: Self = Self(Bounded(512));
     pub const MIN_MB: u32 = 512;
     pub const MAX_MB: u32 = 10_240;
 
     pub fn from_mb(mb: u32) -> Result<Self, OutOfRange> {
-        check(mb, Self::MIN_MB, Self::MAX_MB).map(|mb| Self { mb })
+        Bounded::new(mb).map(Self)
     }
 
     pub fn mb(self) -> u32 {
-        self.mb
+        self.0.0
     }
 
     pub fn bytes(self) -> u64 {
-        u64::from(self.mb) << 20
+        self.0.mebibytes()
     }
 }
 

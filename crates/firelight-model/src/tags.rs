@@ -16,16 +16,40 @@ pub enum TagError {
     TooMany,
     #[error("there is no tag to put on the resource")]
     Nothing,
+    #[error(transparent)]
+    Reserved(#[from] ReservedTagKey),
+}
+
+/// The tag is one that only AWS's own services put on and take away. The sentence is AWS's, the same for every service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("aws: prefixed tag key names are not allowed for external use.")]
+pub struct ReservedTagKey;
+
+/// Checks keys of tags that somebody puts on or takes away.
+pub fn check_tag_keys<K: AsRef<str>>(
+    keys: impl IntoIterator<Item = K>,
+) -> Result<(), ReservedTagKey> {
+    if keys.into_iter().any(|key| is_reserved(key.as_ref())) {
+        return Err(ReservedTagKey);
+    }
+    Ok(())
+}
+
+fn is_reserved(key: &str) -> bool {
+    let prefix = key.as_bytes().first_chunk::<4>();
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"aws:"))
 }
 
 impl Tags {
+    /// Takes the tags that a resource bears already.
+    pub fn stored(tags: BTreeMap<String, String>) -> Self {
+        Self(tags)
+    }
+
     /// Checks the tags given at creation, where none is fine.
     pub fn new(given: BTreeMap<String, String>) -> Result<Self, TagError> {
-        if given.len() > TAG_LIMIT {
-            Err(TagError::TooMany)
-        } else {
-            Ok(Self(given))
-        }
+        check_tag_keys(given.keys())?;
+        Self(given).within_limit()
     }
 
     /// Adds tags; one that is there already gets the new value.
@@ -33,19 +57,25 @@ impl Tags {
         if added.is_empty() {
             return Err(TagError::Nothing);
         }
+        check_tag_keys(added.keys())?;
         let mut all = self.0.clone();
         all.extend(added);
-        Self::new(all)
+        Self(all).within_limit()
+    }
+
+    fn within_limit(self) -> Result<Self, TagError> {
+        if self.0.len() > TAG_LIMIT {
+            return Err(TagError::TooMany);
+        }
+        Ok(self)
     }
 
     /// Removes tags by key; a key that is not there is no error.
-    #[must_use]
-    pub fn without(&self, keys: &[String]) -> Self {
+    pub fn without(&self, keys: &[String]) -> Result<Self, TagError> {
+        check_tag_keys(keys)?;
         let kept = self.0.iter().filter(|(key, _)| !keys.contains(key));
-        Self(
-            kept.map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-        )
+        let kept = kept.map(|(key, value)| (key.clone(), value.clone()));
+        Ok(Self(kept.collect()))
     }
 
     pub fn as_map(&self) -> &BTreeMap<String, String> {
@@ -78,7 +108,20 @@ mod tests {
     #[test]
     fn removing_ignores_keys_that_are_not_there() {
         let two = Tags::new(tags(0..2)).unwrap();
-        let left = two.without(&["k0".to_owned(), "other".to_owned()]);
+        let left = two.without(&["k0".to_owned(), "other".to_owned()]).unwrap();
         assert_eq!(left.as_map(), &tags(1..2));
+    }
+
+    #[test]
+    fn keys_of_aws_are_neither_put_on_nor_taken_away_but_stay() {
+        let reserved = || BTreeMap::from([("AWS:cloudformation:stack-id".to_owned(), "s".to_owned())]);
+        let borne = Tags::stored(reserved());
+        let refused = TagError::Reserved(ReservedTagKey);
+
+        assert_eq!(Tags::new(reserved()), Err(refused));
+        assert_eq!(borne.with(reserved()), Err(refused));
+        assert_eq!(borne.without(&["aws:x".to_owned()]), Err(refused));
+        assert_eq!(borne.with(tags(0..1)).unwrap().as_map().len(), 2);
+        assert!(Tags::new(BTreeMap::from([("aws".to_owned(), String::new())])).is_ok());
     }
 }

@@ -77,7 +77,7 @@ impl Refusal {
         self
     }
 
-    fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
@@ -224,11 +224,6 @@ impl Refusal {
 
     pub(crate) fn invalid_tag(text: impl Into<String>) -> Self {
         Self::bad_request("InvalidTag", text)
-    }
-
-    pub(crate) fn too_many_tags(limit: usize) -> Self {
-        let text = format!("Object tags cannot be greater than {limit}");
-        Self::bad_request("BadRequest", text)
     }
 
     pub(crate) fn metadata_too_large(size: usize, limit: usize) -> Self {

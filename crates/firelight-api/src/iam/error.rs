@@ -27,7 +27,9 @@ impl From<IamError> for ApiError {
             }
             IamError::MalformedPolicy(_) => Self::bad_request("MalformedPolicyDocument", text),
             IamError::Validation(_) => Self::bad_request("ValidationError", text),
-            IamError::InvalidInput(_) => Self::bad_request("InvalidInput", text),
+            IamError::InvalidInput(_) | IamError::ReservedTag(_) => {
+                Self::bad_request("InvalidInput", text)
+            }
             IamError::Read(_) | IamError::Commit(_) | IamError::Damaged(_) | IamError::View(_) => {
                 service_failure(&error)
             }

@@ -64,6 +64,7 @@ impl From<LogTagsError> for ApiError {
     fn from(error: LogTagsError) -> Self {
         match &error {
             LogTagsError::TooMany => Self::bad_request("TooManyTagsException", error.to_string()),
+            LogTagsError::Reserved(error) => invalid(error.to_string()),
             LogTagsError::Concurrent => {
                 Self::bad_request("OperationAbortedException", error.to_string())
             }

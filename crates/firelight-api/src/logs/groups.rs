@@ -1,6 +1,6 @@
 //! Operations on log groups.
 
-use firelight_control::logs::{GroupQuery, LogGroup, LogTags};
+use firelight_control::logs::{GroupQuery, LogGroup, LogTags, check_tags};
 use serde::{Deserialize, Serialize};
 
 use super::error::{constraint, invalid, missing};
@@ -68,11 +68,13 @@ impl Call<'_> {
     pub(super) async fn create_log_group(&self) -> Answer {
         let input: CreateLogGroup = self.input()?;
         let group = group_name(input.log_group_name)?;
+        let tags = input.tags.unwrap_or_default();
+        check_tags(&tags)?;
         self.logs
             .store()
             .create_group(&self.place(), &group)
             .await?;
-        if let Some(tags) = input.tags.filter(|tags| !tags.is_empty()) {
+        if !tags.is_empty() {
             self.logs.tag(&self.scope(), &group, &tags).await?;
         }
         self.done()

@@ -5,7 +5,6 @@
 
 mod access;
 
-use firelight_model::AccountId;
 use firelight_s3::{Caller, ChunkSeal, Endpoint, Refusal, Sealed};
 use futures_util::TryStreamExt;
 use http::StatusCode;
@@ -13,6 +12,7 @@ use http::request::Parts;
 use http_body::Frame;
 use http_body_util::StreamBody;
 
+use crate::authorization::Permission;
 use crate::body::{RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
 use crate::error::{ApiError, Chain};
@@ -21,17 +21,27 @@ use crate::sigv4::ChunkSeed;
 
 pub(crate) use access::permissions;
 
+/// Returns whom a request acts as: whoever a bucket's policy lets in acts in the account that owns the bucket, and on
+/// what it copies from in the account that owns that.
+pub(crate) fn acting_for(context: &RequestContext, allowed: &[Permission]) -> Caller {
+    let owner = |nth: usize| allowed.get(nth).map(|permission| permission.account);
+    let account = owner(0).unwrap_or(context.account);
+    let caller = Caller::new(account, context.region.to_string());
+    match owner(1) {
+        Some(source) => caller.copying_from(source),
+        None => caller,
+    }
+}
+
 /// Answers a request whose sender is proven and allowed to make it.
 pub(crate) async fn handle(
     endpoint: &Endpoint,
     context: &RequestContext,
-    owner: AccountId,
+    caller: Caller,
     request: Parts,
     body: RequestBody,
     seed: Option<ChunkSeed>,
 ) -> Result<Response, ApiError> {
-    // Whoever a bucket's policy lets in acts in the account that owns the bucket.
-    let caller = Caller::new(owner, context.region.to_string());
     let frames = body.into_stream().map_ok(Frame::data).map_err(BrokenBody);
     let request = http::Request::from_parts(request, StreamBody::new(frames));
     match endpoint.answer(caller, seed.map(seal), request).await {

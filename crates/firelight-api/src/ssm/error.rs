@@ -12,7 +12,7 @@ impl From<SsmError> for ApiError {
             SsmError::AlreadyExists => "ParameterAlreadyExists",
             SsmError::PatternMismatch { .. } => "ParameterPatternMismatchException",
             SsmError::InvalidPattern(_) => "InvalidAllowedPatternException",
-            SsmError::Validation(_) => "ValidationException",
+            SsmError::Validation(_) | SsmError::ReservedTag(_) => "ValidationException",
             SsmError::TooManyTags => "TooManyTagsError",
             SsmError::TooManyUpdates => "TooManyUpdates",
             SsmError::Read(_) | SsmError::Commit(_) | SsmError::Damaged(_) => {

@@ -176,6 +176,17 @@ async fn accounts_stay_apart_where_policies_are_not_enforced() {
 
 /// Sends a request of S3 as the root of an account.
 async fn s3(server: &Server, account: &str, method: &str, path: &str, body: &str) -> Answer {
+    s3_with(server, account, (method, path), "", body).await
+}
+
+/// Sends a request of S3 with further lines of headers.
+async fn s3_with(
+    server: &Server,
+    account: &str,
+    (method, path): (&str, &str),
+    headers: &str,
+    body: &str,
+) -> Answer {
     let length = body.len();
     let claim = format!(
         "AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/s3/aws4_request, \
@@ -183,7 +194,7 @@ async fn s3(server: &Server, account: &str, method: &str, path: &str, body: &str
     );
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: {claim}\r\n\
-         x-amz-date: 20260101T000000Z\r\nContent-Length: {length}\r\n\r\n{body}"
+         x-amz-date: 20260101T000000Z\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
     );
     server.send(request).await
 }
@@ -208,4 +219,29 @@ async fn another_accounts_bucket_is_used_by_a_grant_of_its_policy() {
     assert_eq!(put.status, 204, "{}", put.body);
     assert_eq!((after.status, after.body.as_str()), (200, "content"));
     assert_eq!(write.status, 403, "{}", write.body);
+}
+
+#[tokio::test]
+async fn an_object_is_copied_between_accounts_where_the_source_and_the_target_let_it() {
+    let server = server(Authentication::AnyCredentials).await;
+    let (owner, guest) = ("111111111111", "222222222222");
+    s3(&server, owner, "PUT", "/source", "").await;
+    s3(&server, owner, "PUT", "/source/key", "content").await;
+    s3(&server, guest, "PUT", "/target", "").await;
+    let header = "x-amz-copy-source: /source/key\r\n";
+    let copy = || s3_with(&server, guest, ("PUT", "/target/copy"), header, "");
+
+    let before = copy().await;
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Principal": {"AWS": guest}, "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::source/*"}});
+    s3(&server, owner, "PUT", "/source?policy", &policy.to_string()).await;
+    let after = copy().await;
+    let copied = s3(&server, guest, "GET", "/target/copy", "").await;
+    let theirs = s3(&server, owner, "GET", "/target/copy", "").await;
+
+    assert_eq!(before.status, 403, "{}", before.body);
+    assert_eq!(after.status, 200, "{}", after.body);
+    assert_eq!((copied.status, copied.body.as_str()), (200, "content"));
+    assert_eq!(theirs.status, 403, "{}", theirs.body);
 }

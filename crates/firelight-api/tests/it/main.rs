@@ -11,6 +11,7 @@ mod hostile;
 mod iam;
 mod lambda;
 mod logs;
+mod reserved_tags;
 mod s3;
 mod script;
 mod signed;

@@ -1,6 +1,7 @@
 //! How the IAM operations fail. They share one enum because they share nearly all their failures.
 
 use firelight_iam::MalformedPolicy;
+use firelight_model::ReservedTagKey;
 use firelight_store::{CommitError, ReadError};
 
 use super::record::EntityKind;
@@ -34,6 +35,8 @@ pub enum IamError {
     Validation(String),
     #[error("{0}")]
     InvalidInput(String),
+    #[error(transparent)]
+    ReservedTag(#[from] ReservedTagKey),
     #[error("Too many changes at once, please try again.")]
     ConcurrentModification,
     #[error("could not read what is stored")]

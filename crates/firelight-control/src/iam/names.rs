@@ -1,5 +1,7 @@
 //! What names, paths and tags may look like.
 
+use firelight_model::check_tag_keys;
+
 use super::error::IamError;
 use super::record::{EntityKind, Tag};
 
@@ -63,6 +65,7 @@ pub(super) fn merge_tags(present: &mut Vec<Tag>, new: Vec<Tag>) -> Result<(), Ia
     for tag in &new {
         check_tag(tag)?;
     }
+    check_tag_keys(new.iter().map(|tag| &tag.key))?;
     let mut seen = std::collections::BTreeSet::new();
     if !new
         .iter()

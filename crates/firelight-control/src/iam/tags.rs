@@ -1,6 +1,6 @@
 //! Tags of roles, users and policies.
 
-use firelight_model::AccountId;
+use firelight_model::{AccountId, check_tag_keys};
 
 use super::Iam;
 use super::error::IamError;
@@ -27,8 +27,7 @@ impl Iam {
         keys: &[String],
     ) -> Result<(), IamError> {
         self.update_entity(account, kind, name, |entity| {
-            remove_tags(&mut entity.tags, keys);
-            Ok(())
+            remove_tags(&mut entity.tags, keys)
         })
         .await
     }
@@ -51,14 +50,13 @@ impl Iam {
         arn: &str,
         keys: &[String],
     ) -> Result<(), IamError> {
-        self.update_policy(account, arn, |policy| {
-            remove_tags(&mut policy.tags, keys);
-            Ok(())
-        })
-        .await
+        self.update_policy(account, arn, |policy| remove_tags(&mut policy.tags, keys))
+            .await
     }
 }
 
-fn remove_tags(tags: &mut Vec<Tag>, keys: &[String]) {
+fn remove_tags(tags: &mut Vec<Tag>, keys: &[String]) -> Result<(), IamError> {
+    check_tag_keys(keys)?;
     tags.retain(|tag| !keys.iter().any(|key| key.eq_ignore_ascii_case(&tag.key)));
+    Ok(())
 }

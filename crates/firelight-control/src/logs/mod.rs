@@ -17,7 +17,7 @@ pub use firelight_store::{
 };
 pub use pattern::{FilterPattern, InvalidPattern};
 pub use search::{Search, SearchPage};
-pub use tags::{LogTags, LogTagsError};
+pub use tags::{LogTags, LogTagsError, check_tags};
 
 use crate::erased::Records;
 use crate::scope::Scope;

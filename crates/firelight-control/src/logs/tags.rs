@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firelight_model::{ReservedTagKey, check_tag_keys};
 use firelight_store::{CommitError, Expect, Key, Kind, ReadError, Txn};
 
 use super::Logs;
@@ -16,6 +17,8 @@ const ATTEMPTS: u32 = 20;
 pub enum LogTagsError {
     #[error("The maximum number of tags is {MAX_TAGS}.")]
     TooMany,
+    #[error(transparent)]
+    Reserved(#[from] ReservedTagKey),
     #[error("too many changes of the tags at once")]
     Concurrent,
     #[error("could not read the tags")]
@@ -29,6 +32,15 @@ pub enum LogTagsError {
 /// Tag keys and values.
 pub type LogTags = BTreeMap<String, String>;
 
+/// Checks tags that somebody puts on a log group.
+pub fn check_tags(new: &LogTags) -> Result<(), LogTagsError> {
+    check_tag_keys(new.keys())?;
+    if new.len() > MAX_TAGS {
+        return Err(LogTagsError::TooMany);
+    }
+    Ok(())
+}
+
 impl Logs {
     pub async fn tags(&self, scope: &Scope, group: &str) -> Result<LogTags, LogTagsError> {
         Ok(self.read_tags(&key(scope, group)).await?.1)
@@ -36,6 +48,7 @@ impl Logs {
 
     /// Adds tags; a key that is there gets the new value.
     pub async fn tag(&self, scope: &Scope, group: &str, new: &LogTags) -> Result<(), LogTagsError> {
+        check_tags(new)?;
         let add = |tags: &mut LogTags| tags.extend(new.clone());
         self.change_tags(scope, group, add).await
     }
@@ -46,6 +59,7 @@ impl Logs {
         group: &str,
         keys: &[String],
     ) -> Result<(), LogTagsError> {
+        check_tag_keys(keys)?;
         let remove = |tags: &mut LogTags| tags.retain(|key, _| !keys.contains(key));
         self.change_tags(scope, group, remove).await
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firelight_model::check_tag_keys;
 use firelight_store::{Expect, Txn};
 
 use super::name::check_name;
@@ -47,6 +48,7 @@ impl Ssm {
     ) -> Result<ParameterVersion, SsmError> {
         check_name(&input.name)?;
         check_value(input)?;
+        check_tag_keys(input.tags.keys())?;
         for _ in 0..ATTEMPTS {
             let (expect, mut record) = match self.stored(place, &input.name).await? {
                 Some(_) if input.overwrite == Overwrite::No => {
@@ -121,6 +123,7 @@ impl Ssm {
         name: &str,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), SsmError> {
+        check_tag_keys(tags.keys())?;
         self.update(place, name, |record| {
             record.tags.extend(tags.clone());
             if record.tags.len() > MAX_TAGS {
@@ -138,6 +141,7 @@ impl Ssm {
         name: &str,
         keys: &[String],
     ) -> Result<(), SsmError> {
+        check_tag_keys(keys)?;
         self.update(place, name, |record| {
             record.tags.retain(|key, _| !keys.contains(key));
             Ok(())

@@ -1,5 +1,6 @@
 //! How the SSM operations fail. They share one enum because they share their failures.
 
+use firelight_model::ReservedTagKey;
 use firelight_store::{CommitError, ReadError};
 
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,8 @@ pub enum SsmError {
     InvalidPattern(String),
     #[error("{0}")]
     Validation(String),
+    #[error(transparent)]
+    ReservedTag(#[from] ReservedTagKey),
     #[error("The maximum number of tags is 50.")]
     TooManyTags,
     #[error("There are concurrent updates for the parameter.")]

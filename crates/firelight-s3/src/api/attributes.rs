@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firelight_model::check_tag_keys;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
@@ -22,7 +23,6 @@ const KEPT: [&str; 7] = [
 
 const METADATA: &str = "x-amz-meta-";
 const MAX_METADATA_BYTES: usize = 2048;
-const MAX_TAGS: usize = 10;
 const MAX_TAG_KEY_CHARS: usize = 128;
 const MAX_TAG_VALUE_CHARS: usize = 256;
 
@@ -87,16 +87,38 @@ fn tags(text: &str) -> Result<Vec<(String, String)>, Refusal> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(key, value)| (decode(key), decode(value)))
         .collect();
-    check_tags(&tags, MAX_TAGS)?;
+    check_tags(&tags, &OBJECT_TAGS)?;
     Ok(tags)
 }
 
-/// Checks tags of an object or, with another limit, of a bucket.
-pub(super) fn check_tags(tags: &[(String, String)], limit: usize) -> Result<(), Refusal> {
-    if tags.len() > limit {
-        return Err(Refusal::too_many_tags(limit));
+/// What bears tags: how many at most, and what is said of more and of keys that only AWS sets.
+pub(super) struct TagRules {
+    limit: usize,
+    too_many: &'static str,
+    reserved: &'static str,
+}
+
+pub(super) const OBJECT_TAGS: TagRules = TagRules {
+    limit: 10,
+    too_many: "Object tags cannot be greater than 10",
+    reserved: "Your TagKey cannot be prefixed with aws:",
+};
+
+pub(super) const BUCKET_TAGS: TagRules = TagRules {
+    limit: 50,
+    too_many: "Bucket tag count cannot be greater than 50",
+    reserved: "System tags cannot be added/updated by requester",
+};
+
+/// Checks the tags that somebody puts on an object or a bucket.
+pub(super) fn check_tags(tags: &[(String, String)], rules: &TagRules) -> Result<(), Refusal> {
+    if tags.len() > rules.limit {
+        return Err(Refusal::bad_request("BadRequest", rules.too_many));
     }
     for (index, (key, value)) in tags.iter().enumerate() {
+        if check_tag_keys([key]).is_err() {
+            return Err(Refusal::invalid_tag(rules.reserved).with("TagKey", key));
+        }
         if key.is_empty() || key.chars().count() > MAX_TAG_KEY_CHARS {
             return Err(
                 Refusal::invalid_tag("The TagKey you have provided is invalid").with("TagKey", key),

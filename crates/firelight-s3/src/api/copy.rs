@@ -16,7 +16,7 @@ use super::multipart::part_number;
 use super::objects::{as_source, checksum, written};
 use super::{Answer, Call, attributes, etag, timestamp};
 use crate::checksum::Algorithm;
-use crate::depot::{Bucket, Conditions, Target, UploadName, content};
+use crate::depot::{Bucket, Caller, Conditions, Target, UploadName, content};
 use crate::intake::Promise;
 use crate::record::{Attributes, ObjectRecord, VersionRecord};
 use crate::refusal::Refusal;
@@ -50,10 +50,12 @@ async fn source<S: Store, B: Blobs, I>(
     else {
         return Err(Refusal::not_implemented("x-amz-copy-source"));
     };
-    let mut caller = call.caller.clone();
-    caller.expected_owner = call
-        .header("x-amz-source-expected-bucket-owner")
-        .map(str::to_owned);
+    let owner = call.header("x-amz-source-expected-bucket-owner");
+    let caller = Caller {
+        account: call.caller.source_account,
+        expected_owner: owner.map(str::to_owned),
+        ..call.caller.clone()
+    };
     let bucket = call.depot.bucket(&caller, bucket).await?;
     let target = Target {
         key,

@@ -7,21 +7,18 @@ use s3s::dto::{
     PutBucketTaggingOutput, PutObjectTaggingInput, PutObjectTaggingOutput, Tag,
 };
 
-use super::attributes::check_tags;
+use super::attributes::{BUCKET_TAGS, OBJECT_TAGS, TagRules, check_tags};
 use super::{Answer, Call, answer, document};
 use crate::depot::{Setting, Target};
 use crate::refusal::Refusal;
 
-const MAX_BUCKET_TAGS: usize = 50;
-const MAX_OBJECT_TAGS: usize = 10;
-
-fn pairs(tags: &[Tag], limit: usize) -> Result<Vec<(String, String)>, Refusal> {
+fn pairs(tags: &[Tag], rules: &TagRules) -> Result<Vec<(String, String)>, Refusal> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let pairs: Vec<_> = tags
         .iter()
         .map(|tag| (text(&tag.key), text(&tag.value)))
         .collect();
-    check_tags(&pairs, limit)?;
+    check_tags(&pairs, rules)?;
     Ok(pairs)
 }
 
@@ -36,7 +33,7 @@ pub(super) async fn put_bucket_tagging<S: Store, B: Blobs>(
     call: Call<'_, S, B, PutBucketTaggingInput>,
 ) -> Answer<PutBucketTaggingOutput> {
     let tagging = &call.input.tagging;
-    pairs(&tagging.tag_set, MAX_BUCKET_TAGS)?;
+    pairs(&tagging.tag_set, &BUCKET_TAGS)?;
     let text = document::write(tagging)?;
     let (caller, bucket) = (&call.caller, &call.input.bucket);
     call.depot
@@ -56,7 +53,7 @@ pub(super) async fn put_object_tagging<S: Store, B: Blobs>(
     call: Call<'_, S, B, PutObjectTaggingInput>,
 ) -> Answer<PutObjectTaggingOutput> {
     let input = &call.input;
-    let tags = pairs(&input.tagging.tag_set, MAX_OBJECT_TAGS)?;
+    let tags = pairs(&input.tagging.tag_set, &OBJECT_TAGS)?;
     let target = Target {
         key: &input.key,
         version: input.version_id.as_deref(),

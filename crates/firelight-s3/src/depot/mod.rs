@@ -53,6 +53,8 @@ pub struct Outside {
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub account: AccountId,
+    /// The account that owns what a request copies from, where the caller may read it.
+    pub source_account: AccountId,
     pub region: String,
     /// The account that a request wants the bucket to belong to.
     pub expected_owner: Option<String>,
@@ -63,8 +65,18 @@ impl Caller {
     pub fn new(account: AccountId, region: impl Into<String>) -> Self {
         Self {
             account,
+            source_account: account,
             region: region.into(),
             expected_owner: None,
+        }
+    }
+
+    /// Says whose the bucket is that a request copies from.
+    #[must_use]
+    pub fn copying_from(self, source_account: AccountId) -> Self {
+        Self {
+            source_account,
+            ..self
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn tagging(error: TaggingError, arn: &str) -> ErrorReply {
 pub(crate) fn tags(error: TagError) -> ErrorReply {
     match error {
         TagError::TooMany => invalid("Number of tags exceeds resource tag limit."),
+        TagError::Reserved(error) => invalid(error.to_string()),
         TagError::Nothing => invalid("An error occurred and the request cannot be processed."),
     }
 }
