@@ -7,12 +7,14 @@
 //! Each run of a function raises its counter in the header that the function gets. The function's SDK sends the
 //! header along with what it asks of Lambda, SQS, SNS or S3, and so it comes back when a loop closes.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use firelight_model::FunctionArn;
 
 /// The runs of one function in one chain after which the chain counts as a loop.
 const LOOP: u32 = 16;
+/// What one run adds to a header at most: the name of the part, a fingerprint and a number.
+const LONGEST_ADDITION: usize = "Lineage=01234567:4294967295".len();
 
 /// The function runs because of itself, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,26 +25,31 @@ pub struct Recursive;
 ///
 /// The header must be one that is fit to be sent on; its other parts stay as they are.
 pub fn pass(trace: &str, function: &FunctionArn) -> Result<String, Recursive> {
-    let function = fingerprint(function);
-    let mut others = Vec::new();
-    let mut lineage = Vec::new();
+    let function = Fingerprint::of(function);
+    let mut header = String::with_capacity(trace.len() + LONGEST_ADDITION);
+    let mut lineage = String::new();
     let mut runs = 1;
     for part in trace.split(';').filter(|part| !part.is_empty()) {
         let Some(entries) = part.strip_prefix("Lineage=") else {
-            others.push(part);
+            header.push_str(part);
+            header.push(';');
             continue;
         };
         for entry in entries.split('|') {
-            match counter(entry, &function) {
+            match function.counter(entry) {
                 Some(count) => runs = runs.max(count.saturating_add(1)),
-                None => lineage.push(entry),
+                None => {
+                    lineage.push_str(entry);
+                    lineage.push('|');
+                }
             }
         }
     }
     if runs > LOOP {
         return Err(Recursive);
     }
-    Ok(join(&others, &lineage, &function, runs))
+    write!(header, "Lineage={lineage}{function}:{runs}").expect("a string takes any text");
+    Ok(header)
 }
 
 /// Forgets the lineage, for a function whose loops are wanted.
@@ -59,32 +66,38 @@ pub fn fresh(epoch_s: u64, random: u128) -> String {
     format!("Root=1-{epoch_s:08x}-{root:024x};Parent={parent:016x};Sampled=0")
 }
 
-fn counter(entry: &str, function: &str) -> Option<u32> {
-    let (hash, count) = entry.split_once(':')?;
-    (hash == function).then(|| count.parse().unwrap_or(0))
+/// Stands for a function: FNV-1a over its ARN, written as eight hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fingerprint(u32);
+
+impl Fingerprint {
+    fn of(function: &FunctionArn) -> Self {
+        let mut fingerprint = Self(0x811c_9dc5);
+        write!(fingerprint, "{function}").expect("a hash takes any text");
+        fingerprint
+    }
+
+    /// Returns the runs that an entry counts, if it is this function's.
+    fn counter(self, entry: &str) -> Option<u32> {
+        let (hash, count) = entry.split_once(':')?;
+        let is_mine = hash.len() == 8 && u32::from_str_radix(hash, 16) == Ok(self.0);
+        is_mine.then(|| count.parse().unwrap_or(0))
+    }
 }
 
-fn join(others: &[&str], lineage: &[&str], function: &str, runs: u32) -> String {
-    let mut header = others.join(";");
-    if !header.is_empty() {
-        header.push(';');
+impl Write for Fingerprint {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = text.bytes().fold(self.0, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        Ok(())
     }
-    header.push_str("Lineage=");
-    for entry in lineage {
-        header.push_str(entry);
-        header.push('|');
-    }
-    write!(header, "{function}:{runs}").expect("a string takes any text");
-    header
 }
 
-/// Eight hexadecimal digits that stand for the function: FNV-1a over its ARN.
-fn fingerprint(function: &FunctionArn) -> String {
-    let arn = function.to_string();
-    let hash = arn.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    format!("{hash:08x}")
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
 }
 
 #[cfg(test)]
@@ -117,8 +130,8 @@ mod tests {
 
         let lineage = format!(
             "Lineage={}:1|{}:2",
-            fingerprint(&function("b")),
-            fingerprint(&function("a"))
+            Fingerprint::of(&function("b")),
+            Fingerprint::of(&function("a"))
         );
         assert_eq!(a, format!("Root=1-2-3;Sampled=1;{lineage}"));
     }

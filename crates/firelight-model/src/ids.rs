@@ -93,14 +93,18 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
+/// Writes all digits at once: an invocation names its request several times.
 fn write(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    let mut at = 0;
     for (index, byte) in bytes.iter().enumerate() {
-        if HYPHENS.contains(&index) {
-            f.write_str("-")?;
-        }
-        write!(f, "{byte:02x}")?;
+        at += usize::from(HYPHENS.contains(&index));
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 15)];
+        at += 2;
     }
-    Ok(())
+    f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
 }
 
 #[cfg(test)]

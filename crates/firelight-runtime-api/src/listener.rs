@@ -172,11 +172,10 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
         limits.head_timeout,
         requests.clone(),
     ));
-    let service = service_fn(|mut request| {
+    let service = service_fn(|request| {
         prompt.set(false);
-        request.extensions_mut().insert(prompt.clone());
         let during = requests.begin();
-        let answer = endpoint::serve(Arc::clone(&shared), request);
+        let answer = endpoint::serve(Arc::clone(&shared), prompt.clone(), request);
         async move {
             let answer = answer.await;
             drop(during);

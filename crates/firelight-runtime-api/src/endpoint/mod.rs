@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 
 use crate::config::InitializationType;
 use crate::listener::AbuseCounters;
+use crate::prompt_ack::Prompt;
 use crate::state::Shared;
 use reply::Refusal;
 use route::Route;
@@ -27,9 +28,10 @@ pub(crate) type Reply = Response<Full<Bytes>>;
 /// must find the connection open to read why it was refused.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
+    prompt: Prompt,
     mut request: Request<Incoming>,
 ) -> Result<Reply, std::convert::Infallible> {
-    match dispatch(&shared, &mut request).await {
+    match dispatch(&shared, &prompt, &mut request).await {
         Ok(answer) => Ok(answer),
         Err(refusal) => {
             AbuseCounters::count(&shared.counters.refused_requests);
@@ -39,7 +41,11 @@ pub(crate) async fn serve(
     }
 }
 
-async fn dispatch(shared: &Arc<Shared>, request: &mut Request<Incoming>) -> Result<Reply, Refusal> {
+async fn dispatch(
+    shared: &Arc<Shared>,
+    prompt: &Prompt,
+    request: &mut Request<Incoming>,
+) -> Result<Reply, Refusal> {
     let route = Route::of(request.uri().path()).ok_or_else(Refusal::not_found)?;
     if *request.method() != route.method() {
         return Err(Refusal::wrong_method(&route.method()));
@@ -47,7 +53,7 @@ async fn dispatch(shared: &Arc<Shared>, request: &mut Request<Incoming>) -> Resu
     match route {
         Route::Ping => Ok(reply::text(StatusCode::OK, "pong")),
         Route::Next => runtime::next(shared, request.headers()).await,
-        Route::Response(id) => runtime::response(shared, id, request).await,
+        Route::Response(id) => runtime::response(shared, prompt, id, request).await,
         Route::Error(id) => runtime::error(shared, id, request).await,
         Route::InitError => runtime::init_error(shared, request).await,
         Route::Register => extensions::register(shared, request).await,

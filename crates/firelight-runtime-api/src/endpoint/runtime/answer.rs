@@ -89,6 +89,7 @@ fn refusal(refused: AnswerRefused) -> Refusal {
 /// The function's result.
 pub(in crate::endpoint) async fn response(
     shared: &Arc<Shared>,
+    prompt: &Prompt,
     request_id: String,
     request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
@@ -99,7 +100,10 @@ pub(in crate::endpoint) async fn response(
         .map(|mode| mode.as_bytes())
     {
         None => buffered(answering, request).await,
-        Some(b"streaming") => streamed(answering, request).await,
+        Some(b"streaming") => {
+            prompt.set(true);
+            streamed(answering, request).await
+        },
         Some(_) => {
             answering.finish(Answer::InvalidResponseMode);
             let error_type = "InvalidFunctionResponseMode";
@@ -141,9 +145,6 @@ async fn streamed(
     mut answering: Answering,
     request: &mut Request<Incoming>,
 ) -> Result<Reply, Refusal> {
-    if let Some(prompt) = request.extensions().get::<Prompt>() {
-        prompt.set(true);
-    }
     let content_type = content_type(request.headers());
     let (parts, body) = streamed_body(answering.shared.config.limits.stream_parts);
     answering.send(Answer::Stream { content_type, body });
