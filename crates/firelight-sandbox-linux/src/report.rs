@@ -154,16 +154,18 @@ fn counts_processes_by_namespace() -> bool {
     (numbers.next(), numbers.next()) >= (Some(5), Some(14))
 }
 
-/// Not a wall but a door: whether functions can have a way out that is safe.
-pub(crate) fn egress(missing: Option<&str>) -> Wall {
-    let remedy =
-        "run as root, and set sandbox.network to internet; functions have no network until then";
-    wall(
-        EGRESS_NAT,
-        missing,
-        "the internet, and nothing nearer, through the host's address",
-        remedy,
-    )
+/// Not a wall but a door: whether functions can have a way out that is safe. It is carried by the kernel, or by the
+/// program that is named; or it is missing for a reason.
+pub(crate) fn egress(carrier: Result<Option<&str>, &str>) -> Wall {
+    let remedy = "set sandbox.network to internet, and run as root or install pasta (passt) or slirp4netns and let this \
+                  user open /dev/net/tun; functions have no network until then";
+    let way = match carrier {
+        Ok(Some(program)) => {
+            format!("the internet, and nothing nearer, through the connections of {program}")
+        }
+        _ => "the internet, and nothing nearer, through the host's address".to_owned(),
+    };
+    wall(EGRESS_NAT, carrier.err(), &way, remedy)
 }
 
 /// Not a wall but room: what functions write to `/tmp` is limited either way.
@@ -212,7 +214,7 @@ mod tests {
     #[test]
     fn every_wall_of_a_report_has_a_name_that_a_configuration_can_accept() {
         let mut walls = walls(&Layout::default(), false);
-        walls.push(egress(None));
+        walls.push(egress(Ok(None)));
         walls.push(tmp_on_disk(None));
 
         let names: Vec<_> = walls.iter().map(|wall| &*wall.name).collect();

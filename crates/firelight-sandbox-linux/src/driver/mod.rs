@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 use crate::disk::Capacity;
 use crate::launcher::raise_descriptor_limit;
-use crate::net::EgressNetwork;
+use crate::net::{EgressNetwork, Relay, Services};
 use crate::report::{self, HostReport};
 use crate::role::LAUNCHER;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
@@ -111,6 +111,8 @@ pub struct LinuxDriver {
     report: Arc<HostReport>,
     programs: Arc<Programs>,
     api: Arc<Mutex<Option<TcpListener>>>,
+    /// Present where sandboxes cannot ask whom the host asks for names.
+    names: Arc<Mutex<Option<Relay>>>,
 }
 
 impl LinuxDriver {
@@ -124,10 +126,12 @@ impl LinuxDriver {
         let (socket, launcher_socket) = wire::pair().map_err(failed)?;
         let launcher = spawn_launcher(launcher_socket).map_err(failed)?;
         wire::send(&socket, &Order::Begin(begin(config)).encode(), &[]).map_err(failed)?;
-        let (walls, api) = await_ready(&socket)?;
+        let (walls, Services { api, names }) = await_ready(&socket)?;
+        let names = names.map(Relay::start).transpose().map_err(failed)?;
         let link = Link::new(socket, launcher).map_err(failed)?;
         Ok(Self {
             api: Arc::new(Mutex::new(api)),
+            names: Arc::new(Mutex::new(names)),
             link,
             report: Arc::new(HostReport { walls }),
             programs: Arc::default(),
@@ -148,15 +152,12 @@ impl LinuxDriver {
     /// Takes the listener that sandboxes reach at its address, where the configuration wants one; `None` the second
     /// time. While it is open the sandboxes' network stays, so it has to be closed before [`LinuxDriver::stop`].
     pub fn take_api_listener(&self) -> Option<TcpListener> {
-        self.api
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        take(&self.api)
     }
 
     /// Ends the launcher and with it every sandbox, and waits until nothing of them is left.
     pub async fn stop(&self) {
-        drop(self.take_api_listener());
+        drop((self.take_api_listener(), take(&self.names)));
         self.link.stop().await;
     }
 
@@ -191,6 +192,10 @@ impl SandboxDriver for LinuxDriver {
         let parcel = self.link.launch_waiting(spec, number, variables).await?;
         LinuxSandbox::new(&self.link, parcel)
     }
+}
+
+fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn check_instance(instance: &str) -> Result<(), StartError> {
@@ -234,17 +239,16 @@ fn begin(config: &LinuxConfig) -> Begin {
     }
 }
 
-/// Waits until the launcher stands; returns its walls, and the listener for the API if it has bound one.
-fn await_ready(socket: &OwnedFd) -> Result<(Vec<report::Wall>, Option<TcpListener>), StartError> {
+/// Waits until the launcher stands; returns its walls, and the sockets that it has bound for the daemon.
+fn await_ready(socket: &OwnedFd) -> Result<(Vec<report::Wall>, Services), StartError> {
     let mut buffer = vec![0; MAX_PACKET];
     let packet = wire::receive(socket, &mut buffer)
         .map_err(|source| StartError::Spawn { source })?
         .ok_or(StartError::Ended)?;
-    let api = packet.fds.into_iter().next().map(TcpListener::from);
     match News::decode(&packet.bytes).map_err(|_| StartError::Ended)? {
-        News::Ready { walls } => {
+        News::Ready { walls, api } => {
             let walls = report::decode(&walls).map_err(|_| StartError::Ended)?;
-            Ok((walls, api))
+            Ok((walls, Services::from_fds(api, packet.fds.into_iter())))
         }
         News::LaunchFailed {
             fault: Fault::Step { step, errno },

@@ -14,7 +14,7 @@ use super::template::Template;
 use crate::cgroup::{self, Layout};
 use crate::disk::{Capacity, Disks};
 use crate::init::MASKED;
-use crate::net::Router;
+use crate::net::{Router, Services};
 use crate::report::{self, Wall};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
@@ -58,16 +58,17 @@ impl Ground {
         let layout = prepare_cgroups(&begin)?;
         let router = build_router(&begin, privileged);
         let mut walls = report::walls(&layout, privileged);
-        walls.push(report::egress(router.as_ref().err().map(String::as_str)));
+        walls.push(report::egress(
+            router.as_ref().map(Router::carrier).map_err(String::as_str),
+        ));
         let router = router.ok();
         let disks = prepare_disks(&begin, &template, privileged);
         walls.push(report::tmp_on_disk(
             disks.as_ref().err().map(String::as_str),
         ));
         if let Some(router) = &router {
-            let configuration = &router.resolver().configuration;
             template
-                .set_resolver(configuration)
+                .set_resolver(&router.resolver_configuration())
                 .step("write the template's resolv.conf")?;
         }
         let links = if privileged {
@@ -96,9 +97,10 @@ impl Ground {
         })
     }
 
-    /// Takes the socket at which sandboxes reach the daemon.
-    pub(super) fn take_api_listener(&mut self) -> Option<std::net::TcpListener> {
-        self.router.as_mut()?.take_api()
+    /// Takes the sockets at which sandboxes reach the daemon.
+    pub(super) fn take_services(&mut self) -> Services {
+        let router = self.router.as_mut();
+        router.map(Router::take_services).unwrap_or_default()
     }
 
     /// The kind of sandbox that most functions need.
@@ -152,14 +154,11 @@ impl Ground {
 
 /// Builds the router if it is wanted; otherwise says why there is none.
 fn build_router(begin: &Begin, privileged: bool) -> Result<Router, String> {
-    if !privileged {
-        return Err("without root there is no way to the host's network".to_owned());
-    }
     let network = begin
         .egress_network
         .as_ref()
         .ok_or("no network for it is configured")?;
-    Router::build(network, &begin.instance, &begin.state_dir)
+    Router::build(network, &begin.instance, &begin.state_dir, privileged)
         .map_err(|error| format!("could not {}: {}", error.step, error.source))
 }
 

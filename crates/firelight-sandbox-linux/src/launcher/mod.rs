@@ -29,7 +29,7 @@ mod template;
 mod trim;
 mod waiting;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use crate::sys;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
@@ -49,10 +49,13 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
     match prepared.and_then(|ground| trim::trim(&ground).map(|()| ground)) {
         Ok(mut ground) => {
             let walls = crate::report::encode(&ground.walls);
-            let api = ground.take_api_listener();
-            let fds: Vec<_> = api.iter().map(AsFd::as_fd).collect();
-            wire::send(&daemon, &News::Ready { walls }.encode(), &fds)?;
-            drop(api);
+            let services = ground.take_services();
+            let ready = News::Ready {
+                walls,
+                api: services.api.is_some(),
+            };
+            wire::send(&daemon, &ready.encode(), &services.fds())?;
+            drop(services);
             serve::serve(daemon, ground)
         }
         Err(error) => {

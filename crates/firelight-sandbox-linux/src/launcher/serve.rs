@@ -21,6 +21,7 @@ use super::{birth, check, claim};
 use crate::cgroup::Group;
 use crate::init::Built;
 use crate::laps::{Lap, Laps, Watch};
+use crate::net::Router;
 use crate::step::{Step, StepError};
 use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order};
 
@@ -47,6 +48,9 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
         events,
     };
     watch(&launcher.events, launcher.daemon.as_fd(), Token::Daemon)?;
+    if let Some(router) = &launcher.ground.router {
+        watch(&launcher.events, router.events(), Token::Router)?;
+    }
     let ended = launcher.run();
     launcher.end();
     match ended {
@@ -60,6 +64,7 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Daemon,
+    Router,
     Setup(u64),
     Death(u64),
     /// The init of a sandbox in which a program waits, or will.
@@ -70,6 +75,8 @@ impl Token {
     fn data(self) -> EventData {
         EventData::new_u64(match self {
             Self::Daemon => 0,
+            // No sandbox has the number zero.
+            Self::Router => 1,
             Self::Setup(number) => number << 2,
             Self::Death(number) => (number << 2) | 1,
             Self::Control(number) => (number << 2) | 2,
@@ -79,6 +86,7 @@ impl Token {
     fn from_data(data: EventData) -> Self {
         match data.u64() {
             0 => Self::Daemon,
+            1 => Self::Router,
             data => match data & 3 {
                 0 => Self::Setup(data >> 2),
                 1 => Self::Death(data >> 2),
@@ -138,6 +146,7 @@ impl Launcher {
                         }
                         None => return Ok(()),
                     },
+                    Token::Router => self.attend_router()?,
                     Token::Setup(number) => self.hear(number, &mut buffer)?,
                     Token::Death(number) => self.bury(number)?,
                     Token::Control(number) => self.hear_of_waiting(number, &mut buffer)?,
@@ -216,6 +225,16 @@ impl Launcher {
             Ok(_) => Ok(()),
             Err(fault) => self.tell(&News::LaunchFailed { ticket, fault }, &[]),
         }
+    }
+
+    /// Without its way out a sandbox reaches nothing; everything else goes on.
+    fn attend_router(&mut self) -> io::Result<()> {
+        let attended = self.ground.router.as_mut().map(Router::attend);
+        let Some(Err(error)) = attended else {
+            return Ok(());
+        };
+        let text = format!("could not {}: {}", error.step, error.source);
+        self.tell(&News::Notice { text }, &[])
     }
 
     /// A network that this launcher cannot or may not give is refused, never replaced by a lesser one.
@@ -578,6 +597,7 @@ mod tests {
     fn tokens_survive_the_trip_through_epoll() {
         for token in [
             Token::Daemon,
+            Token::Router,
             Token::Setup(1),
             Token::Death(1),
             Token::Control(1),

@@ -34,6 +34,8 @@ pub(super) enum Term<'a> {
     NotToAny(&'a str),
     Source(Ipv4Addr, u8),
     Destination(Ipv4Addr, u8),
+    /// The destination is in a set.
+    DestinationIn(&'a str),
     /// UDP (17) or TCP (6).
     Protocol(u8),
     DestinationPort(u16),
@@ -131,18 +133,46 @@ impl<'a> Ruleset<'a> {
     /// Adds a map from addresses to chains, for [`Term::GoBySource`]. It is the only map of its transaction.
     pub(super) fn map(&mut self, name: &str) {
         const MAP: u32 = 8;
-        const ADDRESS: u32 = 7;
         const VERDICT: u32 = 0xffff_ff00;
         const ONLY_ONE: u32 = 1;
+        let mut message = self.addresses(name, MAP, ONLY_ONE);
+        message.attribute(6, &VERDICT.to_be_bytes());
+        self.messages.push(message);
+    }
+
+    /// Adds a set of addresses, for [`Term::DestinationIn`]. It is the only set of its transaction.
+    pub(super) fn set(&mut self, name: &str) {
+        const PLAIN: u32 = 0;
+        const ONLY_ONE: u32 = 2;
+        let message = self.addresses(name, PLAIN, ONLY_ONE);
+        self.messages.push(message);
+    }
+
+    fn addresses(&self, name: &str, flags: u32, number: u32) -> Message {
+        const ADDRESS: u32 = 7;
         let mut message = message(NEW_SET, NLM_F_CREATE);
         message
             .attribute(1, &string(self.table))
             .attribute(2, &string(name))
-            .attribute(3, &MAP.to_be_bytes())
+            .attribute(3, &flags.to_be_bytes())
             .attribute(4, &ADDRESS.to_be_bytes())
             .attribute(5, &4_u32.to_be_bytes())
-            .attribute(6, &VERDICT.to_be_bytes())
-            .attribute(10, &ONLY_ONE.to_be_bytes());
+            .attribute(10, &number.to_be_bytes());
+        message
+    }
+
+    /// Adds an address to a set.
+    pub(super) fn include(&mut self, set: &str, address: Ipv4Addr) {
+        let message = self.element(NEW_ELEMENTS, NLM_F_CREATE, set, address, |_| {});
+        self.messages.push(message);
+    }
+
+    /// Takes every address out of a set.
+    pub(super) fn empty(&mut self, set: &str) {
+        let mut message = message(DELETE_ELEMENTS, 0);
+        message
+            .attribute(1, &string(self.table))
+            .attribute(2, &string(set));
         self.messages.push(message);
     }
 
@@ -233,8 +263,12 @@ fn add_term(list: &mut Message, term: Term<'_>) {
         Term::NotTo(name) => interface(list, OUT_INTERFACE, Comparison::NotEqual, name),
         Term::NotFromAny(start) => interfaces(list, IN_INTERFACE, start),
         Term::NotToAny(start) => interfaces(list, OUT_INTERFACE, start),
-        Term::Source(network, prefix) => address(list, 12, network, prefix),
-        Term::Destination(network, prefix) => address(list, 16, network, prefix),
+        Term::Source(network, prefix) => address(list, SOURCE, network, prefix),
+        Term::Destination(network, prefix) => address(list, DESTINATION, network, prefix),
+        Term::DestinationIn(set) => {
+            load_payload(list, NETWORK_HEADER, DESTINATION, 4);
+            look_up(list, set, None);
+        }
         Term::Protocol(number) => {
             load_meta(list, LAYER_4_PROTOCOL);
             compare(list, Comparison::Equal, &[number]);
@@ -259,6 +293,9 @@ enum Comparison {
 
 const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
+/// Where the addresses are in the network header.
+const SOURCE: u32 = 12;
+const DESTINATION: u32 = 16;
 /// The one register that every comparison here uses.
 const REGISTER: [u8; 4] = 1_u32.to_be_bytes();
 
@@ -343,13 +380,18 @@ fn not_established(list: &mut Message) {
 }
 
 fn go_by_source(list: &mut Message, map: &str) {
-    const SOURCE: u32 = 12;
     const VERDICT_REGISTER: u32 = 0;
     load_payload(list, NETWORK_HEADER, SOURCE, 4);
+    look_up(list, map, Some(VERDICT_REGISTER));
+}
+
+/// Goes on only with what the set contains; of a map, what it maps to goes to a register.
+fn look_up(list: &mut Message, set: &str, to: Option<u32>) {
     expression(list, "lookup", |data| {
-        data.attribute(1, &string(map))
-            .attribute(2, &REGISTER)
-            .attribute(3, &VERDICT_REGISTER.to_be_bytes());
+        data.attribute(1, &string(set)).attribute(2, &REGISTER);
+        if let Some(register) = to {
+            data.attribute(3, &register.to_be_bytes());
+        }
     });
 }
 

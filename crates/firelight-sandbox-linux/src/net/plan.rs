@@ -1,6 +1,6 @@
 //! Which address belongs to whom, and who resolves names. Pure.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The addresses of the whole arrangement, inside one network of 65,536.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +30,12 @@ impl Plan {
         Ipv4Addr::from_bits(self.first)
     }
 
-    /// Where sandboxes reach the daemon's API.
-    pub(crate) fn api(self) -> Ipv4Addr {
+    /// Where sandboxes reach the daemon: its API, and its relay of names.
+    pub(crate) fn services(self) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.first + 1)
     }
 
-    /// The host's and the router's end of the pair between them.
+    /// The host's and the router's end of what is between them.
     pub(crate) fn uplink(self) -> (Ipv4Addr, Ipv4Addr) {
         (
             Ipv4Addr::from_bits(self.first + 2),
@@ -56,33 +56,67 @@ impl Plan {
 /// How the host resolves names, as far as sandboxes can use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HostResolver {
+    /// Servers that are reached from elsewhere than the host itself. With none, the daemon relays.
     pub(crate) servers: Vec<Ipv4Addr>,
-    /// The content of `/etc/resolv.conf` inside.
-    pub(crate) configuration: String,
+    /// What else `/etc/resolv.conf` says: where to search, and how.
+    manner: String,
 }
 
 impl HostResolver {
-    /// Takes over the name servers that can be reached from elsewhere than the host itself.
-    pub(crate) fn parse(resolv_conf: &str) -> Self {
+    /// Takes over what is of use to a sandbox; a server at one of the host's `own` addresses is not.
+    pub(crate) fn parse(resolv_conf: &str, own: &[Ipv4Addr]) -> Self {
         let mut resolver = Self::default();
         for line in resolv_conf.lines() {
             let mut words = line.split_whitespace();
             match (words.next(), words.next()) {
                 (Some("nameserver"), Some(address)) => {
-                    let usable = address
-                        .parse()
-                        .ok()
-                        .filter(|server: &Ipv4Addr| !server.is_loopback());
-                    let Some(server) = usable else { continue };
-                    resolver.servers.push(server);
+                    let reached =
+                        |server: &Ipv4Addr| !server.is_loopback() && !own.contains(server);
+                    resolver
+                        .servers
+                        .extend(address.parse().ok().filter(reached));
                 }
-                (Some("search" | "options" | "domain"), Some(_)) => {}
-                _ => continue,
+                (Some("search" | "options" | "domain"), Some(_)) => {
+                    resolver.manner.push_str(line.trim());
+                    resolver.manner.push('\n');
+                }
+                _ => {}
             }
-            resolver.configuration.push_str(line.trim());
-            resolver.configuration.push('\n');
         }
         resolver
+    }
+
+    /// Whether names are resolved only by somebody whom no sandbox reaches.
+    pub(crate) fn needs_relay(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// The content of `/etc/resolv.conf` inside.
+    pub(crate) fn configuration(&self, plan: Plan) -> String {
+        let relay = self.needs_relay().then(|| plan.services());
+        let servers = relay.iter().chain(&self.servers);
+        let servers: String = servers
+            .map(|server| format!("nameserver {server}\n"))
+            .collect();
+        servers + &self.manner
+    }
+}
+
+/// Every server that the host itself asks, in its order; without a word about it that is the one on the loopback.
+pub(super) fn all_servers(resolv_conf: &str) -> Vec<IpAddr> {
+    let named = resolv_conf.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = words
+            .next()
+            .filter(|key| *key == "nameserver")
+            .and(words.next());
+        address?.parse().ok()
+    });
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
+        vec![Ipv4Addr::LOCALHOST.into()]
+    } else {
+        named
     }
 }
 
@@ -102,13 +136,45 @@ mod tests {
     }
 
     #[test]
-    fn a_name_server_on_the_hosts_loopback_is_of_no_use() {
-        let text =
-            "# by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.2\nnameserver ::1\nsearch lan\n";
+    fn a_name_server_on_the_host_itself_is_of_no_use() {
+        let text = "# by hand\nnameserver 127.0.0.53\nnameserver 10.0.0.2\nnameserver 192.168.7.1\nnameserver ::1\nsearch lan\n";
 
-        let resolver = HostResolver::parse(text);
+        let resolver = HostResolver::parse(text, &[Ipv4Addr::new(192, 168, 7, 1)]);
 
         assert_eq!(resolver.servers, [Ipv4Addr::new(10, 0, 0, 2)]);
-        assert_eq!(resolver.configuration, "nameserver 10.0.0.2\nsearch lan\n");
+        let plan = Plan::new(Ipv4Addr::new(198, 18, 0, 0));
+        assert_eq!(
+            resolver.configuration(plan),
+            "nameserver 10.0.0.2\nsearch lan\n"
+        );
+    }
+
+    #[test]
+    fn where_only_the_host_itself_resolves_names_the_daemon_is_asked() {
+        let plan = Plan::new(Ipv4Addr::new(198, 18, 0, 0));
+        for text in [
+            "nameserver 127.0.0.1\noptions edns0",
+            "options edns0",
+            "nameserver fd00::1\noptions edns0",
+        ] {
+            let resolver = HostResolver::parse(text, &[]);
+
+            assert!(resolver.needs_relay(), "{text}");
+            assert_eq!(
+                resolver.configuration(plan),
+                "nameserver 198.18.0.1\noptions edns0\n"
+            );
+        }
+    }
+
+    #[test]
+    fn the_relay_asks_whom_the_host_asks() {
+        let local: IpAddr = Ipv4Addr::LOCALHOST.into();
+
+        assert_eq!(
+            all_servers("nameserver ::1\nnameserver 127.0.0.1 \n"),
+            ["::1".parse().unwrap(), local]
+        );
+        assert_eq!(all_servers("search lan\n"), [local]);
     }
 }

@@ -1,6 +1,8 @@
 //! System calls that have no safe wrapper elsewhere, each in the smallest function that is safe to call.
 
+pub(crate) mod addresses;
 pub(crate) mod clone;
+pub(crate) mod companion;
 pub(crate) mod loop_device;
 pub(crate) mod mount;
 pub(crate) mod netlink;

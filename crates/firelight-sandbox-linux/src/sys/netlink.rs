@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 const NLM_F_REQUEST: u16 = 0x1;
@@ -229,6 +230,52 @@ impl Netlink {
             .attribute(RTA_GATEWAY, &gateway.octets())
             .attribute(RTA_OIF, &index.to_ne_bytes());
         self.request(message)
+    }
+}
+
+impl From<OwnedFd> for Netlink {
+    /// Takes a netlink socket that another process has opened.
+    fn from(socket: OwnedFd) -> Self {
+        Self { socket }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Says when an IPv4 address of this network namespace comes or goes.
+pub(crate) struct AddressChanges(OwnedFd);
+
+impl AddressChanges {
+    pub(crate) fn watch() -> io::Result<Self> {
+        const RTMGRP_IPV4_IFADDR: u32 = 0x10;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
+        let socket = rustix::net::socket_with(family, kind, flags, None)?;
+        rustix::net::bind(&socket, &SocketAddrNetlink::new(0, RTMGRP_IPV4_IFADDR))?;
+        Ok(Self(socket))
+    }
+
+    /// Tells whether there were changes since it was asked last.
+    pub(crate) fn are_there(&self) -> bool {
+        let mut any = false;
+        let mut buffer = [0_u8; 4096];
+        loop {
+            match rustix::net::recv(&self.0, &mut buffer, RecvFlags::empty()) {
+                // More than the socket holds are as good as any: which ones they were does not matter.
+                Ok(_) | Err(rustix::io::Errno::NOBUFS) => any = true,
+                Err(_) => return any,
+            }
+        }
+    }
+}
+
+impl AsFd for AddressChanges {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -71,10 +71,12 @@ pub(crate) struct Waiting {
 /// What the launcher tells the daemon.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// The launcher stands; `walls` is its table of what holds and what does not. Comes with the socket at which
-    /// sandboxes reach the daemon, if they do.
+    /// The launcher stands; `walls` is its table of what holds and what does not. Comes with the sockets at which
+    /// sandboxes reach the daemon: the one of the API if it has one, then the two of the relay of names if there is
+    /// one.
     Ready {
         walls: Vec<u8>,
+        api: bool,
     },
     /// Comes with one descriptor for each tag.
     Launched {
@@ -444,7 +446,7 @@ fn decode_address(decoder: &mut Decoder<'_>) -> Result<ListenAt, Malformed> {
 impl News {
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Ready { walls } => Encoder::new(0).bytes(walls).finish(),
+            Self::Ready { walls, api } => Encoder::new(0).bytes(walls).u8(u8::from(*api)).finish(),
             Self::Launched {
                 ticket,
                 number,
@@ -479,6 +481,7 @@ impl News {
         let news = match decoder.u8()? {
             0 => Self::Ready {
                 walls: decoder.bytes()?.to_vec(),
+                api: decoder.u8()? != 0,
             },
             1 => Self::Launched {
                 ticket: decoder.u64()?,

@@ -4,123 +4,25 @@
 //!  sandbox ── router ── [ this thread's namespace: "the host" ] ── [ another: "the internet" ]
 //! ```
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
-use std::process::Command;
+mod carried;
+mod internet;
+mod names;
+mod probes;
+
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use firelight_sandbox::{Egress, Exit, ListenAt, Sandbox, SandboxDriver};
 use firelight_sandbox_linux::{EgressNetwork, EgressRules, HostNetwork, LinuxConfig};
 
+use self::internet::on_a_host_of_its_own;
 use crate::rig::{self, Outcome, Rig, probe as probe_program, run};
 
 const HOST: &str = "203.0.113.1";
 const SERVER: &str = "203.0.113.2:80";
 /// Where the daemon is reached from sandboxes of the usual network.
 const API: &str = "198.18.0.1:4566";
-
-/// Runs a test on a thread whose network is a host of its own, with a server on the internet beside it.
-fn on_a_host_of_its_own(test: impl AsyncFnOnce() + Send + 'static) {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("not tested here: egress (not root)");
-        return;
-    }
-    if Command::new("ip").arg("-V").output().is_err() {
-        eprintln!("not tested here: egress (no ip command to build the test's internet with)");
-        return;
-    }
-    let thread = std::thread::spawn(move || {
-        enter_new_network();
-        if !has_veth() {
-            eprintln!("not tested here: egress (no veth interfaces in this kernel)");
-            return;
-        }
-        let internet = std::thread::spawn(serve_the_internet).join().unwrap();
-        connect_to(&internet);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(test());
-    });
-    thread.join().expect("the test passes");
-}
-
-fn enter_new_network() {
-    let flags = rustix::thread::UnshareFlags::NEWNET;
-    // SAFETY: a network namespace of its own shares nothing with other threads that they could miss.
-    unsafe { rustix::thread::unshare_unsafe(flags) }.unwrap();
-    ip("link set lo up");
-    // A new network takes after the host's.
-    std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
-}
-
-/// Whether the kernel has the kind of interface that all of this is made of.
-fn has_veth() -> bool {
-    let try_one = [
-        "link", "add", "try0", "type", "veth", "peer", "name", "try1",
-    ];
-    let made = Command::new("ip")
-        .args(try_one)
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if made {
-        ip("link del try0");
-    }
-    made
-}
-
-/// Runs `ip` in this thread's network.
-fn ip(arguments: &str) {
-    let output = Command::new("ip")
-        .args(arguments.split(' '))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "ip {arguments}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// A network with a server that tells each client its address. Its threads live as long as this program.
-fn serve_the_internet() -> std::fs::File {
-    enter_new_network();
-    for address in ["203.0.113.2", "10.1.2.3", "169.254.169.254", "100.70.0.1"] {
-        ip(&format!("addr add {address}/32 dev lo"));
-    }
-    for address in [SERVER, "10.1.2.3:80", "169.254.169.254:80", "100.70.0.1:80"] {
-        let listener = TcpListener::bind(address).unwrap();
-        std::thread::spawn(move || {
-            while let Ok((mut client, from)) = listener.accept() {
-                let _ = write!(client, "{}", from.ip());
-            }
-        });
-    }
-    std::fs::File::open("/proc/thread-self/ns/net").unwrap()
-}
-
-fn connect_to(internet: &std::fs::File) {
-    ip("link add out0 type veth peer name in0");
-    ip(&format!("addr add {HOST}/24 dev out0"));
-    ip("link set out0 up");
-    // The other end goes by descriptor: the namespace has no name.
-    let here = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
-    let kind = Some(rustix::thread::LinkNameSpaceType::Network);
-    let fd = std::os::fd::AsRawFd::as_raw_fd(internet);
-    ip(&format!(
-        "link set in0 netns /proc/{}/fd/{fd}",
-        std::process::id()
-    ));
-    rustix::thread::move_into_link_name_space(internet.as_fd(), kind).unwrap();
-    ip("link set in0 up");
-    ip("addr add 203.0.113.3/24 dev in0");
-    rustix::thread::move_into_link_name_space(here.as_fd(), kind).unwrap();
-    for network in ["10.0.0.0/8", "169.254.0.0/16", "100.70.0.0/16"] {
-        ip(&format!("route add {network} via 203.0.113.3"));
-    }
-}
 
 fn with_egress(config: &mut LinuxConfig) {
     config.egress_network = Some(EgressNetwork::usual(LinuxConfig::DEFAULT_EGRESS_NETWORK));
@@ -497,56 +399,7 @@ fn interfaces() -> Vec<String> {
         .collect()
 }
 
+/// Runs the probe of that name if it is one of these.
 pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
-    match name {
-        "egress-reach" => Some(try_addresses()),
-        "egress-listen" => Some(listen()),
-        "egress-spoof" => Some(spoof()),
-        _ => None,
-    }
-}
-
-fn try_addresses() -> io::Result<()> {
-    let patience = std::env::var("PATIENCE_MS").unwrap_or_default().parse();
-    let patience = Duration::from_millis(patience.map_err(io::Error::other)?);
-    for address in std::env::var("ADDRESSES").unwrap_or_default().split(' ') {
-        let target: SocketAddr = address.parse().map_err(io::Error::other)?;
-        let mut answer = String::new();
-        match TcpStream::connect_timeout(&target, patience) {
-            Ok(mut connection) => connection.read_to_string(&mut answer).map(drop)?,
-            Err(_) => answer.push_str("blocked"),
-        }
-        println!("{address} {answer}");
-    }
-    Ok(())
-}
-
-fn listen() -> io::Result<()> {
-    let listener = TcpListener::bind("0.0.0.0:8080")?;
-    listener.accept().map(drop)
-}
-
-fn spoof() -> io::Result<()> {
-    let socket = rustix::net::socket(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::DGRAM,
-        None,
-    )?;
-    let mut request = [0_u8; 40];
-    request[..4].copy_from_slice(b"eth0");
-    // A sockaddr_in at offset 16: the family, no port, another sandbox's address.
-    request[16] = 2;
-    request[20..24].copy_from_slice(&[100, 96, 1, 9]);
-    let fd = usize::try_from(std::os::fd::AsRawFd::as_raw_fd(&socket)).map_err(io::Error::other)?;
-    const SIOCSIFADDR: usize = 0x8916;
-    let arguments = [fd, SIOCSIFADDR, request.as_ptr().addr(), 0, 0, 0];
-    crate::hostile::attempt(
-        "take-address",
-        crate::hostile::call(libc::SYS_ioctl, arguments),
-    );
-    crate::hostile::attempt(
-        "from-other-address",
-        std::net::UdpSocket::bind("100.96.1.9:0"),
-    );
-    Ok(())
+    probes::probe(name).or_else(|| carried::probe(name))
 }
