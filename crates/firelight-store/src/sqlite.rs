@@ -1,8 +1,9 @@
 //! The embedded store: one SQLite database, one writer, several readers.
 //!
 //! ```text
-//!  commit() ──► channel ──► writer task: BEGIN IMMEDIATE, many transactions, COMMIT (one fsync)
-//!  read(), list(), feed() ──► pool of read-only connections, each sees one moment
+//!  commit() ──► channel ──► writer thread: BEGIN IMMEDIATE, many transactions, COMMIT (one sync) ──► tail
+//!  read(), list() ──► pool of read-only connections, each sees one moment
+//!  feed(), read_many() ──► the tail in memory, if it knows; otherwise the pool
 //! ```
 //!
 //! Transactions that wait while another commit syncs share the next one, so a burst of writers
@@ -12,17 +13,23 @@
 //! directory holds that up.
 
 mod apply;
+mod checkpoint;
 pub(crate) mod database;
 mod read;
+mod tail;
 mod writer;
+pub(crate) mod writing;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 pub use self::database::OpenStoreError;
+use self::tail::Tail;
 use self::writer::{Commit, Request, Writer};
 use crate::key::{Key, Prefix};
 use crate::record::{Feed, Page, Rev, StoreClock, Versioned};
@@ -31,6 +38,9 @@ use crate::txn::{Committed, Txn};
 
 /// Commits that may wait for the writer; more callers wait for a place.
 const WAITING_COMMITS: usize = 256;
+
+/// How often the feed and the idempotency keys are trimmed.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
 
 const MIGRATIONS: &[database::Step] = &[database::Step {
     version: 1,
@@ -47,6 +57,7 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Shared {
     readers: SqlitePool,
+    tail: Arc<Tail>,
     requests: mpsc::Sender<Request>,
     hints: watch::Receiver<Rev>,
 }
@@ -62,16 +73,18 @@ impl SqliteStore {
     /// # Errors
     /// If the file cannot be opened, or is from a newer version.
     pub async fn open(file: &Path, clock: StoreClock) -> Result<Self, OpenStoreError> {
-        let opened = database::open(file, MIGRATIONS).await?;
-        let head = read::head(&opened.readers)
-            .await
-            .map_err(|source| OpenStoreError::sqlite(file, source))?;
+        let opened = database::open_for_thread(file, MIGRATIONS).await?;
+        let failed = |source| OpenStoreError::sqlite(file, source);
+        let head = read::head(&opened.readers).await.map_err(failed)?;
         let (requests, queue) = mpsc::channel(WAITING_COMMITS);
-        let (writer, hints) = Writer::new(opened.writer, clock, head);
-        tokio::spawn(writer.run(queue));
+        let (writer, hints, tail) = Writer::new(opened.writer, clock, head);
+        writing::spawn("records", move || writer.run(queue))
+            .map_err(|source| OpenStoreError::sqlite(file, source))?;
+        tokio::spawn(trim_for_ever(requests.downgrade()));
         Ok(Self {
             shared: Arc::new(Shared {
                 readers: opened.readers,
+                tail,
                 requests,
                 hints,
             }),
@@ -106,6 +119,26 @@ impl SqliteStore {
     }
 }
 
+/// Asks the writer to trim now and then, as long as anybody has the store open.
+async fn trim_for_ever(requests: mpsc::WeakSender<Request>) {
+    let mut ticks = tokio::time::interval(TRIM_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (reply, answer) = oneshot::channel();
+        let Some(requests) = requests.upgrade() else {
+            return;
+        };
+        if requests.send(Request::Trim { reply }).await.is_err() {
+            return;
+        }
+        drop(requests);
+        if let Ok(Err(error)) = answer.await {
+            tracing::warn!(%error, "could not trim the feed; it is tried again in a minute");
+        }
+    }
+}
+
 /// The writer took the transaction and then vanished.
 fn lost() -> CommitError {
     CommitError::Unknown(BackendError::new(Closed))
@@ -124,6 +157,9 @@ impl Store for SqliteStore {
     }
 
     async fn read_many(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, ReadError> {
+        if let Some(values) = self.shared.tail.read_many(keys) {
+            return Ok(values);
+        }
         read::many(&self.shared.readers, keys).await
     }
 
@@ -143,6 +179,9 @@ impl Store for SqliteStore {
     }
 
     async fn feed(&self, after: Rev, commits: u32) -> Result<Feed, FeedError> {
+        if let Some(feed) = self.shared.tail.feed(after, commits) {
+            return Ok(feed);
+        }
         read::feed(&self.shared.readers, after, commits).await
     }
 

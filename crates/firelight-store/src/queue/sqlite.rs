@@ -1,7 +1,7 @@
 //! The embedded queue: an SQLite database of its own, so that a flood of events delays no record.
 //!
 //! ```text
-//!  enqueue(), claim(), settle(), extend() ──► channel ──► writer task: many operations, one sync
+//!  enqueue(), claim(), settle(), extend() ──► channel ──► writer thread: many operations, one sync
 //!  depths() ──► read-only connections
 //! ```
 //!
@@ -23,7 +23,8 @@ use super::item::{Claim, Claims, Depth, Epoch, NewItem, Receipt, Settled, Settle
 use super::{ClaimError, EnqueueError, Queue, SettleError};
 use crate::record::StoreClock;
 use crate::sqlite::OpenStoreError;
-use crate::sqlite::database::{self, from_sql};
+use crate::sqlite::database::{self, OpenedForThread, from_sql};
+use crate::sqlite::writing;
 use crate::store::{BackendError, ReadError};
 
 /// Operations that may wait for the writer; more callers wait for a place.
@@ -61,16 +62,20 @@ impl SqliteQueue {
     /// # Errors
     /// If the file cannot be opened, or is from a newer version.
     pub async fn open(file: &Path, clock: StoreClock) -> Result<Self, OpenStoreError> {
-        let mut opened = database::open(file, MIGRATIONS).await?;
-        let epoch = apply::begin_epoch(&mut opened.writer, &clock)
-            .await
-            .map_err(|source| OpenStoreError::sqlite(file, source))?;
+        let OpenedForThread { writer, readers } =
+            database::open_for_thread(file, MIGRATIONS).await?;
         let (requests, inbox) = mpsc::channel(WAITING);
-        let (writer, hints) = Writer::new(opened.writer, clock.clone());
-        tokio::spawn(writer.run(inbox));
+        let (begun, epoch) = oneshot::channel();
+        let (writer, hints) = Writer::new(writer, clock.clone());
+        writing::spawn("queue", move || writer.run(begun, inbox))
+            .map_err(|source| OpenStoreError::sqlite(file, source))?;
+        let epoch = epoch
+            .await
+            .map_err(|_| OpenStoreError::sqlite(file, Closed))?
+            .map_err(|source| OpenStoreError::sqlite(file, source))?;
         Ok(Self {
             shared: Arc::new(Shared {
-                readers: opened.readers,
+                readers,
                 requests,
                 hints,
                 clock,

@@ -6,7 +6,10 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqlSafeStr, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqlitePool};
+
+use super::writing::{self, WritingConnection};
+use crate::store::BackendError;
 
 /// Reads that may run at the same time; each reader has a thread of its own.
 const READERS: u32 = 4;
@@ -21,6 +24,12 @@ pub(crate) struct Step {
 /// A database at the newest schema.
 pub(crate) struct Opened {
     pub(crate) writer: SqliteConnection,
+    pub(crate) readers: SqlitePool,
+}
+
+/// A database at the newest schema, with a writer that stays on one thread.
+pub(crate) struct OpenedForThread {
+    pub(crate) writer: WritingConnection,
     pub(crate) readers: SqlitePool,
 }
 
@@ -43,7 +52,7 @@ pub enum OpenStoreError {
         file: PathBuf,
         /// What SQLite said.
         #[source]
-        source: sqlx::Error,
+        source: BackendError,
     },
     /// The schema could not be brought to this version; a newer version of Firelight wrote it.
     #[error("could not bring {} to the schema of this version", file.display())]
@@ -57,10 +66,13 @@ pub enum OpenStoreError {
 }
 
 impl OpenStoreError {
-    pub(crate) fn sqlite(file: &Path, source: sqlx::Error) -> Self {
+    pub(crate) fn sqlite(
+        file: &Path,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         Self::Sqlite {
             file: file.to_owned(),
-            source,
+            source: BackendError::new(source),
         }
     }
 }
@@ -80,6 +92,25 @@ pub(crate) async fn open(file: &Path, steps: &[Step]) -> Result<Opened, OpenStor
         .await
         .map_err(failed)?;
     Ok(Opened { writer, readers })
+}
+
+/// Opens a database as [`open`] does, for a writer that runs on a thread of its own.
+pub(crate) async fn open_for_thread(
+    file: &Path,
+    steps: &[Step],
+) -> Result<OpenedForThread, OpenStoreError> {
+    let Opened { writer, readers } = open(file, steps).await?;
+    let path = file.to_owned();
+    let connected = tokio::task::spawn_blocking(move || writing::connect(&path)).await;
+    let failed = |source| OpenStoreError::sqlite(file, source);
+    let direct = connected
+        .map_err(|panicked| OpenStoreError::sqlite(file, panicked))?
+        .map_err(|source| OpenStoreError::sqlite(file, source))?;
+    writer.close().await.map_err(failed)?;
+    Ok(OpenedForThread {
+        writer: direct,
+        readers,
+    })
 }
 
 fn create_directory(file: &Path) -> Result<(), OpenStoreError> {

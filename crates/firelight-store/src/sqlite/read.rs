@@ -15,10 +15,9 @@ type RecordRow = (String, i64, Option<i64>, Vec<u8>);
 
 /// The row of the table `meta`.
 #[derive(Clone, Copy)]
-pub(super) struct Meta {
-    pub(super) head: Rev,
-    pub(super) feed_floor: Rev,
-    pub(super) now: StoreTime,
+struct Meta {
+    head: Rev,
+    feed_floor: Rev,
 }
 
 /// A key in the database that is none.
@@ -26,15 +25,13 @@ pub(super) struct Meta {
 #[error("the database holds the malformed key {0:?}")]
 struct MalformedKey(String);
 
-pub(super) async fn meta<'c>(db: impl Executor<'c, Database = Sqlite>) -> sqlx::Result<Meta> {
-    let (head, floor, now): (i64, i64, i64) =
-        sqlx::query_as("SELECT head, feed_floor, now_ms FROM meta")
-            .fetch_one(db)
-            .await?;
+async fn meta<'c>(db: impl Executor<'c, Database = Sqlite>) -> sqlx::Result<Meta> {
+    let (head, floor): (i64, i64) = sqlx::query_as("SELECT head, feed_floor FROM meta")
+        .fetch_one(db)
+        .await?;
     Ok(Meta {
         head: Rev::new(from_sql(head)),
         feed_floor: Rev::new(from_sql(floor)),
-        now: StoreTime::from_unix_ms(from_sql(now)),
     })
 }
 

@@ -1,18 +1,17 @@
-//! The task that owns the writing connection.
+//! The thread that owns the writing connection.
 //!
 //! It takes what waits, applies it in one database transaction, syncs once, and answers all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Sqlite, Transaction};
+use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::MissedTickBehavior;
 
-use super::apply::{Refusal, apply};
-use super::database::to_sql;
-use super::read::{self, Meta};
+use super::apply::{Meta, Refusal, apply};
+use super::database::{from_sql, to_sql};
+use super::tail::Tail;
+use super::writing::WritingConnection;
 use crate::record::{Rev, StoreClock, StoreTime};
 use crate::store::{BackendError, CommitError};
 use crate::txn::{Committed, Txn};
@@ -21,8 +20,6 @@ use crate::txn::{Committed, Txn};
 const BATCH: usize = 64;
 /// How long feed lines and idempotency keys are kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often they are trimmed.
-const TRIM_EVERY: Duration = Duration::from_secs(60);
 /// Most commits whose feed lines one trim removes. Keeps the wait of a commit behind it bounded.
 const TRIM_COMMITS: u64 = 10_000;
 
@@ -48,60 +45,56 @@ pub(super) struct Commit {
 /// Where the database failed a batch.
 enum BatchError {
     /// Before the commit: all of it was rolled back.
-    RolledBack(sqlx::Error),
+    RolledBack(rusqlite::Error),
     /// In the commit itself.
-    InCommit(sqlx::Error),
+    InCommit(rusqlite::Error),
 }
 
-impl From<sqlx::Error> for BatchError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<rusqlite::Error> for BatchError {
+    fn from(error: rusqlite::Error) -> Self {
         Self::RolledBack(error)
     }
 }
 
 /// Owns the writing connection.
 pub(super) struct Writer {
-    db: SqliteConnection,
+    db: WritingConnection,
     clock: StoreClock,
     latest: StoreTime,
+    tail: Arc<Tail>,
     hints: watch::Sender<Rev>,
 }
 
 impl Writer {
     pub(super) fn new(
-        db: SqliteConnection,
+        db: WritingConnection,
         clock: StoreClock,
         head: Rev,
-    ) -> (Self, watch::Receiver<Rev>) {
+    ) -> (Self, watch::Receiver<Rev>, Arc<Tail>) {
         let (hints, receiver) = watch::channel(head);
+        let tail = Arc::new(Tail::behind(head));
         let latest = StoreTime::default();
         let writer = Self {
             db,
             clock,
             latest,
+            tail: Arc::clone(&tail),
             hints,
         };
-        (writer, receiver)
+        (writer, receiver, tail)
     }
 
     /// Serves until it is closed or every handle is gone.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
-        let mut trim = tokio::time::interval(TRIM_EVERY);
-        trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(BATCH);
         let mut closers = Vec::new();
-        loop {
-            // Both branches are cancel-safe: `recv_many` takes nothing unless it completes.
-            tokio::select! {
-                taken = queue.recv_many(&mut requests, BATCH) => if taken == 0 { break },
-                _ = trim.tick() => self.trim_quietly().await,
-            }
-            self.serve(&mut requests, &mut closers).await;
+        while queue.blocking_recv_many(&mut requests, BATCH) > 0 {
+            self.serve(&mut requests, &mut closers);
             if !closers.is_empty() {
                 queue.close();
             }
         }
-        if let Err(error) = self.db.close().await {
+        if let Err(error) = self.db.close() {
             tracing::warn!(%error, "could not close the database cleanly");
         }
         for closer in closers {
@@ -110,23 +103,23 @@ impl Writer {
         }
     }
 
-    async fn serve(&mut self, requests: &mut Vec<Request>, closers: &mut Vec<oneshot::Sender<()>>) {
+    fn serve(&mut self, requests: &mut Vec<Request>, closers: &mut Vec<oneshot::Sender<()>>) {
         let mut commits = Vec::with_capacity(requests.len());
         for request in requests.drain(..) {
             match request {
                 Request::Commit(commit) => commits.push(commit),
                 // A caller that stopped waiting needs no answer.
-                Request::Trim { reply } => drop(reply.send(self.trim().await)),
+                Request::Trim { reply } => drop(reply.send(self.trim())),
                 Request::Close { reply } => closers.push(reply),
             }
         }
         if !commits.is_empty() {
-            self.commit(commits).await;
+            self.commit(commits);
         }
     }
 
-    async fn commit(&mut self, commits: Vec<Commit>) {
-        match self.apply_all(&commits).await {
+    fn commit(&mut self, commits: Vec<Commit>) {
+        match self.apply_all(&commits) {
             Ok(outcomes) => {
                 for (commit, outcome) in commits.into_iter().zip(outcomes) {
                     commit.reply.send(outcome).ok();
@@ -134,6 +127,7 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(error = %error.cause(), "could not commit");
+                self.tail.doubt();
                 let error = error.share();
                 for commit in commits {
                     commit.reply.send(Err(error())).ok();
@@ -142,24 +136,27 @@ impl Writer {
         }
     }
 
-    async fn apply_all(&mut self, commits: &[Commit]) -> Result<Vec<Outcome>, BatchError> {
-        let mut db = begin(&mut self.db).await?;
-        let mut meta = read::meta(&mut *db).await?;
+    fn apply_all(&mut self, commits: &[Commit]) -> Result<Vec<Outcome>, BatchError> {
+        let db = self.db.begin()?;
+        let mut meta = Meta::read(&db)?;
         let before = meta.head;
         meta.now = meta.now.max(self.latest).max(self.clock.now());
         self.latest = meta.now;
         let mut outcomes = Vec::with_capacity(commits.len());
+        let mut written = Vec::new();
         for commit in commits {
-            outcomes.push(match apply(&mut db, &mut meta, &commit.txn).await {
+            outcomes.push(match apply(&db, &mut meta, &commit.txn, &mut written) {
                 Ok(committed) => Ok(committed),
                 Err(Refusal::Conflict(conflict)) => Err(conflict),
                 Err(Refusal::Database(error)) => return Err(BatchError::RolledBack(error)),
             });
         }
         if meta.head != before {
-            write_meta(&mut db, meta).await?;
+            meta.write(&db)?;
         }
-        db.commit().await.map_err(BatchError::InCommit)?;
+        db.commit().map_err(BatchError::InCommit)?;
+        self.db.committed();
+        self.tail.append(before, written, meta.head);
         self.hints.send_if_modified(|hint| {
             let moved = *hint != meta.head;
             *hint = meta.head;
@@ -168,22 +165,17 @@ impl Writer {
         Ok(outcomes)
     }
 
-    async fn trim_quietly(&mut self) {
-        if let Err(error) = self.trim().await {
-            tracing::warn!(%error, "could not trim the feed; it is tried again in a minute");
-        }
-    }
-
-    async fn trim(&mut self) -> Result<(), CommitError> {
+    fn trim(&mut self) -> Result<(), CommitError> {
         let cutoff = self.latest.max(self.clock.now()).minus(KEPT);
-        trim(&mut self.db, cutoff)
-            .await
-            .map_err(|error| CommitError::Failed(BackendError::new(error)))
+        let floor = trim(&mut self.db, cutoff)
+            .map_err(|error| CommitError::Failed(BackendError::new(error)))?;
+        self.tail.trim(floor);
+        Ok(())
     }
 }
 
 impl BatchError {
-    fn cause(&self) -> &sqlx::Error {
+    fn cause(&self) -> &rusqlite::Error {
         match self {
             Self::RolledBack(error) | Self::InCommit(error) => error,
         }
@@ -200,42 +192,33 @@ impl BatchError {
     }
 }
 
-async fn begin(db: &mut SqliteConnection) -> sqlx::Result<Transaction<'_, Sqlite>> {
-    db.begin_with("BEGIN IMMEDIATE").await
-}
-
-async fn write_meta(db: &mut SqliteConnection, meta: Meta) -> sqlx::Result<()> {
-    sqlx::query("UPDATE meta SET head = ?1, now_ms = ?2")
-        .bind(to_sql(meta.head.get()))
-        .bind(to_sql(meta.now.unix_ms()))
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Removes the oldest feed lines, whole commits only, and old idempotency keys.
+/// Removes the oldest feed lines, whole commits only, and old idempotency keys; returns where the feed begins now.
 ///
 /// Writes nothing, and so syncs nothing, when nothing is old enough.
-async fn trim(db: &mut SqliteConnection, cutoff: StoreTime) -> sqlx::Result<()> {
-    let mut db = begin(db).await?;
-    sqlx::query(
+fn trim(db: &mut WritingConnection, cutoff: StoreTime) -> rusqlite::Result<Rev> {
+    let db = db.begin()?;
+    let cutoff = to_sql(cutoff.unix_ms());
+    db.prepare_cached(
         "UPDATE meta SET feed_floor = (
              SELECT max(rev) FROM feed
              WHERE rev > meta.feed_floor AND rev <= meta.feed_floor + ?1 AND at_ms < ?2)
          WHERE EXISTS (
              SELECT 1 FROM feed
              WHERE rev > meta.feed_floor AND rev <= meta.feed_floor + ?1 AND at_ms < ?2)",
-    )
-    .bind(to_sql(TRIM_COMMITS))
-    .bind(to_sql(cutoff.unix_ms()))
-    .execute(&mut *db)
-    .await?;
-    sqlx::query("DELETE FROM feed WHERE rev <= (SELECT feed_floor FROM meta)")
-        .execute(&mut *db)
-        .await?;
-    sqlx::query("DELETE FROM done WHERE at_ms < ?1")
-        .bind(to_sql(cutoff.unix_ms()))
-        .execute(&mut *db)
-        .await?;
-    db.commit().await
+    )?
+    .execute(params![to_sql(TRIM_COMMITS), cutoff])?;
+    forget(&db, cutoff)?;
+    let floor = db
+        .prepare_cached("SELECT feed_floor FROM meta")?
+        .query_row([], |row| row.get(0))?;
+    db.commit()?;
+    Ok(Rev::new(from_sql(floor)))
+}
+
+fn forget(db: &Connection, cutoff: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM feed WHERE rev <= (SELECT feed_floor FROM meta)")?
+        .execute([])?;
+    db.prepare_cached("DELETE FROM done WHERE at_ms < ?1")?
+        .execute([cutoff])?;
+    Ok(())
 }

@@ -1,19 +1,18 @@
-//! The task that owns the writing connection of a queue.
+//! The thread that owns the writing connection of a queue.
 //!
 //! It takes what waits, does all of it in one database transaction, syncs once, and answers all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Ask;
 use super::apply::{self, Session};
 use crate::queue::ClaimError;
-use crate::queue::item::{Claim, Claims, NewItem, Receipt, Settled, Settlement};
+use crate::queue::item::{Claim, Claims, Epoch, NewItem, Receipt, Settled, Settlement};
 use crate::record::StoreClock;
+use crate::sqlite::writing::WritingConnection;
 use crate::store::BackendError;
 
 /// Most operations that share one sync. Keeps the wait of the first bounded.
@@ -41,13 +40,13 @@ type Answer = Box<dyn FnOnce(Result<(), Ask>) + Send>;
 /// Where the database failed a batch.
 enum BatchError {
     /// Before the commit: all of it was rolled back.
-    RolledBack(sqlx::Error),
+    RolledBack(rusqlite::Error),
     /// In the commit itself.
-    InCommit(sqlx::Error),
+    InCommit(rusqlite::Error),
 }
 
-impl From<sqlx::Error> for BatchError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<rusqlite::Error> for BatchError {
+    fn from(error: rusqlite::Error) -> Self {
         Self::RolledBack(error)
     }
 }
@@ -66,22 +65,35 @@ impl BatchError {
 
 /// Owns the writing connection.
 pub(super) struct Writer {
-    db: SqliteConnection,
+    db: WritingConnection,
     clock: StoreClock,
     hints: watch::Sender<u64>,
 }
 
 impl Writer {
-    pub(super) fn new(db: SqliteConnection, clock: StoreClock) -> (Self, watch::Receiver<u64>) {
+    pub(super) fn new(db: WritingConnection, clock: StoreClock) -> (Self, watch::Receiver<u64>) {
         let (hints, receiver) = watch::channel(0);
         (Self { db, clock, hints }, receiver)
     }
 
-    /// Serves until it is closed or every handle is gone.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
+    /// Begins an epoch, then serves until it is closed or every handle is gone.
+    pub(super) fn run(
+        mut self,
+        begun: oneshot::Sender<rusqlite::Result<Epoch>>,
+        inbox: mpsc::Receiver<Request>,
+    ) {
+        let epoch = apply::begin_epoch(&mut self.db, &self.clock);
+        // Whoever opens the queue waits for the answer; if nobody does, there is nothing to serve either.
+        let begins = epoch.is_ok();
+        if begun.send(epoch).is_ok() && begins {
+            self.serve_all(inbox);
+        }
+    }
+
+    fn serve_all(mut self, mut inbox: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(BATCH);
         let mut closers = Vec::new();
-        while inbox.recv_many(&mut requests, BATCH).await > 0 {
+        while inbox.blocking_recv_many(&mut requests, BATCH) > 0 {
             let mut operations = Vec::with_capacity(requests.len());
             for request in requests.drain(..) {
                 match request {
@@ -89,12 +101,12 @@ impl Writer {
                     Request::Close(reply) => closers.push(reply),
                 }
             }
-            self.serve(operations).await;
+            self.serve(operations);
             if !closers.is_empty() {
                 inbox.close();
             }
         }
-        if let Err(error) = self.db.close().await {
+        if let Err(error) = self.db.close() {
             tracing::warn!(%error, "could not close the queue cleanly");
         }
         for closer in closers {
@@ -103,12 +115,12 @@ impl Writer {
         }
     }
 
-    async fn serve(&mut self, operations: Vec<Operation>) {
+    fn serve(&mut self, operations: Vec<Operation>) {
         if operations.is_empty() {
             return;
         }
         let mut answers = Vec::with_capacity(operations.len());
-        let done = self.run_all(operations, &mut answers).await;
+        let done = self.run_all(operations, &mut answers);
         match done {
             Ok(added) => {
                 answers.into_iter().for_each(|answer| answer(Ok(())));
@@ -125,13 +137,13 @@ impl Writer {
     }
 
     /// Does all operations and syncs. `true` if there may be more to claim now.
-    async fn run_all(
+    fn run_all(
         &mut self,
         operations: Vec<Operation>,
         answers: &mut Vec<Answer>,
     ) -> Result<bool, BatchError> {
         let mut waiting = operations.into_iter();
-        let done = self.try_all(&mut waiting, answers).await;
+        let done = self.try_all(&mut waiting, answers);
         if let Err(error) = &done {
             let (BatchError::RolledBack(error) | BatchError::InCommit(error)) = error;
             tracing::error!(%error, "could not write the queue");
@@ -140,55 +152,56 @@ impl Writer {
         done
     }
 
-    async fn try_all(
+    fn try_all(
         &mut self,
         operations: &mut impl Iterator<Item = Operation>,
         answers: &mut Vec<Answer>,
     ) -> Result<bool, BatchError> {
-        let mut db = self.db.begin_with("BEGIN IMMEDIATE").await?;
-        let mut session = Session::begin(&mut db, &self.clock).await?;
+        let db = self.db.begin()?;
+        let mut session = Session::begin(&db, &self.clock)?;
         let mut added = false;
         for operation in operations {
             added |= !matches!(operation, Operation::Claim(..) | Operation::Extend(..));
-            run(operation, &mut session, answers).await?;
+            run(operation, &mut session, answers)?;
         }
-        session.end().await?;
-        db.commit().await.map_err(BatchError::InCommit)?;
+        session.end()?;
+        db.commit().map_err(BatchError::InCommit)?;
+        self.db.committed();
         Ok(added)
     }
 }
 
 /// Does one operation and keeps its answer until the sync.
-async fn run(
+fn run(
     operation: Operation,
     session: &mut Session<'_>,
     answers: &mut Vec<Answer>,
-) -> sqlx::Result<()> {
+) -> rusqlite::Result<()> {
     match operation {
         Operation::Enqueue(items, reply) => {
-            let done = apply::enqueue(session, items).await;
+            let done = apply::enqueue(session, items);
             keep(done, reply, answers)
         }
         Operation::Claim(claim, reply) => {
-            let done = apply::claim(session, &claim).await;
+            let done = apply::claim(session, &claim);
             keep(done, reply, answers)
         }
         Operation::Settle(settlements, reply) => {
-            let done = apply::settle(session, settlements).await;
+            let done = apply::settle(session, settlements);
             keep(done, reply, answers)
         }
         Operation::Extend(receipts, hold, reply) => {
-            let done = apply::extend(session, &receipts, hold).await;
+            let done = apply::extend(session, &receipts, hold);
             keep(done, reply, answers)
         }
     }
 }
 
 fn keep<T: Send + 'static>(
-    done: sqlx::Result<T>,
+    done: rusqlite::Result<T>,
     reply: Reply<T>,
     answers: &mut Vec<Answer>,
-) -> sqlx::Result<()> {
+) -> rusqlite::Result<()> {
     let (value, error) = match done {
         Ok(value) => (Some(value), None),
         Err(error) => (None, Some(error)),
