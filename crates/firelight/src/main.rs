@@ -18,6 +18,7 @@ mod commands;
 mod config;
 mod daemon;
 mod deploy;
+mod descriptors;
 mod failure;
 mod hostview;
 mod report;

@@ -34,7 +34,7 @@ pub struct ServerLimits {
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            max_connections: 10_000,
+            max_connections: 20_000,
             head_timeout: Duration::from_secs(60),
             max_head_bytes: 64 * 1024,
             drain_timeout: Duration::from_secs(30),
@@ -145,6 +145,9 @@ fn http_protocol(limits: ServerLimits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
+        // Who only ended its own side still gets the answer. And a connection whose request waits holds no buffer to
+        // find out that its client is gone; an invocation would go on all the same.
+        .half_close(true)
         .max_buf_size(limits.max_head_bytes);
     builder
         .http2()

@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 pub async fn run(report: &mut Report) -> anyhow::Result<()> {
     let needed = u64::from(CROWD) + 1000;
-    if super::descriptors::raise_limit()? < needed {
+    if crate::descriptors::raise_limit()? < needed {
         report.remark(format!(
             "no load: a process may not hold {needed} descriptors here"
         ));

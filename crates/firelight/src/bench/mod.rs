@@ -9,7 +9,6 @@ mod cold;
 mod compare;
 mod control;
 mod density;
-mod descriptors;
 mod echo_runtime;
 mod events;
 mod floor;
