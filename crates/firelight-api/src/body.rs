@@ -21,8 +21,16 @@ const MAX_DISCARDED: u64 = 256 * 1024 * 1024;
 /// The body of a request: still on the wire, or read already to check its signature.
 #[derive(Debug)]
 pub enum RequestBody {
-    Incoming(Incoming, BodyBudget),
+    Incoming(Incoming, BodyBudget, Sending),
     Read(Bytes),
+}
+
+/// When a client sends its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    Unasked,
+    /// The client waits for our 100, so a body that is not wanted is never sent.
+    OnceWanted,
 }
 
 /// The body could not be read.
@@ -41,14 +49,17 @@ pub enum ReadBodyError {
 impl RequestBody {
     /// Returns the whole body if it has at most `limit` bytes.
     ///
-    /// A longer body is read to its end, within reason, to tell its size.
+    /// A longer body is read to its end, within reason, to tell its size; one that is still held back is not asked for.
     pub async fn read(self, limit: usize) -> Result<Bytes, ReadBodyError> {
         match self {
-            Self::Incoming(incoming, budget) => read_incoming(incoming, &budget, limit).await,
-            Self::Read(bytes) if bytes.len() > limit => Err(ReadBodyError::TooLarge {
-                actual: bytes.len() as u64,
-                limit,
-            }),
+            Self::Incoming(incoming, budget, sending) => {
+                let declared = incoming.size_hint().lower();
+                if sending == Sending::OnceWanted && declared > limit as u64 {
+                    return Err(too_large(declared, limit));
+                }
+                read_incoming(incoming, &budget, limit).await
+            }
+            Self::Read(bytes) if bytes.len() > limit => Err(too_large(bytes.len() as u64, limit)),
             Self::Read(bytes) => Ok(bytes),
         }
     }
@@ -63,7 +74,7 @@ impl RequestBody {
             Self::Read(bytes) => {
                 Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
             }
-            Self::Incoming(incoming, _) => Box::pin(futures_util::stream::try_unfold(
+            Self::Incoming(incoming, ..) => Box::pin(futures_util::stream::try_unfold(
                 incoming,
                 |mut incoming| async {
                     let chunk = next_chunk(&mut incoming).await.map_err(io_error)?;
@@ -89,10 +100,7 @@ async fn read_incoming(
     let declared = incoming.size_hint().lower();
     if declared > limit as u64 {
         discard(incoming, 0).await?;
-        return Err(ReadBodyError::TooLarge {
-            actual: declared,
-            limit,
-        });
+        return Err(too_large(declared, limit));
     }
     // Most bodies arrive in one piece.
     let Some(first) = next_chunk(&mut incoming).await? else {
@@ -121,7 +129,11 @@ async fn read_incoming(
         return Err(ReadBodyError::NoRoom);
     }
     let actual = discard(incoming, body.len() as u64).await?;
-    Err(ReadBodyError::TooLarge { actual, limit })
+    Err(too_large(actual, limit))
+}
+
+fn too_large(actual: u64, limit: usize) -> ReadBodyError {
+    ReadBodyError::TooLarge { actual, limit }
 }
 
 /// Copies a small body out of the connection's buffer, which could not be used again while the body lives.

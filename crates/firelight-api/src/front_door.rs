@@ -18,31 +18,30 @@ use firelight_control::sts::{CredentialBook, Sts};
 use firelight_control::usage::Books;
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
-use http::header::{CONNECTION, EXPECT, HOST};
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, StatusCode, Version};
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::authentication::{self, Authentication, AuthenticationError};
 use crate::authorization::{
-    Authorizer, iam_permission, lambda_permissions, logs_permissions, ssm_permissions,
+    Authorizer, Occasion, iam_permission, lambda_permissions, logs_permissions, ssm_permissions,
     sts_permission,
 };
-use crate::body::{RequestBody, Response};
+use crate::body::{ReadBodyError, RequestBody, Response, Sending};
 use crate::body_budget::BodyBudget;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, Visit};
+use crate::head::{add_host, add_request_id, base_url, sending};
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
 use crate::sigv4::{ChunkSeed, Claim};
 use crate::{admin, iam, lambda, logs, s3, ssm, sts};
 
-const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 /// What services other than Lambda and S3 take in one request.
 const SMALL_BODY: usize = 4 * 1024 * 1024;
 
@@ -130,9 +129,9 @@ impl FrontDoor {
         };
         let protocol = service.protocol();
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        let waits_to_send = parts.version < Version::HTTP_2 && parts.headers.contains_key(EXPECT);
+        let sending = sending(&parts);
 
-        let body = RequestBody::Incoming(body, self.bodies.clone());
+        let body = RequestBody::Incoming(body, self.bodies.clone(), sending);
         let handled = async {
             match url {
                 Some(url) => {
@@ -167,7 +166,7 @@ impl FrontDoor {
         add_request_id(&mut response, protocol, request_id);
         // A client that was refused before it sent its body may be confused about where the next
         // answer begins: botocore takes the old status for it. S3 closes such connections, too.
-        if waits_to_send && response.status().is_client_error() {
+        if sending == Sending::OnceWanted && response.status().is_client_error() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
@@ -218,15 +217,15 @@ impl FrontDoor {
                 let claim = claim.map_err(AuthenticationError::Claim)?;
                 let limit = body_limit(&service, &request);
                 let book = &self.services.credentials;
-                Box::pin(authentication::prove(
-                    book,
-                    &request,
-                    claim,
-                    body,
-                    limit,
-                    received_at,
-                ))
-                .await?
+                let proof = authentication::prove(book, &request, claim, body, limit, received_at);
+                match Box::pin(proof).await {
+                    Err(AuthenticationError::Body(ReadBodyError::TooLarge { actual, .. }))
+                        if service == Service::Lambda =>
+                    {
+                        return Ok(lambda::response(lambda::too_long(&request, actual).reply()));
+                    }
+                    proven => proven?,
+                }
             }
             Authentication::AnyCredentials => {
                 let claim = claim.ok().flatten();
@@ -358,7 +357,8 @@ impl FrontDoor {
             _ => {
                 let needed = sts_permission(context, &form);
                 needed.map_or(Ok(()), |needed| authorizer.check(&needed))?;
-                sts::handle(&self.services.sts, context, &form)
+                let keys = Occasion::of(self.services.iam.view(), context).keys();
+                sts::handle(&self.services.sts, context, keys, &form)
             }
         }
     }
@@ -440,38 +440,6 @@ fn not_offered(service: &Service) -> ApiError {
         service => format!("Firelight does not offer the service {service:?} yet"),
     };
     ApiError::new(StatusCode::NOT_IMPLEMENTED, "NotImplementedException", text)
-}
-
-/// HTTP/2 names the host in the request target; signatures are made over the header.
-fn add_host(request: &mut Parts) {
-    if request.headers.contains_key(HOST) {
-        return;
-    }
-    let authority = request.uri.authority().map(http::uri::Authority::as_str);
-    if let Some(host) = authority.and_then(|text| HeaderValue::from_str(text).ok()) {
-        request.headers.insert(HOST, host);
-    }
-}
-
-fn base_url(request: &Parts) -> String {
-    let host = request
-        .headers
-        .get(HOST)
-        .and_then(|value| value.to_str().ok());
-    format!("http://{}", host.unwrap_or("localhost"))
-}
-
-fn add_request_id(response: &mut Response, protocol: Protocol, request_id: RequestId) {
-    let Ok(value) = HeaderValue::from_str(&request_id.to_string()) else {
-        return;
-    };
-    if protocol == Protocol::S3 {
-        response.headers_mut().insert(S3_REQUEST_ID, value.clone());
-    }
-    response
-        .headers_mut()
-        .entry(AMZN_REQUEST_ID)
-        .or_insert(value);
 }
 
 #[cfg(test)]

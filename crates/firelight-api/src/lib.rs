@@ -18,6 +18,7 @@ pub mod deliver;
 mod error;
 mod front_door;
 pub mod function_url;
+mod head;
 mod iam;
 pub mod lambda;
 mod logs;

@@ -13,10 +13,11 @@ use crate::time::iso_seconds;
 pub(crate) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 pub(crate) const VERSION: &str = "2011-06-15";
 
-/// Answers an action of STS.
+/// Answers an action of STS. The keys are those that conditions of trust policies see.
 pub(crate) fn handle(
     sts: &Sts,
     context: &RequestContext,
+    keys: firelight_iam::Context,
     form: &Form,
 ) -> Result<Response, ApiError> {
     let request_id = context.request_id.to_string();
@@ -27,7 +28,7 @@ pub(crate) fn handle(
             write_caller_identity(xml, context)
         }),
         Some("AssumeRole") => {
-            let assumed = sts.assume_role(&context.caller, &assume_role_input(form)?)?;
+            let assumed = sts.assume_role(&context.caller, keys, &assume_role_input(form)?)?;
             answer("AssumeRole", &|xml| write_assumed_role(xml, &assumed))
         }
         Some("GetSessionToken") => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firelight_model::{
-    Architecture, ConfigIdentity, RevisionId, RoleArn, RuntimeIdentifier, WallTime,
+    Architecture, ConfigIdentity, FunctionArn, RevisionId, RoleArn, RuntimeIdentifier, WallTime,
 };
 
 /// What AWS gives an account in a region: 75 GB.
@@ -35,8 +35,8 @@ pub trait Outside: Send + Sync + 'static {
         DEFAULT_ACCOUNT_CONCURRENCY
     }
 
-    /// Tells whether Lambda may assume the role.
-    fn can_assume(&self, role: &RoleArn) -> bool;
+    /// Tells whether Lambda may assume the role for a function.
+    fn can_assume(&self, role: &RoleArn, function: &FunctionArn) -> bool;
 }
 
 /// Why no function of a runtime can be created.

@@ -19,6 +19,7 @@ mod operator;
 mod parse;
 mod pattern;
 mod principal;
+mod public;
 mod request;
 
 pub use decide::{Decision, Denial, PolicySet, PolicySource, decide, decide_trust};

@@ -81,6 +81,12 @@ impl Pattern {
         pattern
     }
 
+    /// Tells whether only one text fits.
+    pub(crate) fn is_fixed(&self) -> bool {
+        let is_char = |piece: &Piece| matches!(piece, Piece::Char(_));
+        self.pieces.iter().all(is_char)
+    }
+
     /// Tells whether what fits depends on the context.
     pub(crate) fn has_variable(&self) -> bool {
         self.fixed.is_none()

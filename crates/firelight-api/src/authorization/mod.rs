@@ -12,6 +12,7 @@ mod iam;
 mod lambda;
 mod logs;
 mod members;
+mod occasion;
 mod ssm;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::protocol::Protocol;
 pub(crate) use iam::{iam_permission, sts_permission};
 pub(crate) use lambda::lambda_permissions;
 pub(crate) use logs::logs_permissions;
+pub(crate) use occasion::Occasion;
 pub(crate) use ssm::ssm_permissions;
 
 /// What a call needs.
@@ -74,13 +76,13 @@ impl Permission {
     }
 
     #[must_use]
-    fn with_key(self, key: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_key(self, key: &str, value: impl Into<String>) -> Self {
         self.with_keys(key, vec![value.into()])
     }
 
     /// Adds a key with any number of values; without any it stays absent.
     #[must_use]
-    fn with_keys(mut self, key: &str, values: Vec<String>) -> Self {
+    pub(crate) fn with_keys(mut self, key: &str, values: Vec<String>) -> Self {
         if !values.is_empty() {
             self.keys.push((key.to_owned(), values));
         }
@@ -187,53 +189,13 @@ impl Authorizer<'_> {
 
     /// Returns the keys that every request has, and those of the permission.
     fn condition_keys(&self, permission: &Permission) -> Context {
-        let RequestContext {
-            caller,
-            region,
-            received_at,
-            ..
-        } = self.context;
-        let mut keys = Context::new()
-            .with("aws:PrincipalArn", self.principal_arn())
-            .with("aws:PrincipalAccount", caller.account.to_string())
-            .with("aws:PrincipalType", principal_type(&caller.identity))
-            .with("aws:userid", caller.user_id())
-            .with("aws:RequestedRegion", region.to_string())
-            .with("aws:ResourceAccount", permission.account.to_string())
-            .with(
-                "aws:CurrentTime",
-                received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            )
-            .with("aws:EpochTime", received_at.as_second().to_string())
-            .with("aws:SourceIp", self.context.peer.to_canonical().to_string())
-            .with("aws:SecureTransport", "false");
-        if let Identity::User { name, .. } = &caller.identity {
-            keys = keys.with("aws:username", &**name);
-        }
-        for (key, value) in self.view.tags_of(caller) {
-            keys = keys.with(&format!("aws:PrincipalTag/{key}"), value);
-        }
-        for (key, values) in &permission.keys {
-            keys = keys.with_all(key, values.iter().cloned());
-        }
-        keys
-    }
-
-    /// Sessions of a role carry the role's own ARN here.
-    fn principal_arn(&self) -> String {
-        match self.view.principal_of(&self.context.caller) {
-            firelight_iam::Principal::RoleSession { role_arn, .. } => role_arn,
-            _ => self.context.caller.arn(),
-        }
-    }
-}
-
-fn principal_type(identity: &Identity) -> &'static str {
-    match identity {
-        Identity::Anonymous => "Anonymous",
-        Identity::Root => "Account",
-        Identity::User { .. } => "User",
-        Identity::AssumedRole { .. } => "AssumedRole",
+        let occasion = Occasion::of(self.view, self.context);
+        let owner = permission.account.to_string();
+        let keys = occasion.keys().with("aws:ResourceAccount", owner);
+        let own = permission.keys.iter();
+        own.fold(keys, |keys, (key, values)| {
+            keys.with_all(key, values.iter().cloned())
+        })
     }
 }
 

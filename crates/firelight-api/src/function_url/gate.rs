@@ -8,6 +8,8 @@
 //!
 //! Where signatures are not looked at, any one will do for AWS_IAM, but there must be one.
 
+use std::net::IpAddr;
+
 use firelight_control::sts::{Caller, CredentialBook, Identity};
 use firelight_model::{AccountId, UrlAuthType};
 use http::request::Parts;
@@ -17,6 +19,7 @@ use super::refusal::Refusal;
 use super::target::UrlTarget;
 use super::{FunctionUrls, permission};
 use crate::authentication::{self, Authentication, AuthenticationError};
+use crate::authorization::Occasion;
 use crate::body::RequestBody;
 use crate::protocol::Protocol;
 use crate::sigv4::{Claim, ClaimError};
@@ -35,6 +38,7 @@ pub(super) struct Arrival<'a> {
     pub(super) claim: Result<Option<Claim>, ClaimError>,
     pub(super) body: RequestBody,
     pub(super) body_limit: usize,
+    pub(super) peer: IpAddr,
     pub(super) received_at: Timestamp,
 }
 
@@ -46,6 +50,9 @@ impl Gate<'_> {
         target: &UrlTarget,
         arrival: Arrival<'_>,
     ) -> Result<(Caller, RequestBody), Refusal> {
+        let Arrival {
+            peer, received_at, ..
+        } = arrival;
         let (caller, body) = match target.auth_type {
             UrlAuthType::None => (anonymous(target.function.account), arrival.body),
             UrlAuthType::AwsIam => match self.authentication {
@@ -53,7 +60,14 @@ impl Gate<'_> {
                 Authentication::AnyCredentials => return self.assume(arrival),
             },
         };
-        if permission::allows(&urls.view, &urls.iam, target, &caller) {
+        let occasion = Occasion {
+            view: &urls.iam,
+            caller: &caller,
+            region: &target.function.region,
+            peer,
+            received_at,
+        };
+        if permission::allows(&urls.view, target, &occasion) {
             Ok((caller, body))
         } else {
             Err(Refusal::Forbidden)
@@ -67,6 +81,7 @@ impl Gate<'_> {
             body,
             body_limit,
             received_at,
+            ..
         } = arrival;
         let claim = claim.map_err(|error| unproven(error.into()))?;
         authentication::prove(self.book, request, claim, body, body_limit, received_at)
@@ -87,6 +102,7 @@ fn anonymous(owner: AccountId) -> Caller {
         account: owner,
         identity: Identity::Anonymous,
         access_key_id: String::new(),
+        source_function: None,
         session_policies: Vec::new(),
     }
 }

@@ -5,18 +5,18 @@
 //! `lambda:InvokeFunction` for a request that came by a URL.
 
 use firelight_control::View;
-use firelight_control::iam::{CallerPolicies, IamView};
+use firelight_control::iam::CallerPolicies;
 use firelight_control::records::policy::PolicyRecord;
-use firelight_control::sts::Caller;
 use firelight_iam::{Context, Decision, PolicySet, Principal, Request, decide};
 use firelight_model::Qualifier;
 
 use super::target::UrlTarget;
+use crate::authorization::Occasion;
 
 const ACTIONS: [&str; 2] = ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"];
 
 /// Decides whether the caller may invoke the target, by the resource policy or by policies of its own.
-pub(super) fn allows(view: &View, iam: &IamView, target: &UrlTarget, caller: &Caller) -> bool {
+pub(super) fn allows(view: &View, target: &UrlTarget, occasion: &Occasion<'_>) -> bool {
     let Some(entry) = view.function(&target.function) else {
         return false;
     };
@@ -24,20 +24,33 @@ pub(super) fn allows(view: &View, iam: &IamView, target: &UrlTarget, caller: &Ca
         Some(Qualifier::Alias(name)) => entry.aliases.get(name).map(|alias| &alias.record.policy),
         _ => Some(&entry.function.record.policy),
     };
-    let principal = iam.principal_of(caller);
-    record.is_some_and(|record| decides(record, target, &principal, &iam.policies_of(caller)))
+    let (iam, caller) = (occasion.view, occasion.caller);
+    let asking = Asking {
+        principal: &iam.principal_of(caller),
+        own: &iam.policies_of(caller),
+        keys: occasion.keys(),
+    };
+    record.is_some_and(|record| decides(record, target, asking))
 }
 
-fn decides(
-    record: &PolicyRecord,
-    target: &UrlTarget,
-    principal: &Principal,
-    own: &CallerPolicies,
-) -> bool {
+/// Who asks, by which policies, and on which occasion.
+struct Asking<'a> {
+    principal: &'a Principal,
+    own: &'a CallerPolicies,
+    keys: Context,
+}
+
+fn decides(record: &PolicyRecord, target: &UrlTarget, asking: Asking<'_>) -> bool {
+    let Asking {
+        principal,
+        own,
+        keys,
+    } = asking;
     let resource = record.parsed();
-    let context = Context::new()
+    let context = keys
         .with("lambda:FunctionUrlAuthType", target.auth_type.as_str())
-        .with("lambda:InvokedViaFunctionUrl", "true");
+        .with("lambda:InvokedViaFunctionUrl", "true")
+        .with("aws:ResourceAccount", target.function.account.to_string());
     let arn = target.function.with(target.alias.as_ref());
     let policies = PolicySet {
         identity: &own.identity,
@@ -117,10 +130,26 @@ mod tests {
         }
     }
 
+    /// Decides for somebody of whom nothing else is known.
+    fn lets_in(
+        record: &PolicyRecord,
+        target: &UrlTarget,
+        principal: &Principal,
+        own: &CallerPolicies,
+    ) -> bool {
+        let keys = Context::new();
+        let asking = Asking {
+            principal,
+            own,
+            keys,
+        };
+        decides(record, target, asking)
+    }
+
     #[test]
     fn everybody_may_come_only_by_both_statements_for_public_use() {
         let anybody = |record: &PolicyRecord, target: &UrlTarget| {
-            decides(
+            lets_in(
                 record,
                 target,
                 &Principal::Anonymous,
@@ -143,7 +172,7 @@ mod tests {
     fn url_of_an_alias_needs_a_statement_for_the_alias() {
         let alias = target(UrlAuthType::None, Some("prod"));
         let anybody = |resource: &str| {
-            decides(
+            lets_in(
                 &public(resource),
                 &alias,
                 &Principal::Anonymous,
@@ -163,8 +192,8 @@ mod tests {
         let closed = target(UrlAuthType::AwsIam, None);
         let none = PolicyRecord::default();
 
-        assert!(decides(&none, &closed, &user("123456789012"), &allow));
-        assert!(!decides(
+        assert!(lets_in(&none, &closed, &user("123456789012"), &allow));
+        assert!(!lets_in(
             &none,
             &closed,
             &user("123456789012"),
@@ -184,9 +213,9 @@ mod tests {
         let stranger = user("210987654321");
         let nothing = CallerPolicies::default();
 
-        assert!(decides(&record, &closed, &stranger, &allow));
-        assert!(!decides(&record, &closed, &stranger, &nothing));
-        assert!(!decides(
+        assert!(lets_in(&record, &closed, &stranger, &allow));
+        assert!(!lets_in(&record, &closed, &stranger, &nothing));
+        assert!(!lets_in(
             &PolicyRecord::default(),
             &closed,
             &stranger,

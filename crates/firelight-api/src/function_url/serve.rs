@@ -43,6 +43,7 @@ pub(super) async fn serve(
         claim: visit.claim,
         body: visit.body,
         body_limit: MAX_BODY,
+        peer: visit.peer,
         received_at: visit.received_at,
     };
     let (caller, body) = gate.admit(urls, target, arrival).await?;

@@ -71,6 +71,7 @@ fn credentials(call: &Call<'_>, sha256: CodeSha256) -> Option<SigningCredentials
             session_name: sha256.to_hex(),
         },
         access_key_id: String::new(),
+        source_function: None,
         session_policies: Vec::new(),
     };
     let session = Session::new(&caller, call.context.received_at.as_second() + life)?;

@@ -11,6 +11,7 @@
 //! Deliberately absent: any state, and any decision about a resource.
 
 mod aliases;
+mod body_rules;
 mod call;
 mod capacity_providers;
 mod code_location;
@@ -40,10 +41,11 @@ use firelight_control::Control;
 use firelight_control::sts::SessionKey;
 use firelight_events::Events;
 use firelight_invoke::Invoker;
-use firelight_wire::{ErrorCode, ErrorReply, Operation, Reply, RouteError, Routed, route};
+use firelight_wire::{ErrorReply, Operation, Reply, RouteError, Routed, route};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use self::body_rules::MAX_BODY;
 use self::call::Call;
 use self::invoke::Reach;
 use crate::body::{ReadBodyError, RequestBody, Response, ResponseBody};
@@ -51,10 +53,8 @@ use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::front_door::FrontDoor;
 
+pub(crate) use self::body_rules::{body_limit, too_long};
 pub use self::function_input::{FetchObject, ObjectError, ObjectName};
-
-/// The longest request of the API: a function with its package inline.
-const MAX_BODY: usize = 70_167_211;
 
 /// What the operations of Lambda reach. Cheap to clone.
 #[derive(Clone)]
@@ -93,11 +93,6 @@ impl Lambda {
     }
 }
 
-/// Returns how long the body of a request may be.
-pub(crate) fn body_limit(_request: &Parts) -> usize {
-    MAX_BODY
-}
-
 /// Answers a request of the Lambda API.
 pub(crate) async fn handle(
     door: &FrontDoor,
@@ -117,6 +112,9 @@ pub(crate) async fn handle(
         Ok(routed) => routed,
         Err(error) => return Ok(unknown_route(error)),
     };
+    if let Err(error) = body_rules::check_media_type(request) {
+        return Ok(response(error.reply()));
+    }
     let reach = Reach {
         view: lambda.control.view(),
         invoker: &*lambda.invoker,
@@ -186,7 +184,9 @@ fn unknown_route(error: RouteError) -> Response {
 
 fn unread(error: &ReadBodyError, operation: Operation) -> Result<Response, ApiError> {
     match error {
-        ReadBodyError::TooLarge { .. } => Ok(response(too_large(operation).reply())),
+        ReadBodyError::TooLarge { .. } => {
+            Ok(response(body_rules::too_large(operation.name()).reply()))
+        }
         ReadBodyError::NoRoom => Ok(response(refusals::no_room().reply())),
         ReadBodyError::Idle | ReadBodyError::Broken(_) => {
             let text = "The request body could not be read.";
@@ -196,10 +196,4 @@ fn unread(error: &ReadBodyError, operation: Operation) -> Result<Response, ApiEr
             ))
         }
     }
-}
-
-fn too_large(operation: Operation) -> ErrorReply {
-    let name = operation.name();
-    let text = format!("Request must be smaller than {MAX_BODY} bytes for the {name} operation");
-    ErrorReply::new(ErrorCode::RequestEntityTooLarge, text)
 }

@@ -9,6 +9,7 @@ use http::header::HOST;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use super::keys::with_keys;
 use crate::authorization::Permission;
 use crate::context::RequestContext;
 use crate::error::ApiError;
@@ -116,7 +117,8 @@ fn needs(context: &RequestContext, request: &Parts) -> Result<Vec<Permission>, A
         Method::POST if !resource.contains('/') => format!("arn:aws:s3:::{resource}/*"),
         _ => format!("arn:aws:s3:::{resource}"),
     };
-    let mut needed = vec![Permission::new(context, action, resource)];
+    let permission = Permission::new(context, action, resource);
+    let mut needed = vec![with_keys(permission, request)];
     needed.extend(copied_from(context, request));
     Ok(needed)
 }

@@ -4,6 +4,7 @@
 //! read, and the body against its signed digests while it is read.
 
 mod access;
+mod keys;
 
 use firelight_s3::{Caller, ChunkSeal, Endpoint, Refusal, Sealed};
 use futures_util::TryStreamExt;

@@ -4,7 +4,7 @@ use firelight_api::Authentication;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::server;
+use crate::support::{Server, server};
 
 #[tokio::test]
 async fn health_is_answered_without_a_signature() {
@@ -182,4 +182,60 @@ async fn client_that_speaks_only_http_2_is_answered() {
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.version(), http::Version::HTTP_2);
     driver.abort();
+}
+
+/// Sends a head whose body is held back, and reads until the server ends the connection.
+async fn refused_without_its_body(server: &Server, path: &str, length: usize) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn body_that_is_too_long_is_refused_before_it_is_sent() {
+    let server = server(Authentication::AnyCredentials).await;
+    let functions = "/2015-03-31/functions";
+
+    let created = refused_without_its_body(&server, functions, 70_167_212).await;
+    let invoked =
+        refused_without_its_body(&server, &format!("{functions}/f/invocations"), 6_291_457).await;
+
+    assert!(created.starts_with("HTTP/1.1 413"), "{created}");
+    let text = "Request must be smaller than 70167211 bytes for the CreateFunction operation";
+    assert!(created.contains(text), "{created}");
+    assert!(invoked.starts_with("HTTP/1.1 413"), "{invoked}");
+    let text = "6291457 byte payload is too large for the RequestResponse invocation type \
+        (limit 6291456 bytes)";
+    assert!(invoked.contains(text), "{invoked}");
+}
+
+#[tokio::test]
+async fn body_that_is_said_to_be_no_json_is_refused() {
+    let server = server(Authentication::AnyCredentials).await;
+    let send = async |media_type: &str, length: usize| {
+        let body = "{}".repeat(length / 2);
+        let head = "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+        server
+            .send(format!(
+                "{head}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+            ))
+            .await
+    };
+
+    let refused = send("text/xml", 2).await;
+
+    assert_eq!(refused.status, 415);
+    let name = "x-amzn-errortype: unsupportedmediatypeexception";
+    assert!(refused.head.contains(name), "{}", refused.head);
+    assert_eq!(
+        refused.body,
+        r#"{"Type":"User","message":"The content type of the request body is not JSON."}"#
+    );
+    assert_eq!(send("application/octet-stream", 2).await.status, 404);
+    assert_eq!(send("text/xml", 0).await.status, 404);
 }

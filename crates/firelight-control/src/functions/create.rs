@@ -66,7 +66,7 @@ impl Control {
         check_package_type(request.package_type, &request.code)?;
         request
             .settings
-            .check_world(self.world(), request.architecture)?;
+            .check_world(self.world(), &request.arn, request.architecture)?;
         let tags = Tags::new(request.tags.clone())?;
         self.view().read().check_creatable(&request)?;
         let code = self.store_code(request.code.clone()).await?;

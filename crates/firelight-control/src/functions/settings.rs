@@ -96,9 +96,11 @@ impl Settings {
     pub(crate) fn check_world(
         &self,
         world: &World,
+        function: &FunctionArn,
         architecture: Architecture,
     ) -> Result<(), SettingsError> {
-        if let Some(role) = self.role.as_ref().filter(|role| !world.can_assume(role)) {
+        let cannot_assume = |role: &&RoleArn| !world.can_assume(role, function);
+        if let Some(role) = self.role.as_ref().filter(cannot_assume) {
             return Err(SettingsError::RoleNotAssumable { role: role.clone() });
         }
         let Some(runtime) = &self.runtime else {

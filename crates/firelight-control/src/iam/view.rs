@@ -234,6 +234,7 @@ impl UserKeys for IamView {
                     id: user.id.clone(),
                 },
                 access_key_id: access_key_id.to_owned(),
+                source_function: None,
                 session_policies: Vec::new(),
             },
             secret_access_key: key.secret_access_key.clone(),

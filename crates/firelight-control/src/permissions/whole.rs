@@ -23,6 +23,8 @@ pub enum ResourcePolicyError {
     Policy(#[from] PolicyError),
     #[error("the document is no policy")]
     NotAPolicy,
+    #[error("the policy would open the function to everybody")]
+    Public,
     #[error("could not replace the policy")]
     Store(#[from] StoreTrouble),
 }
@@ -36,6 +38,9 @@ impl Control {
     ) -> Result<PolicyDescription, ResourcePolicyError> {
         let policy = read(&request.document).ok_or(ResourcePolicyError::NotAPolicy)?;
         check_length(&policy)?;
+        if policy.parsed().is_some_and(|policy| policy.is_public()) {
+            return Err(ResourcePolicyError::Public);
+        }
         self.change(Some(origin), |tables| {
             let expected = request.expected_revision.as_deref();
             self.replace_policy(tables, &request.target, expected, policy.clone())

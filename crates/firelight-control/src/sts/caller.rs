@@ -10,6 +10,8 @@ pub struct Caller {
     pub identity: Identity,
     /// The access key that was used; empty for an unsigned request.
     pub access_key_id: String,
+    /// The function whose code asks, if the credentials were made for one.
+    pub source_function: Option<String>,
     /// Documents that narrow what the session may do, given when it was made.
     pub session_policies: Vec<String>,
 }
@@ -41,6 +43,7 @@ impl Caller {
             account,
             identity: Identity::Root,
             access_key_id: access_key_id.into(),
+            source_function: None,
             session_policies: Vec::new(),
         }
     }

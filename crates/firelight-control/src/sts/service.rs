@@ -6,12 +6,13 @@ use firelight_iam::{
     Context, Decision, DocumentKind, MalformedPolicy, Policy, PolicySet, Principal, Request,
     decide_trust,
 };
-use firelight_model::{AccountId, RoleArn, WallTime};
+use firelight_model::{AccountId, FunctionArn, RoleArn, WallTime};
 use sha2::{Digest, Sha256};
 
 use super::{Caller, Identity, Session, SessionKey, TemporaryCredentials, base32};
 use crate::iam::{EntityKind, EntityRecord, IamView, Sources};
 
+const LAMBDA: &str = "lambda.amazonaws.com";
 const DEFAULT_SECONDS: u32 = 3_600;
 const MIN_SECONDS: u32 = 900;
 /// A session made from a session lives one hour at most.
@@ -92,6 +93,7 @@ impl Sts {
     pub fn assume_role(
         &self,
         caller: &Caller,
+        keys: Context,
         input: &AssumeRole,
     ) -> Result<AssumedRole, AssumeRoleError> {
         let role_arn: RoleArn = input
@@ -101,7 +103,7 @@ impl Sts {
         check_session_name(&input.session_name)?;
         let seconds = input.seconds.unwrap_or(DEFAULT_SECONDS);
         check_seconds(seconds, 43_200)?;
-        let role = self.trusting_role(caller, &role_arn, input)?;
+        let role = self.trusting_role(caller, &role_arn, keys, input)?;
         self.check_role_seconds(caller, role.as_deref(), seconds)?;
         let policies = self.session_policies(role_arn.account(), input)?;
         let percent = packed_percent(&policies)?;
@@ -142,32 +144,42 @@ impl Sts {
     pub fn mint_role_credentials(
         &self,
         role_arn: &RoleArn,
-        session_name: &str,
+        function: &FunctionArn,
         seconds: u32,
     ) -> TemporaryCredentials {
         let role = self
             .view
             .entity(role_arn.account(), EntityKind::Role, role_arn.role_name());
-        let session = self.role_session(role_arn, role.as_deref(), session_name, Vec::new());
+        let name = function.name.as_str();
+        let session = Caller {
+            source_function: Some(function.to_string()),
+            ..self.role_session(role_arn, role.as_deref(), name, Vec::new())
+        };
         self.seal(&session, seconds)
     }
 
-    /// Tells whether an AWS service may assume a role, such as `lambda.amazonaws.com`.
-    pub fn service_can_assume(&self, role_arn: &RoleArn, service: &str) -> bool {
+    /// Tells whether Lambda may assume a role for a function, which is the source that trust policies can insist on.
+    pub fn lambda_can_assume(&self, role_arn: &RoleArn, function: &FunctionArn) -> bool {
         let principal = Principal::Service {
-            name: service.to_owned(),
+            name: LAMBDA.to_owned(),
         };
+        let context = Context::new()
+            .with("aws:SourceArn", function.to_string())
+            .with("aws:SourceAccount", function.account.to_string())
+            .with("aws:PrincipalIsAWSService", "true")
+            .with("aws:PrincipalServiceName", LAMBDA);
         let role = self
             .view
             .entity(role_arn.account(), EntityKind::Role, role_arn.role_name());
-        role.is_some_and(|role| trusts(&role, role_arn, &principal, &[], None, &Context::new()))
+        role.is_some_and(|role| trusts(&role, role_arn, &principal, &[], None, &context))
     }
 
-    /// Finds the role and checks that it trusts the caller.
+    /// Finds the role and checks that it trusts the caller, whose condition keys are given.
     fn trusting_role(
         &self,
         caller: &Caller,
         role_arn: &RoleArn,
+        keys: Context,
         input: &AssumeRole,
     ) -> Result<Option<Arc<EntityRecord>>, AssumeRoleError> {
         let role = self
@@ -177,7 +189,7 @@ impl Sts {
         if self.enforcement == Enforcement::Off {
             return Ok(role);
         }
-        let context = Context::new().with("sts:RoleSessionName", &*input.session_name);
+        let context = keys.with("sts:RoleSessionName", &*input.session_name);
         let context = match &input.external_id {
             Some(id) => context.with("sts:ExternalId", &**id),
             None => context,
@@ -265,6 +277,7 @@ impl Sts {
                 session_name,
             },
             access_key_id: String::new(),
+            source_function: None,
             session_policies,
         }
     }

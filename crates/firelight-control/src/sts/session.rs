@@ -28,6 +28,8 @@ pub struct Session {
     pub expires_epoch_seconds: i64,
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    source_function: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +87,13 @@ impl Session {
         };
         let account = caller.account.to_string();
         let policies = caller.session_policies.clone();
+        let source_function = caller.source_function.clone();
         Some(Self {
             account,
             identity,
             expires_epoch_seconds,
             policies,
+            source_function,
         })
     }
 
@@ -102,6 +106,7 @@ impl Session {
             identity,
             expires_epoch_seconds: 0,
             policies: Vec::new(),
+            source_function: None,
         }
     }
 
@@ -121,6 +126,7 @@ impl Session {
             account,
             identity,
             access_key_id,
+            source_function: self.source_function,
             session_policies: self.policies,
         })
     }
@@ -225,6 +231,7 @@ mod tests {
                 session_name: "one".into(),
             },
             access_key_id: String::new(),
+            source_function: Some("arn:f".into()),
             session_policies: vec!["{}".into()],
         };
         Session::new(&caller, 1_000).unwrap()
@@ -244,6 +251,7 @@ mod tests {
         );
         assert_eq!(caller.user_id(), "AROAEXAMPLE:one");
         assert_eq!(caller.session_policies, ["{}"]);
+        assert_eq!(caller.source_function.as_deref(), Some("arn:f"));
         assert_eq!(secret, sealed.secret_access_key);
         assert_eq!(open(1_000), Err(OpenSessionError::Expired));
     }

@@ -59,7 +59,7 @@ impl Outside for Counting {
             .unwrap_or(AWS_CODE_STORAGE_BYTES)
     }
 
-    fn can_assume(&self, role: &RoleArn) -> bool {
+    fn can_assume(&self, role: &RoleArn, _function: &FunctionArn) -> bool {
         role.role_name() != "stranger"
     }
 }

@@ -115,8 +115,7 @@ fn memory_budget_mb() -> u64 {
 }
 
 fn credentials(sts: &Sts, version: &FunctionVersion) -> Credentials {
-    let minted =
-        sts.mint_role_credentials(&version.role, version.arn.name.as_str(), CREDENTIAL_SECONDS);
+    let minted = sts.mint_role_credentials(&version.role, &version.arn, CREDENTIAL_SECONDS);
     Credentials {
         access_key_id: minted.access_key_id,
         secret_access_key: minted.secret_access_key,

@@ -52,8 +52,7 @@ fn role_credentials(control: Control, sts: Sts) -> RoleCredentials {
     Arc::new(move |function| {
         let view = control.view();
         let role = &view.function(function)?.latest.role;
-        let name = function.name.as_str();
-        let minted = sts.mint_role_credentials(role, name, CREDENTIAL_SECONDS);
+        let minted = sts.mint_role_credentials(role, function, CREDENTIAL_SECONDS);
         Some(SigningCredentials {
             access_key_id: minted.access_key_id,
             secret_access_key: minted.secret_access_key,

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use firelight_control::iam::Sources;
 use firelight_control::sts::Sts;
 use firelight_control::{Outside, RuntimeRefusal};
-use firelight_model::{Architecture, RoleArn, RuntimeIdentifier, WallTime};
+use firelight_model::{Architecture, FunctionArn, RoleArn, RuntimeIdentifier, WallTime};
 use firelight_runtimes::{Date, Inventory, Machine, catalogue};
 use firelight_store::WallClock;
 
@@ -96,8 +96,8 @@ impl Outside for ControlOutside {
     }
 
     /// A developer's roles need not exist; an operator's must, and must trust Lambda.
-    fn can_assume(&self, role: &RoleArn) -> bool {
-        self.mode == Mode::Dev || self.sts.service_can_assume(role, "lambda.amazonaws.com")
+    fn can_assume(&self, role: &RoleArn, function: &FunctionArn) -> bool {
+        self.mode == Mode::Dev || self.sts.lambda_can_assume(role, function)
     }
 }
 

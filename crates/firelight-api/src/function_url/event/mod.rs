@@ -287,6 +287,7 @@ mod tests {
                 id: "AIDAANN".into(),
             },
             access_key_id: "AKIAANN".into(),
+            source_function: None,
             session_policies: Vec::new(),
         };
 

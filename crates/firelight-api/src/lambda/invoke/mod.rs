@@ -8,7 +8,7 @@
 
 mod answer;
 mod event;
-mod payload;
+pub(super) mod payload;
 mod plain;
 mod stream;
 mod stream_frames;

@@ -13,18 +13,22 @@ const SYNCHRONOUS_LIMIT: usize = 6_291_456;
 /// 1 MiB since 2025-10.
 const ASYNCHRONOUS_LIMIT: usize = 1_048_576;
 /// What InvokeAsync, which was given up before that, has ever taken.
-const INVOKE_ASYNC_LIMIT: usize = 262_144;
+pub(in crate::lambda) const INVOKE_ASYNC_LIMIT: usize = 262_144;
 /// How Jackson, which reads the body at AWS, ends its messages.
 const SOURCE: &str =
     "at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); ";
 
 /// Reads the body. An empty one is the event `{}`.
 pub(super) async fn read(body: RequestBody, kind: InvocationType) -> Result<Bytes, ErrorReply> {
-    let limit = match kind {
+    read_within(body, kind, limit(kind)).await
+}
+
+/// Returns how long the payload of an Invoke may be.
+pub(in crate::lambda) fn limit(kind: InvocationType) -> usize {
+    match kind {
         InvocationType::Event => ASYNCHRONOUS_LIMIT,
         InvocationType::RequestResponse | InvocationType::DryRun => SYNCHRONOUS_LIMIT,
-    };
-    read_within(body, kind, limit).await
+    }
 }
 
 /// Reads the body of InvokeAsync.
@@ -79,19 +83,21 @@ fn undecodable(payload: &[u8], at: usize) -> String {
 
 fn refuse(error: &ReadBodyError, kind: InvocationType) -> ErrorReply {
     match error {
-        ReadBodyError::TooLarge { actual, limit } => {
-            let kind = kind.as_str();
-            let text = format!(
-                "{actual} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
-            );
-            ErrorReply::new(ErrorCode::RequestTooLarge, text)
-        }
+        ReadBodyError::TooLarge { actual, limit } => too_large(*actual, *limit, kind),
         ReadBodyError::NoRoom => refusals::no_room(),
         ReadBodyError::Idle | ReadBodyError::Broken(_) => ErrorReply::new(
             ErrorCode::InvalidRequestContent,
             "Could not read the request body.",
         ),
     }
+}
+
+pub(in crate::lambda) fn too_large(actual: u64, limit: usize, kind: InvocationType) -> ErrorReply {
+    let kind = kind.as_str();
+    let text = format!(
+        "{actual} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+    );
+    ErrorReply::new(ErrorCode::RequestTooLarge, text)
 }
 
 /// Says what is wrong in Jackson's words. Clients match no more than what stands before it.

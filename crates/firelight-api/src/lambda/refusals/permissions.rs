@@ -5,6 +5,9 @@ use firelight_wire::{ErrorCode, ErrorReply};
 
 use super::{conflict, find, invalid, missing, store, unknown_alias, unknown_resource};
 
+const PUBLIC_POLICY: &str = "Lambda prevented your policy from being created because it would grant \
+    public access to your function.";
+
 pub(crate) fn bad_principal() -> ErrorReply {
     invalid("The provided principal was invalid. Please check the principal and try again.")
 }
@@ -98,6 +101,7 @@ pub(crate) fn get_policy(error: PolicyError) -> ErrorReply {
 pub(crate) fn resource_policy(error: ResourcePolicyError) -> ErrorReply {
     match error {
         ResourcePolicyError::Policy(error) => policy(error),
+        ResourcePolicyError::Public => ErrorReply::new(ErrorCode::PublicPolicy, PUBLIC_POLICY),
         ResourcePolicyError::NotAPolicy => invalid("The policy document is malformed."),
         ResourcePolicyError::Store(error) => store(&error),
     }

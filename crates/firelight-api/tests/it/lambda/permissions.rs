@@ -179,7 +179,7 @@ async fn the_whole_policy_is_put_read_and_deleted() {
     api.post(POLICY, permission("old", json!({}))).await;
     let resource = format!("/2026-07-09/resource-policy/{}", ARN.replace(':', "%3A"));
     let statement = format!(
-        r#"{{"Sid":"new","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"{ARN}"}}"#
+        r#"{{"Sid":"new","Effect":"Allow","Principal":{{"AWS":"111122223333"}},"Action":"lambda:InvokeFunction","Resource":"{ARN}"}}"#
     );
     let document = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
 
@@ -194,6 +194,12 @@ async fn the_whole_policy_is_put_read_and_deleted() {
     assert_eq!(named_put.body["Policy"], named);
     let malformed = api.put(&resource, json!({"Policy": "{}"})).await;
     malformed.refused(400, IPV, "The policy document is malformed.");
+    let public = document.replace(r#"{"AWS":"111122223333"}"#, r#""*""#);
+    let public = api.put(&resource, json!({"Policy": public})).await;
+    let text = "Lambda prevented your policy from being created because it would grant public \
+        access to your function.";
+    public.refused(400, "PublicPolicyException", text);
+    assert_eq!(api.get(&resource).await.body["Policy"], named);
     assert_eq!(api.delete(&resource).await.status, 204);
     assert_eq!(api.get(&resource).await.status, 404);
 }

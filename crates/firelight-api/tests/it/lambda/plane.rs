@@ -51,7 +51,7 @@ impl Outside for World {
         }
     }
 
-    fn can_assume(&self, role: &RoleArn) -> bool {
+    fn can_assume(&self, role: &RoleArn, _function: &FunctionArn) -> bool {
         role.role_name() != "stranger"
     }
 }
