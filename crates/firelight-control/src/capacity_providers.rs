@@ -1,7 +1,8 @@
 //! Capacity providers as resources: created, listed, changed, tagged and deleted.
 //!
 //! There are no instances behind them, so nothing has to be waited for: a provider is active once it is created, and gone
-//! once it is deleted. No function runs on one.
+//! once it is deleted. A function that names one runs on this host like any other, in environments that run several
+//! invocations at once.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use firelight_store::{Expect, Txn};
 use serde_json::{Map, Value};
 
 use crate::control::{Control, Decision, Origin, StoreTrouble};
-use crate::functions::{Page, behind};
+use crate::functions::{FunctionDescription, Page, behind};
 use crate::records::capacity_provider::CapacityProviderRecord;
 use crate::records::{Stored, encode, key};
 use crate::scope::Scope;
@@ -39,6 +40,8 @@ pub enum CapacityProviderError {
     NoSuchProvider { arn: String },
     #[error("there is a capacity provider {name} already")]
     Exists { name: String },
+    #[error("functions run on the capacity provider {name}")]
+    InUse { name: String },
     #[error(transparent)]
     Tags(#[from] TagError),
     #[error("could not change the capacity provider")]
@@ -97,6 +100,9 @@ impl Control {
     ) -> Result<CapacityProviderDescription, CapacityProviderError> {
         let decide = |tables: &Tables| {
             let old = tables.capacity_provider(scope, name)?;
+            if !versions_on(tables, scope, &arn(scope, name)).is_empty() {
+                return Err(CapacityProviderError::InUse { name: name.into() });
+            }
             let key = key::in_scope(scope, key::CAPACITY_PROVIDER, name);
             let txn = Txn::new().delete(key, Expect::Rev(old.rev));
             Ok(Decision::commit(txn, describe(scope, name, &old.record)))
@@ -114,6 +120,19 @@ impl Control {
         Ok(describe(scope, name, &stored.record))
     }
 
+    /// Lists the function versions that run on a provider, by their qualified ARNs.
+    pub fn list_versions_on_capacity_provider(
+        &self,
+        scope: &Scope,
+        provider_arn: &str,
+        after: Option<&String>,
+        limit: usize,
+    ) -> Page<FunctionDescription> {
+        let versions = versions_on(&self.view().read(), scope, provider_arn);
+        let behind = behind(&versions, after);
+        Page::take(behind, limit, Clone::clone, |_, version| version.clone())
+    }
+
     pub fn list_capacity_providers(
         &self,
         scope: &Scope,
@@ -129,6 +148,21 @@ impl Control {
             describe(scope, name, &stored.record)
         })
     }
+}
+
+fn versions_on(
+    tables: &Tables,
+    scope: &Scope,
+    provider_arn: &str,
+) -> BTreeMap<String, FunctionDescription> {
+    let functions = tables.scope(scope).map(|scope| scope.functions.values());
+    let versions = functions.into_iter().flatten();
+    let versions = versions.flat_map(|entry| entry.all_versions().into_values());
+    let on_it = versions.filter(|version| {
+        let capacity = version.configuration.capacity.as_ref();
+        capacity.is_some_and(|capacity| capacity.provider_arn == provider_arn)
+    });
+    on_it.map(|version| (version.arn_text(), version)).collect()
 }
 
 fn describe(

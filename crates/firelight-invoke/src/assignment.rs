@@ -21,10 +21,17 @@ impl Assignment {
     }
 }
 
-/// The way to an environment. Whoever holds it is the only one: dropping it retires the environment.
+/// The way to an environment. An environment with one seat has one handle, another one for each seat that is taken, and
+/// its pool has one besides; dropping the last retires it.
 #[derive(Clone, Debug)]
 pub(crate) struct EnvironmentHandle {
     pub(crate) inbox: mpsc::Sender<Assigned>,
+}
+
+impl PartialEq for EnvironmentHandle {
+    fn eq(&self, other: &Self) -> bool {
+        self.inbox.same_channel(&other.inbox)
+    }
 }
 
 /// An assignment together with the handle, which travels to the environment and back to the pool.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use firelight_model::{AccountId, FunctionVersion, VersionKey};
 use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
@@ -265,8 +266,8 @@ impl<D: SandboxDriver> Inner<D> {
                     Ok(()) => return,
                     Err(back) => {
                         // The environment's task ended in this moment; it is out of the pool for good.
-                        let _ = pool.lock().lost_busy();
-                        assignment = back;
+                        let _ = pool.lock().lost(&back.handle);
+                        assignment = back.assignment;
                     }
                 },
                 Requested::StartOne => return self.start_environment(pool, Purpose::Demand),
@@ -319,7 +320,8 @@ impl<D: SandboxDriver> Inner<D> {
         }
         let version = self.ports.versions.find(key);
         let version = version.ok_or_else(|| NotStarted::NoSuchVersion(key.clone()))?;
-        let state = Mutex::new(Pool::new(self.settings.longest_line));
+        let seats = version.concurrency.get().into();
+        let state = Mutex::new(Pool::new(self.settings.longest_line, seats));
         let gates = self.admission.gates(key);
         let pool = Arc::new(VersionPool {
             metrics: self.metrics.of(&version),
@@ -416,13 +418,13 @@ impl<D: SandboxDriver> Inner<D> {
 
 /// Hands an assignment to an environment that the pool chose.
 impl EnvironmentHandle {
-    fn assign(self, assignment: Assignment) -> Result<(), Assignment> {
+    fn assign(self, assignment: Assignment) -> Result<(), Assigned> {
         let inbox = self.inbox.clone();
         inbox
             .try_send(Assigned {
                 assignment,
                 handle: self,
             })
-            .map_err(|error| error.into_inner().assignment)
+            .map_err(TrySendError::into_inner)
     }
 }

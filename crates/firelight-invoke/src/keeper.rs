@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use firelight_model::FunctionVersion;
 use firelight_runtime_api::ShutdownReason;
 use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
@@ -20,6 +21,7 @@ use crate::metrics::StartKind;
 use crate::pool::Freed;
 use crate::prepare::{MakeError, blueprint};
 use crate::responder::Responder;
+use crate::shared_keeper::serve_shared;
 
 /// Why an environment is started.
 pub(crate) enum Purpose {
@@ -31,9 +33,24 @@ pub(crate) enum Purpose {
 
 /// As what the pool counts an environment that is under way.
 #[derive(Clone, Copy)]
-enum Counted {
+pub(crate) enum Counted {
     Starting,
     Preparing,
+}
+
+impl Counted {
+    /// Puts an environment that is up among those of the pool.
+    pub(crate) fn placed(
+        self,
+        pool: &VersionPool,
+        handle: EnvironmentHandle,
+    ) -> Freed<Assignment, EnvironmentHandle> {
+        let now = Instant::now();
+        match self {
+            Self::Starting => pool.lock().started(handle, now),
+            Self::Preparing => pool.lock().prepared(handle, now),
+        }
+    }
 }
 
 impl Purpose {
@@ -44,8 +61,9 @@ impl Purpose {
         }
     }
 
-    fn initialization_type(&self) -> InitializationType {
+    fn initialization_type(&self, version: &FunctionVersion) -> InitializationType {
         match self {
+            _ if version.concurrency.is_shared() => InitializationType::ManagedInstances,
             Self::Demand => InitializationType::OnDemand,
             Self::Provisioned { .. } => InitializationType::ProvisionedConcurrency,
         }
@@ -77,19 +95,23 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
                 Counted::Starting => pool.lock().start_failed(),
                 Counted::Preparing => {
                     pool.lock().preparing_failed();
-                    None
+                    Vec::new()
                 }
             };
-            if let Some(assignment) = unserved {
+            for assignment in unserved {
                 if matches!(reason, NotStarted::NoCapacity { .. }) {
                     pool.metrics.refused_for_room();
                 }
-                assignment.refuse(reason);
+                assignment.refuse(reason.clone());
             }
             return;
         }
     };
-    let environment = serve(&inner, &pool, counted, environment).await;
+    let environment = if pool.version.concurrency.is_shared() {
+        serve_shared(&inner, &pool, counted, environment).await
+    } else {
+        serve(&inner, &pool, counted, environment).await
+    };
     environment.destroy(ShutdownReason::Spindown).await;
     drop(share);
 }
@@ -109,7 +131,7 @@ async fn make<D: SandboxDriver>(
     let share = room(inner, pool, purpose).await?;
     let version = &pool.version;
     let (mut environment, started) = async {
-        let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type()).await?;
+        let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type(version)).await?;
         let started = blueprint.started.clone();
         Ok((Environment::launch(&inner.ports.driver, blueprint).await?, started))
     }
@@ -206,11 +228,7 @@ async fn serve<D: SandboxDriver>(
     mut environment: Environment<D>,
 ) -> Environment<D> {
     let (inbox, mut assigned) = mpsc::channel(1);
-    let (handle, now) = (EnvironmentHandle { inbox }, Instant::now());
-    let mut freed = match counted {
-        Counted::Starting => pool.lock().started(handle, now),
-        Counted::Preparing => pool.lock().prepared(handle, now),
-    };
+    let mut freed = counted.placed(pool, EnvironmentHandle { inbox });
     loop {
         let next = match freed {
             Freed::Assign(assignment, handle) => {
@@ -229,7 +247,7 @@ async fn serve<D: SandboxDriver>(
         };
         let Assigned { assignment, handle } = next;
         if !environment.can_be_kept() {
-            let _ = pool.lock().lost_busy();
+            let _ = pool.lock().lost(&handle);
             inner.place(pool, assignment);
             return environment;
         }
@@ -263,13 +281,13 @@ async fn serve<D: SandboxDriver>(
     }
 }
 
-enum Idle {
+pub(crate) enum Idle {
     Assigned(Assigned),
     Retired,
     Lost,
 }
 
-async fn next_assignment<D: SandboxDriver>(
+pub(crate) async fn next_assignment<D: SandboxDriver>(
     environment: &mut Environment<D>,
     assigned: &mut mpsc::Receiver<Assigned>,
 ) -> Idle {
@@ -291,8 +309,8 @@ fn leave<D: SandboxDriver>(
     if mine.is_some() {
         return;
     }
-    if let Ok(Assigned { assignment, .. }) = assigned.try_recv() {
-        let _ = pool.lock().lost_busy();
+    if let Ok(Assigned { assignment, handle }) = assigned.try_recv() {
+        let _ = pool.lock().lost(&handle);
         inner.place(pool, assignment);
     }
 }

@@ -30,6 +30,7 @@ mod ports;
 mod prepare;
 mod responder;
 mod settings;
+mod shared_keeper;
 mod started;
 mod zip_ground;
 

@@ -96,6 +96,8 @@ pub(crate) enum PlatformEvent {
     Start {
         request_id: String,
         version: String,
+        /// Whether the environment may run others meanwhile.
+        beside_others: bool,
     },
     RuntimeDone {
         request_id: String,
@@ -183,7 +185,14 @@ impl PlatformEvent {
             Self::Start {
                 request_id,
                 version,
-            } => Some(format!("START RequestId: {request_id} Version: {version}")),
+                beside_others,
+            } => {
+                // Pinned by concurrent::lines_of_invocations_beside_others_name_them.
+                let between = if *beside_others { '\t' } else { ' ' };
+                Some(format!(
+                    "START RequestId: {request_id}{between}Version: {version}"
+                ))
+            }
             Self::RuntimeDone { request_id, .. } => Some(format!("END RequestId: {request_id}")),
             Self::Report {
                 request_id,
@@ -328,6 +337,7 @@ impl PlatformEvent {
             Self::Start {
                 request_id,
                 version,
+                ..
             } => json!({"requestId": request_id, "version": version}),
             Self::RuntimeDone {
                 request_id,
@@ -466,97 +476,4 @@ fn capitalised(word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(status: Status, init: Option<Duration>) -> PlatformEvent {
-        let metrics = ReportMetrics {
-            duration: Duration::from_micros(3_007),
-            billed_ms: 4,
-            memory_size_mb: 128,
-            max_memory_used_mb: 36,
-            init,
-        };
-        PlatformEvent::Report {
-            request_id: "r1".into(),
-            status,
-            metrics,
-            trace: None,
-        }
-    }
-
-    #[test]
-    fn report_of_a_cold_start_reads_as_recorded() {
-        let event = report(Status::Success, Some(Duration::from_micros(110_100)));
-
-        assert_eq!(
-            event.text().unwrap(),
-            "REPORT RequestId: r1\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t\
-             Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t"
-        );
-    }
-
-    #[test]
-    fn report_names_a_crash_and_a_timeout() {
-        let crash = report(Status::Failure(Some("Runtime.ExitError".into())), None);
-        let timeout = report(Status::Timeout, None);
-
-        assert!(
-            crash
-                .text()
-                .unwrap()
-                .ends_with("MB\tStatus: error\tError Type: Runtime.ExitError")
-        );
-        assert!(timeout.text().unwrap().ends_with("MB\tStatus: timeout"));
-    }
-
-    #[test]
-    fn init_report_is_written_only_for_a_failed_init() {
-        let init = |status| PlatformEvent::InitReport {
-            phase: InitPhase::Init,
-            initialization_type: "on-demand",
-            status,
-            duration: Duration::from_micros(9_999_790),
-        };
-
-        assert_eq!(init(Status::Success).text(), None);
-        assert_eq!(
-            init(Status::Timeout).text().unwrap(),
-            "INIT_REPORT Init Duration: 9999.79 ms\tPhase: init\tStatus: timeout"
-        );
-        assert_eq!(
-            init(Status::Error(Some("Runtime.UserCodeSyntaxError".into())))
-                .text()
-                .unwrap(),
-            "INIT_REPORT Init Duration: 9999.79 ms\tPhase: init\tStatus: error\tError Type: Runtime.UserCodeSyntaxError"
-        );
-    }
-
-    #[test]
-    fn warm_success_shows_only_start_and_report_at_level_info() {
-        let done = PlatformEvent::RuntimeDone {
-            request_id: "r1".into(),
-            status: Status::Success,
-            duration: Duration::ZERO,
-            produced_bytes: 2,
-        };
-        let start = PlatformEvent::Start {
-            request_id: "r1".into(),
-            version: "1".into(),
-        };
-
-        assert_eq!(done.level(), SystemLevel::Debug);
-        assert_eq!(start.level(), SystemLevel::Info);
-        assert_eq!(report(Status::Success, None).level(), SystemLevel::Info);
-        assert_eq!(report(Status::Timeout, None).level(), SystemLevel::Warn);
-    }
-
-    #[test]
-    fn json_form_carries_the_metrics() {
-        let event = report(Status::Success, None).json("2026-11-23T00:00:00.000Z");
-
-        assert_eq!(event["type"], "platform.report");
-        assert_eq!(event["record"]["metrics"]["durationMs"], 3.01);
-        assert_eq!(event["record"]["status"], "success");
-    }
-}
+mod tests;

@@ -8,6 +8,9 @@
 //!
 //! A pool serves one state of one version: new code means a new pool, and the old one is closed.
 //!
+//! Where an environment runs several invocations at once it has as many *seats*. A request takes a free seat beside
+//! others before it takes an idle environment, so that what is not needed stays idle and can be retired.
+//!
 //! A pure state machine: it never starts, stops or awaits anything, it only answers what to do. `W` is whoever waits
 //! (a reply channel in the daemon, a number in tests) and `E` is a handle to an environment.
 //!
@@ -39,7 +42,7 @@ pub(crate) enum Requested<W, E> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Freed<W, E> {
     Assign(W, E),
-    /// It was put among the idle ones.
+    /// It was put among those that wait for work.
     Idle,
     /// It runs old code: destroy it.
     Retire(E),
@@ -51,9 +54,20 @@ struct IdleEnvironment<E> {
     since: Instant,
 }
 
+/// A busy environment with seats for several.
+#[derive(Debug)]
+struct SharedEnvironment<E> {
+    handle: E,
+    free: usize,
+}
+
 #[derive(Debug)]
 pub(crate) struct Pool<W, E> {
     closed: bool,
+    /// Invocations that one environment runs at once.
+    seats: usize,
+    /// Those with work, where environments have several seats.
+    shared: Vec<SharedEnvironment<E>>,
     /// Environments that are kept ready, used or not.
     provisioned: usize,
     idle: Vec<IdleEnvironment<E>>,
@@ -66,10 +80,13 @@ pub(crate) struct Pool<W, E> {
     longest_line: usize,
 }
 
-impl<W, E> Pool<W, E> {
-    pub(crate) fn new(longest_line: usize) -> Self {
+impl<W, E: Clone + PartialEq> Pool<W, E> {
+    /// `seats` is how many invocations one environment runs at once.
+    pub(crate) fn new(longest_line: usize, seats: usize) -> Self {
         Self {
             closed: false,
+            seats: seats.max(1),
+            shared: Vec::new(),
             provisioned: 0,
             idle: Vec::new(),
             waiting: VecDeque::new(),
@@ -101,14 +118,17 @@ impl<W, E> Pool<W, E> {
         waiter: W,
         may_scale: impl FnOnce() -> bool,
     ) -> Requested<W, E> {
+        if let Some(handle) = self.take_seat_beside_others() {
+            return Requested::Assign(waiter, handle);
+        }
         if let Some(newest) = self.idle.pop() {
-            self.busy += 1;
+            self.occupy(&newest.handle);
             return Requested::Assign(waiter, newest.handle);
         }
         if self.waiting.len() >= self.longest_line {
             return Requested::Refused(waiter);
         }
-        if self.starting > self.waiting.len() {
+        if self.starting * self.seats > self.waiting.len() {
             self.waiting.push_back(waiter);
             return Requested::Wait;
         }
@@ -120,11 +140,15 @@ impl<W, E> Pool<W, E> {
         Requested::StartOne
     }
 
-    /// Sets how many environments are kept ready, and counts as starting those that are missing: that many must be
+    /// Sets how many invocations environments are kept ready for, and counts as starting those that are missing: that many must be
     /// started now.
     #[must_use]
     pub(crate) fn provision(&mut self, wanted: usize) -> usize {
-        self.provisioned = if self.closed { 0 } else { wanted };
+        self.provisioned = if self.closed {
+            0
+        } else {
+            wanted.div_ceil(self.seats)
+        };
         let there = self.idle.len() + self.busy + self.starting + self.preparing;
         let missing = self.provisioned.saturating_sub(there);
         self.preparing += missing;
@@ -151,27 +175,53 @@ impl<W, E> Pool<W, E> {
     /// Takes back a start that was asked for by a request and has not begun, if nobody needs it any more. `true` if so.
     #[must_use]
     pub(crate) fn withdraw_start(&mut self) -> bool {
-        let superfluous = self.starting > self.waiting.len();
+        let superfluous =
+            self.starting > 0 && (self.starting - 1) * self.seats >= self.waiting.len();
         if superfluous {
             self.starting -= 1;
         }
         superfluous
     }
 
-    /// An environment could not be made. Answers the request in line that nothing is under way for any more.
-    pub(crate) fn start_failed(&mut self) -> Option<W> {
+    /// An environment could not be made. Answers the requests in line that nothing is under way for any more.
+    #[must_use]
+    pub(crate) fn start_failed(&mut self) -> Vec<W> {
         self.starting -= 1;
-        if self.starting < self.waiting.len() {
-            self.waiting.pop_front()
-        } else {
-            None
-        }
+        let hopeless = self
+            .waiting
+            .len()
+            .saturating_sub(self.starting * self.seats);
+        self.waiting.drain(..hopeless.min(self.seats)).collect()
     }
 
-    /// A busy environment finished its invocation and can take another.
+    /// A busy environment finished an invocation and can take another.
     pub(crate) fn finished(&mut self, handle: E, now: Instant) -> Freed<W, E> {
+        if let Some(index) = self.position_shared(&handle) {
+            if let Some(waiter) = self.waiting.pop_front() {
+                return Freed::Assign(waiter, handle);
+            }
+            let shared = &mut self.shared[index];
+            shared.free += 1;
+            if shared.free < self.seats {
+                return Freed::Idle;
+            }
+            self.shared.swap_remove(index);
+        }
         self.busy -= 1;
         self.place(handle, now)
+    }
+
+    /// Gives a free seat of an environment that just began to work to the next in line.
+    #[must_use]
+    pub(crate) fn next_seat(&mut self, handle: &E) -> Option<W> {
+        let index = self.position_shared(handle)?;
+        let free = &mut self.shared[index].free;
+        if *free == 0 {
+            return None;
+        }
+        let waiter = self.waiting.pop_front()?;
+        *free -= 1;
+        Some(waiter)
     }
 
     /// A busy environment is gone (it could not be kept). `true` if another must be started for those who wait.
@@ -179,6 +229,18 @@ impl<W, E> Pool<W, E> {
     pub(crate) fn lost_busy(&mut self) -> bool {
         self.busy -= 1;
         self.start_for_waiting()
+    }
+
+    /// The same where only the handle is at hand, and several invocations may find out.
+    #[must_use]
+    pub(crate) fn lost(&mut self, handle: &E) -> bool {
+        if self.seats > 1 {
+            let Some(index) = self.position_shared(handle) else {
+                return false;
+            };
+            self.shared.swap_remove(index);
+        }
+        self.lost_busy()
     }
 
     /// The version has new code or configuration, or is gone: no environment is kept any more. Requests in line are
@@ -240,7 +302,7 @@ impl<W, E> Pool<W, E> {
 
     fn place(&mut self, handle: E, now: Instant) -> Freed<W, E> {
         if let Some(waiter) = self.waiting.pop_front() {
-            self.busy += 1;
+            self.occupy(&handle);
             return Freed::Assign(waiter, handle);
         }
         if self.closed {
@@ -248,6 +310,30 @@ impl<W, E> Pool<W, E> {
         }
         self.idle.push(IdleEnvironment { handle, since: now });
         Freed::Idle
+    }
+
+    /// Counts an environment as busy that gets its first invocation.
+    fn occupy(&mut self, handle: &E) {
+        self.busy += 1;
+        if self.seats > 1 {
+            self.shared.push(SharedEnvironment {
+                handle: handle.clone(),
+                free: self.seats - 1,
+            });
+        }
+    }
+
+    fn take_seat_beside_others(&mut self) -> Option<E> {
+        let mut newest_first = self.shared.iter_mut().rev();
+        let open = newest_first.find(|shared| shared.free > 0)?;
+        open.free -= 1;
+        Some(open.handle.clone())
+    }
+
+    fn position_shared(&self, handle: &E) -> Option<usize> {
+        self.shared
+            .iter()
+            .position(|shared| shared.handle == *handle)
     }
 
     /// Idle environments beyond those that are kept ready.
@@ -258,7 +344,7 @@ impl<W, E> Pool<W, E> {
     }
 
     fn start_for_waiting(&mut self) -> bool {
-        let needed = self.starting < self.waiting.len();
+        let needed = self.starting * self.seats < self.waiting.len();
         if needed {
             self.starting += 1;
         }
@@ -288,188 +374,4 @@ impl std::ops::Add for Counts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pool() -> Pool<&'static str, u32> {
-        Pool::new(2)
-    }
-
-    #[test]
-    fn first_request_starts_an_environment_and_gets_it_when_it_is_ready() {
-        let mut pool = pool();
-
-        assert_eq!(pool.request("a", || true), Requested::StartOne);
-        assert_eq!(pool.started(1, Instant::now()), Freed::Assign("a", 1));
-        assert_eq!(
-            pool.counts(),
-            Counts {
-                busy: 1,
-                ..Counts::default()
-            }
-        );
-    }
-
-    #[test]
-    fn newest_idle_environment_is_taken_first() {
-        let mut pool = pool();
-        let now = Instant::now();
-        for (waiter, environment) in [("a", 1), ("b", 2)] {
-            let _ = pool.request(waiter, || true);
-            let _ = pool.started(environment, now);
-        }
-
-        let _ = pool.finished(1, now);
-        let _ = pool.finished(2, now);
-
-        assert_eq!(pool.request("c", || true), Requested::Assign("c", 2));
-    }
-
-    #[test]
-    fn freed_environment_serves_the_line_before_the_one_that_was_started_for_it() {
-        let mut pool = pool();
-        let now = Instant::now();
-        let _ = pool.request("a", || true);
-        let _ = pool.started(1, now);
-        assert_eq!(pool.request("b", || true), Requested::StartOne);
-
-        assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
-
-        assert_eq!(pool.started(2, now), Freed::Idle);
-    }
-
-    #[test]
-    fn environment_with_old_code_is_never_kept() {
-        let mut pool = pool();
-        let now = Instant::now();
-        let _ = pool.request("a", || true);
-        let _ = pool.started(1, now);
-        let _ = pool.request("b", || true);
-        let _ = pool.started(2, now);
-        let _ = pool.finished(2, now);
-
-        assert_eq!(pool.close(), vec![2]);
-
-        assert_eq!(pool.finished(1, now), Freed::Retire(1));
-        assert!(pool.is_empty());
-    }
-
-    #[test]
-    fn requests_that_wait_when_the_code_changes_are_still_served() {
-        let mut pool = pool();
-        let _ = pool.request("a", || true);
-
-        assert_eq!(pool.close(), Vec::<u32>::new());
-
-        assert_eq!(pool.started(1, Instant::now()), Freed::Assign("a", 1));
-    }
-
-    #[test]
-    fn full_line_refuses() {
-        let mut pool = pool();
-        let _ = pool.request("a", || true);
-        let _ = pool.request("b", || true);
-
-        assert_eq!(pool.request("c", || true), Requested::Refused("c"));
-    }
-
-    #[test]
-    fn function_that_may_not_scale_still_waits_for_a_start_that_lost_its_request() {
-        let mut pool = pool();
-        let now = Instant::now();
-        let _ = pool.request("a", || true);
-        let _ = pool.started(1, now);
-        assert_eq!(pool.request("b", || true), Requested::StartOne);
-        assert_eq!(pool.request("c", || false), Requested::TooFast("c"));
-
-        assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
-
-        assert_eq!(pool.request("c", || false), Requested::Wait);
-    }
-
-    #[test]
-    fn request_does_not_count_on_an_environment_that_is_to_be_kept_ready() {
-        let mut pool = pool();
-        assert_eq!(pool.provision(1), 1);
-
-        assert_eq!(pool.request("a", || true), Requested::StartOne);
-        pool.preparing_failed();
-        assert_eq!(pool.start_failed(), Some("a"));
-
-        assert_eq!(pool.provision(1), 1);
-        let _ = pool.request("b", || true);
-        let served = pool.prepared(1, Instant::now());
-        assert_eq!(served, Freed::Assign("b", 1), "it serves who waits");
-    }
-
-    #[test]
-    fn start_that_nobody_needs_any_more_is_withdrawn() {
-        let mut pool = pool();
-        let now = Instant::now();
-        let _ = pool.request("a", || true);
-        let _ = pool.request("b", || true);
-        assert!(!pool.withdraw_start());
-
-        let _ = pool.started(1, now);
-        assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
-
-        assert!(pool.withdraw_start());
-        assert!(!pool.withdraw_start());
-    }
-
-    #[test]
-    fn failed_start_answers_the_request_it_was_for() {
-        let mut pool = pool();
-        let _ = pool.request("a", || true);
-
-        assert_eq!(pool.start_failed(), Some("a"));
-        assert!(pool.is_empty());
-    }
-
-    #[test]
-    fn provisioned_environments_are_started_ahead_and_neither_expire_nor_make_room() {
-        let mut pool = pool();
-        let t0 = Instant::now();
-        assert_eq!(pool.provision(2), 2);
-        let _ = pool.prepared(1, t0);
-        let _ = pool.prepared(2, t0);
-        assert_eq!(pool.provision(2), 0);
-
-        let later = t0 + Duration::from_secs(3600);
-        assert_eq!(
-            pool.expire(later, Duration::from_secs(300)),
-            Vec::<u32>::new()
-        );
-        assert_eq!(pool.evict_oldest(), None);
-
-        assert_eq!(pool.provision(1), 0);
-        assert_eq!(pool.expire(later, Duration::from_secs(300)), vec![1]);
-    }
-
-    #[test]
-    fn lost_provisioned_environment_is_started_again() {
-        let mut pool = pool();
-        let _ = pool.provision(1);
-        let _ = pool.prepared(1, Instant::now());
-        let _ = pool.request("a", || true);
-        let _ = pool.lost_busy();
-
-        assert_eq!(pool.provision(1), 1);
-    }
-
-    #[test]
-    fn idle_environments_expire_at_the_limit_not_before() {
-        let mut pool = pool();
-        let t0 = Instant::now();
-        let limit = Duration::from_secs(300);
-        let _ = pool.request("a", || true);
-        let _ = pool.started(1, t0);
-        let _ = pool.finished(1, t0);
-
-        assert_eq!(
-            pool.expire(t0 + Duration::from_millis(299_999), limit),
-            Vec::<u32>::new()
-        );
-        assert_eq!(pool.expire(t0 + limit, limit), vec![1]);
-    }
-}
+mod tests;

@@ -197,7 +197,7 @@ impl<B: Blobs> ZipGround<B> {
                 session_token: &facts.credentials.session_token,
             },
             runtime_api: RUNTIME_API_ADDRESS,
-            max_concurrency: 1,
+            max_concurrency: version.concurrency.get().into(),
         }
     }
 }

@@ -46,6 +46,33 @@ pub struct UnknownWord {
     pub text: String,
 }
 
+/// How many invocations one environment may run at once, between 1 and 1,600.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentConcurrency(u16);
+
+impl EnvironmentConcurrency {
+    /// What every function has that did not ask for more.
+    pub const ONE: Self = Self(1);
+    /// What a function that runs on a capacity provider has unless it says otherwise.
+    pub const OF_MANAGED_INSTANCES: Self = Self(16);
+    pub const MAX: u16 = 1_600;
+
+    pub fn new(invocations: u16) -> Option<Self> {
+        (1..=Self::MAX)
+            .contains(&invocations)
+            .then_some(Self(invocations))
+    }
+
+    pub fn get(self) -> u16 {
+        self.0
+    }
+
+    /// Whether an environment may ever have two invocations.
+    pub fn is_shared(self) -> bool {
+        self > Self::ONE
+    }
+}
+
 words! {
     /// Whether the function itself decides about X-Ray sampling.
     TracingMode { PassThrough = "PassThrough", Active = "Active" }

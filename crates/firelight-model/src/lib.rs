@@ -32,7 +32,7 @@ pub use account::{AccountId, AccountIdError};
 pub use arn::{FunctionArn, RoleArn, RoleArnError};
 pub use concurrency::{AccountConcurrency, ReserveError, UNRESERVED_MINIMUM};
 pub use configuration::{
-    InvokeMode, PackageType, RecursiveLoop, RuntimeUpdateMode, SnapStart, Tenancy, TracingMode,
+    EnvironmentConcurrency, InvokeMode, PackageType, RecursiveLoop, RuntimeUpdateMode, SnapStart, Tenancy, TracingMode,
     UnknownWord, UrlAuthType,
 };
 pub use digest::{CodeSha256, CodeSha256Error};

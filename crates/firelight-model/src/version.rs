@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    AccountId, AliasName, Architecture, CodeSha256, ConfigIdentity, EnvironmentVariables,
-    EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, Handler, LayerVersionArn,
+    AccountId, AliasName, Architecture, CodeSha256, ConfigIdentity, EnvironmentConcurrency,
+    EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, Handler, LayerVersionArn,
     LoggingConfig, MemorySize, PackageType, Region, RoleArn, RuntimeIdentifier, SnapStart, Tenancy,
     TracingMode, Version,
 };
@@ -30,6 +30,8 @@ pub struct FunctionVersion {
     pub tracing: TracingMode,
     pub snap_start: SnapStart,
     pub tenancy: Tenancy,
+    /// Invocations that one environment may run at once.
+    pub concurrency: EnvironmentConcurrency,
     /// ARN of the queue or topic that gets events nobody could process.
     pub dead_letter_target: Option<String>,
 }

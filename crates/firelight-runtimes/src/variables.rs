@@ -67,6 +67,8 @@ pub enum InitializationType {
     OnDemand,
     ProvisionedConcurrency,
     SnapStart,
+    /// Runs several invocations at once.
+    ManagedInstances,
 }
 
 impl InitializationType {
@@ -75,6 +77,7 @@ impl InitializationType {
             Self::OnDemand => "on-demand",
             Self::ProvisionedConcurrency => "provisioned-concurrency",
             Self::SnapStart => "snap-start",
+            Self::ManagedInstances => "lambda-managed-instances",
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Capacity providers: create, get, list, update, delete; and the scaling of functions that run on them, which none does.
+//! Capacity providers: create, get, list, update, delete, and which function versions run on them. None of these can be
+//! scaled by hand: they are scaled with their requests.
 
-use firelight_control::{CapacityProviderDescription, CreateCapacityProvider};
+use firelight_control::{CapacityProviderDescription, CreateCapacityProvider, FunctionDescription};
 use firelight_wire::{ErrorReply, Reply, shapes};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -97,12 +98,30 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 pub(super) fn list_function_versions(call: &Call<'_>) -> Answer {
     let request: shapes::ListFunctionVersionsByCapacityProviderRequest = call.parse()?;
     let found = find(call, &request.capacity_provider_name)?;
+    let after: Option<String> = paging::marker(call.operation(), request.marker.as_deref())?;
+    let limit = paging::limit(request.max_items, paging::FUNCTIONS);
+    let control = &call.lambda.control;
+    let page = control.list_versions_on_capacity_provider(
+        &call.scope(),
+        &found.arn,
+        after.as_ref(),
+        limit,
+    );
     let answer = shapes::ListFunctionVersionsByCapacityProviderResponse {
         capacity_provider_arn: found.arn,
-        function_versions: Vec::new(),
-        next_marker: None,
+        function_versions: page.items.iter().filter_map(listed_version).collect(),
+        next_marker: paging::next(call.operation(), page.next),
     };
     Ok(call.operation().reply(&answer))
+}
+
+fn listed_version(
+    version: &FunctionDescription,
+) -> Option<shapes::FunctionVersionsByCapacityProviderListItem> {
+    Some(shapes::FunctionVersionsByCapacityProviderListItem {
+        function_arn: version.arn_text(),
+        state: shapes::State::from_wire(version.life_cycle.state.name())?,
+    })
 }
 
 pub(super) fn put_scaling(call: &Call<'_>) -> Answer {
@@ -132,6 +151,16 @@ pub(super) fn find(call: &Call<'_>, text: &str) -> Result<CapacityProviderDescri
     let name = name(call, text)?;
     let found = call.lambda.control.capacity_provider(&call.scope(), &name);
     found.map_err(refusals::capacity_provider)
+}
+
+/// Refuses a function on a provider that does not exist.
+pub(super) fn check_known(
+    call: &Call<'_>,
+    config: Option<&shapes::CapacityProviderConfig>,
+) -> Result<(), ErrorReply> {
+    let instances = config.map(|config| &config.lambda_managed_instances_capacity_provider_config);
+    let found = instances.map(|instances| find(call, &instances.capacity_provider_arn));
+    found.transpose().map(drop)
 }
 
 /// Reads a provider as a name, or as an ARN of this scope.

@@ -4,8 +4,8 @@
 
 use firelight_control::FunctionDescription;
 use firelight_control::records::configuration::{
-    AttachedLayer, Configuration, DurableRecord, FileSystemRecord, ImageRecord, PackageRecord,
-    VpcRecord,
+    AttachedLayer, CapacityRecord, Configuration, DurableRecord, FileSystemRecord, ImageRecord,
+    PackageRecord, VpcRecord,
 };
 use firelight_model::{
     LoggingConfig, Region, RuntimeIdentifier, SnapStart, State, Tenancy, Version,
@@ -83,6 +83,7 @@ fn settings(configuration: &Configuration) -> shapes::FunctionConfiguration {
         file_system_configs: file_systems(&configuration.file_systems),
         tenancy_config: tenancy(configuration.tenancy),
         durable_config: configuration.durable.as_ref().map(durable),
+        capacity_provider_config: configuration.capacity.as_ref().map(capacity),
         ..shapes::FunctionConfiguration::default()
     }
 }
@@ -165,6 +166,19 @@ fn durable(durable: &DurableRecord) -> shapes::DurableConfig {
         execution_timeout: i32::try_from(durable.execution_timeout_seconds).ok(),
         retention_period_in_days: i32::try_from(durable.retention_days).ok(),
         kms_key_arn: durable.kms_key.clone(),
+    }
+}
+
+fn capacity(capacity: &CapacityRecord) -> shapes::CapacityProviderConfig {
+    let instances = shapes::LambdaManagedInstancesCapacityProviderConfig {
+        capacity_provider_arn: capacity.provider_arn.clone(),
+        per_execution_environment_max_concurrency: Some(
+            capacity.environment_concurrency.get().into(),
+        ),
+        execution_environment_memory_gib_per_vcpu: Some(capacity.memory_gib_per_vcpu),
+    };
+    shapes::CapacityProviderConfig {
+        lambda_managed_instances_capacity_provider_config: instances,
     }
 }
 

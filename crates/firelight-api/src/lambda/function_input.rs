@@ -4,11 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use firelight_control::records::configuration::{DurableRecord, FileSystemRecord, ImageOverrides};
+use firelight_control::records::configuration::{
+    CapacityRecord, DurableRecord, FileSystemRecord, ImageOverrides,
+};
 use firelight_control::{NewCode, Settings, VpcSettings};
 use firelight_model::{
-    AccountId, Architecture, EnvironmentVariables, EphemeralStorage, FunctionTimeout,
-    LoggingChange, MemorySize, SnapStart, Tenancy, TracingMode,
+    AccountId, Architecture, EnvironmentConcurrency, EnvironmentVariables, EphemeralStorage,
+    FunctionTimeout, LoggingChange, MemorySize, SnapStart, Tenancy, TracingMode,
 };
 use firelight_wire::{Blob, ErrorReply, shapes};
 
@@ -135,6 +137,7 @@ pub(super) struct GivenSettings {
     pub(super) file_system_configs: Option<Vec<shapes::FileSystemConfig>>,
     pub(super) image_config: Option<shapes::ImageConfig>,
     pub(super) durable_config: Option<shapes::DurableConfig>,
+    pub(super) capacity_provider_config: Option<shapes::CapacityProviderConfig>,
 }
 
 impl GivenSettings {
@@ -174,6 +177,7 @@ impl GivenSettings {
             file_systems: self.file_system_configs.map(file_systems),
             image: self.image_config.map(image),
             durable: self.durable_config.map(durable).transpose()?,
+            capacity: self.capacity_provider_config.map(capacity),
         })
     }
 }
@@ -267,4 +271,23 @@ fn durable(given: shapes::DurableConfig) -> Result<DurableRecord, ErrorReply> {
         retention_days: number(given.retention_period_in_days).unwrap_or(RETENTION_DAYS),
         kms_key: given.kms_key_arn,
     })
+}
+
+/// The defaults are those that AWS is believed to have (lambda-facts §1.3).
+fn capacity(given: shapes::CapacityProviderConfig) -> CapacityRecord {
+    const MEMORY_GIB_PER_VCPU: f64 = 2.0;
+    let shapes::LambdaManagedInstancesCapacityProviderConfig {
+        capacity_provider_arn,
+        per_execution_environment_max_concurrency,
+        execution_environment_memory_gib_per_vcpu,
+    } = given.lambda_managed_instances_capacity_provider_config;
+    let concurrency = per_execution_environment_max_concurrency
+        .and_then(|invocations| EnvironmentConcurrency::new(u16::try_from(invocations).ok()?));
+    CapacityRecord {
+        provider_arn: capacity_provider_arn,
+        environment_concurrency: concurrency
+            .unwrap_or(EnvironmentConcurrency::OF_MANAGED_INSTANCES),
+        memory_gib_per_vcpu: execution_environment_memory_gib_per_vcpu
+            .unwrap_or(MEMORY_GIB_PER_VCPU),
+    }
 }

@@ -40,6 +40,7 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         file_system_configs: request.file_system_configs,
         image_config: request.image_config,
         durable_config: request.durable_config,
+        capacity_provider_config: request.capacity_provider_config,
     };
     let creation = CreateFunction {
         arn: target.arn,
@@ -69,11 +70,7 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
 
 /// Refuses what would be accepted and then ignored.
 fn check_new(call: &Call<'_>, request: &shapes::CreateFunctionRequest) -> Result<(), ErrorReply> {
-    if let Some(config) = &request.capacity_provider_config {
-        let provider = &config.lambda_managed_instances_capacity_provider_config;
-        capacity_providers::find(call, &provider.capacity_provider_arn)?;
-        return Err(refusals::not_offered("functions on capacity providers"));
-    }
+    capacity_providers::check_known(call, request.capacity_provider_config.as_ref())?;
     check_offered("PublishTo", request.publish_to.is_some())?;
     check_offered("RuntimeConfig", request.runtime_config.is_some())?;
     check_offered("AcceleratorConfig", request.accelerator_config.is_some())?;
@@ -229,15 +226,20 @@ pub(super) async fn update_code(call: &Call<'_>) -> Answer {
 pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
     let request: shapes::UpdateFunctionConfigurationRequest = call.parse()?;
     let target = call.latest_of(&request.function_name)?;
-    if request.capacity_provider_config.is_some() {
-        return Err(refusals::capacity_provider_on_default_function());
-    }
     check_offered("RuntimeConfig", request.runtime_config.is_some())?;
     check_offered("AcceleratorConfig", request.accelerator_config.is_some())?;
-    call.lambda
-        .control
-        .function(&target.arn)
-        .map_err(refusals::find)?;
+    let function = call.lambda.control.function(&target.arn);
+    let function = function.map_err(refusals::find)?;
+    if function
+        .function
+        .record
+        .latest
+        .configuration
+        .capacity
+        .is_some()
+    {
+        capacity_providers::check_known(call, request.capacity_provider_config.as_ref())?;
+    }
     let given = GivenSettings {
         description: request.description,
         role: request.role,
@@ -257,6 +259,7 @@ pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
         file_system_configs: request.file_system_configs,
         image_config: request.image_config,
         durable_config: request.durable_config,
+        capacity_provider_config: request.capacity_provider_config,
     };
     let update = UpdateFunctionConfiguration {
         arn: target.arn,

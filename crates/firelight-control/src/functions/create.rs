@@ -192,6 +192,7 @@ fn bare_configuration(
         vpc: None,
         file_systems: Vec::new(),
         durable: None,
+        capacity: None,
     })
 }
 

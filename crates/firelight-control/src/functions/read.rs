@@ -164,7 +164,7 @@ impl Control {
 
 impl FunctionEntry {
     /// Describes every version, each with its qualifier behind the ARN.
-    fn all_versions(&self) -> BTreeMap<Version, FunctionDescription> {
+    pub(crate) fn all_versions(&self) -> BTreeMap<Version, FunctionDescription> {
         let latest = FunctionDescription::latest(&self.arn, &self.function.record)
             .addressed_as(Some(Qualifier::Latest));
         let mut all = BTreeMap::from([(Version::Latest, latest)]);

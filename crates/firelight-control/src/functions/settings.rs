@@ -10,8 +10,8 @@ use firelight_model::{
 
 use crate::outside::{RuntimeRefusal, World};
 use crate::records::configuration::{
-    AttachedLayer, Configuration, DurableRecord, FileSystemRecord, ImageOverrides, PackageRecord,
-    VpcRecord, ZipRecord,
+    AttachedLayer, CapacityRecord, Configuration, DurableRecord, FileSystemRecord, ImageOverrides,
+    PackageRecord, VpcRecord, ZipRecord,
 };
 use crate::view::Tables;
 
@@ -42,6 +42,7 @@ pub struct Settings {
     /// Empty overrides take all of them away.
     pub image: Option<ImageOverrides>,
     pub durable: Option<DurableRecord>,
+    pub capacity: Option<CapacityRecord>,
 }
 
 /// The network a function is attached to; empty lists detach it.
@@ -89,6 +90,8 @@ pub enum SettingsError {
     DeadLetterTarget { target: String },
     #[error("a function is durable from its creation on, or never")]
     DurableLater,
+    #[error("a function runs on a capacity provider from its creation on, or never")]
+    CapacityLater,
 }
 
 impl Settings {
@@ -140,6 +143,7 @@ impl Settings {
             vpc: self.vpc(base),
             file_systems: given(&self.file_systems, &base.file_systems),
             durable: self.durable.clone().or_else(|| base.durable.clone()),
+            capacity: self.capacity.clone().or_else(|| base.capacity.clone()),
         };
         check(&configuration)?;
         Ok(configuration)
@@ -206,6 +210,15 @@ impl Settings {
     pub(crate) fn check_durable(&self, base: &Configuration) -> Result<(), SettingsError> {
         if self.durable.is_some() && base.durable.is_none() {
             Err(SettingsError::DurableLater)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Checks that an update moves no function to a capacity provider.
+    pub(crate) fn check_capacity(&self, base: &Configuration) -> Result<(), SettingsError> {
+        if self.capacity.is_some() && base.capacity.is_none() {
+            Err(SettingsError::CapacityLater)
         } else {
             Ok(())
         }

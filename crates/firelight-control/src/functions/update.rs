@@ -182,6 +182,7 @@ fn decide_settings(
     let function = tables.updatable(arn, request.expected_revision.as_deref())?;
     let old = &function.record.latest.configuration;
     request.settings.check_durable(old)?;
+    request.settings.check_capacity(old)?;
     request.settings.check_world(world, arn, old.architecture)?;
     let configuration = request.settings.applied(old, arn, tables)?;
     let record = updated(world, &function.record, configuration);

@@ -84,7 +84,8 @@ macro_rules! number_codec {
 }
 
 use firelight_model::{
-    EphemeralStorage, FunctionTimeout, MemorySize, VersionNumber, WallTime, Weight,
+    EnvironmentConcurrency, EphemeralStorage, FunctionTimeout, MemorySize, VersionNumber, WallTime,
+    Weight,
 };
 
 number_codec!(memory_mb: u32 => MemorySize, MemorySize::from_mb, MemorySize::mb);
@@ -101,6 +102,11 @@ number_codec!(
     epoch_ms: u64 => WallTime,
     |number| Ok::<_, String>(WallTime::from_epoch_ms(number)),
     WallTime::epoch_ms
+);
+number_codec!(
+    concurrency: u16 => EnvironmentConcurrency,
+    |number| EnvironmentConcurrency::new(number).ok_or("concurrency lies between 1 and 1600"),
+    EnvironmentConcurrency::get
 );
 number_codec!(
     weight: f64 => Weight,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use firelight_model::{
-    Architecture, CodeSha256, EphemeralStorage, FunctionTimeout, Handler, LayerVersionArn, LogForm,
-    LoggingConfig, MemorySize, PackageType, RoleArn, RuntimeIdentifier, SnapStart, Tenancy,
-    TracingMode,
+    Architecture, CodeSha256, EnvironmentConcurrency, EphemeralStorage, FunctionTimeout, Handler,
+    LayerVersionArn, LogForm, LoggingConfig, MemorySize, PackageType, RoleArn, RuntimeIdentifier,
+    SnapStart, Tenancy, TracingMode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,8 @@ pub struct Configuration {
     pub file_systems: Vec<FileSystemRecord>,
     #[serde(default)]
     pub durable: Option<DurableRecord>,
+    #[serde(default)]
+    pub capacity: Option<CapacityRecord>,
 }
 
 /// The code, and what only one kind of package has.
@@ -129,6 +131,15 @@ pub struct DurableRecord {
     pub retention_days: u32,
     #[serde(default)]
     pub kms_key: Option<String>,
+}
+
+/// The capacity provider a function runs on, and how its environments share it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CapacityRecord {
+    pub provider_arn: String,
+    #[serde(with = "codec::concurrency")]
+    pub environment_concurrency: EnvironmentConcurrency,
+    pub memory_gib_per_vcpu: f64,
 }
 
 #[derive(Serialize, Deserialize)]

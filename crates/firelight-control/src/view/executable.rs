@@ -1,8 +1,8 @@
 //! From records to what the data plane runs.
 
 use firelight_model::{
-    CodeBlob, ConfigIdentity, EnvironmentVariables, FunctionArn, FunctionVersion, ImagePackage,
-    LayerBlob, Package, Version, ZipPackage,
+    CodeBlob, ConfigIdentity, EnvironmentConcurrency, EnvironmentVariables, FunctionArn,
+    FunctionVersion, ImagePackage, LayerBlob, Package, Version, ZipPackage,
 };
 
 use crate::records::configuration::{
@@ -32,6 +32,12 @@ pub(super) fn executable(
         tracing: configuration.tracing,
         snap_start: configuration.snap_start,
         tenancy: configuration.tenancy,
+        concurrency: configuration
+            .capacity
+            .as_ref()
+            .map_or(EnvironmentConcurrency::ONE, |capacity| {
+                capacity.environment_concurrency
+            }),
         dead_letter_target: configuration.dead_letter_target.clone(),
     }
 }

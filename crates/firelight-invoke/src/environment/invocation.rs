@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason};
+use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason, StreamedBody};
 use firelight_sandbox::{Exit, Sandbox, SandboxDriver};
 use tokio::time::{Instant, timeout};
 
@@ -26,7 +26,7 @@ use crate::platform_event::{InitPhase, PlatformEvent, ReportMetrics, SampledTrac
 use crate::responder::Responder;
 
 /// How long an answer may lag behind the exit of the process that sent it.
-const ANSWER_GRACE: Duration = Duration::from_millis(20);
+pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(20);
 
 /// How an invocation ended, before anybody is told.
 #[derive(Debug)]
@@ -108,6 +108,7 @@ impl<D: SandboxDriver> Environment<D> {
         self.platform(&PlatformEvent::Start {
             request_id: request_id.clone(),
             version,
+            beside_others: false,
         });
 
         let ending = self.run(&call, &mut responder, &request_id, began).await;
@@ -126,7 +127,7 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     /// A function that was cut off took exactly its time, whatever the cutting took.
-    fn reported(&self, ending: &Ending, elapsed: Duration) -> Duration {
+    pub(super) fn reported(&self, ending: &Ending, elapsed: Duration) -> Duration {
         match ending.status {
             Status::Timeout => self.version.timeout.duration(),
             _ => elapsed,
@@ -227,20 +228,21 @@ impl<D: SandboxDriver> Environment<D> {
         happening: Happening,
         request_id: &str,
     ) -> Option<PlatformError> {
+        let crash = self.crash_of(happening)?;
+        Some(crash.platform_error(request_id))
+    }
+
+    /// Whether something that happened leaves nobody to run an invocation.
+    pub(super) fn crash_of(&mut self, happening: Happening) -> Option<InitFailure> {
         match happening {
             Happening::Session(event) => {
                 self.note_extension(&event);
                 None
             }
-            Happening::Exited(Role::Runtime, exit) => {
-                Some(PlatformError::runtime_exited(request_id, exit))
-            }
-            Happening::Exited(role @ Role::Extension(_), exit) => {
-                Some(InitFailure::Exited(role, exit).platform_error(request_id))
-            }
+            Happening::Exited(role, exit) => Some(InitFailure::Exited(role, exit)),
             Happening::SessionLost => {
                 self.lost = true;
-                Some(PlatformError::runtime_exited(request_id, Exit::SandboxLost))
+                Some(InitFailure::Exited(Role::Runtime, Exit::SandboxLost))
             }
         }
     }
@@ -251,35 +253,16 @@ impl<D: SandboxDriver> Environment<D> {
         responder: &mut Responder,
         request_id: &str,
     ) -> Ending {
-        match answer {
-            Answer::Response { payload, .. } if payload.len() > LARGEST_RESPONSE => {
-                Ending::refused_response(&PlatformError::response_too_large())
-            }
-            Answer::Response { payload, .. } => Ending::success(payload),
-            Answer::Stream { content_type, body } => {
+        match judge(answer, request_id) {
+            Judged::Ended(ending) => ending,
+            Judged::Streams { content_type, body } => {
                 self.take_stream(content_type, body, responder, request_id)
                     .await
-            }
-            Answer::Error(report) => {
-                Ending::function_error(report.payload, Some(report.error_type.to_string()))
-            }
-            Answer::TooLarge { .. } => {
-                Ending::refused_response(&PlatformError::response_too_large())
-            }
-            Answer::Truncated => {
-                Ending::refused_response(&PlatformError::truncated_response(request_id))
-            }
-            Answer::InvalidResponseMode => {
-                // Answered with an empty payload (lambda-facts §5.3).
-                Ending::function_error(
-                    Bytes::new(),
-                    Some("Runtime.InvalidResponseModeHeader".into()),
-                )
             }
         }
     }
 
-    fn timed_out(&mut self, request_id: &str, limit: Duration) -> Ending {
+    pub(super) fn timed_out(&mut self, request_id: &str, limit: Duration) -> Ending {
         self.session.abort_invocation(request_id);
         let error = PlatformError::timed_out(request_id, limit);
         let now = iso(self.clock.now());
@@ -291,7 +274,12 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     /// The environment is reset already; only the answer has to be found.
-    fn init_failed(&mut self, failure: &InitFailure, request_id: &str, limit: Duration) -> Ending {
+    pub(super) fn init_failed(
+        &mut self,
+        failure: &InitFailure,
+        request_id: &str,
+        limit: Duration,
+    ) -> Ending {
         let mut ending = match failure {
             InitFailure::TimedOut => self.timed_out(request_id, limit),
             InitFailure::Reported(report) => Ending {
@@ -304,7 +292,7 @@ impl<D: SandboxDriver> Environment<D> {
         ending
     }
 
-    fn event(&self, call: &Call, request_id: &str, remaining: Duration) -> Event {
+    pub(super) fn event(&self, call: &Call, request_id: &str, remaining: Duration) -> Event {
         Event {
             request_id: request_id.to_owned(),
             deadline_ms: self.clock.deadline_ms(remaining),
@@ -319,7 +307,7 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     /// Writes END and REPORT and measures what was used.
-    async fn conclude(
+    pub(super) async fn conclude(
         &mut self,
         call: &Call,
         request_id: &str,
@@ -371,8 +359,40 @@ impl<D: SandboxDriver> Environment<D> {
     }
 }
 
+/// What an answer of the runtime means for its invocation.
+pub(super) enum Judged {
+    Ended(Ending),
+    /// The response has only begun.
+    Streams {
+        content_type: Option<String>,
+        body: StreamedBody,
+    },
+}
+
+pub(super) fn judge(answer: Answer, request_id: &str) -> Judged {
+    Judged::Ended(match answer {
+        Answer::Stream { content_type, body } => return Judged::Streams { content_type, body },
+        Answer::Response { payload, .. } if payload.len() > LARGEST_RESPONSE => {
+            Ending::refused_response(&PlatformError::response_too_large())
+        }
+        Answer::Response { payload, .. } => Ending::success(payload),
+        Answer::Error(report) => {
+            Ending::function_error(report.payload, Some(report.error_type.to_string()))
+        }
+        Answer::TooLarge { .. } => Ending::refused_response(&PlatformError::response_too_large()),
+        Answer::Truncated => {
+            Ending::refused_response(&PlatformError::truncated_response(request_id))
+        }
+        // Answered with an empty payload (lambda-facts §5.3).
+        Answer::InvalidResponseMode => Ending::function_error(
+            Bytes::new(),
+            Some("Runtime.InvalidResponseModeHeader".into()),
+        ),
+    })
+}
+
 /// Answers the caller. A stream's reader may be slow to take the end, and the environment does not wait for it.
-async fn respond(responder: Responder, result: FunctionResult, log_tail: Option<Bytes>) {
+pub(super) async fn respond(responder: Responder, result: FunctionResult, log_tail: Option<Bytes>) {
     match responder.mode() {
         ResponseMode::Buffered => responder.finish(result, log_tail).await,
         ResponseMode::Streaming => {

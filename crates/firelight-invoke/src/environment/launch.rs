@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use firelight_model::FunctionVersion;
-use firelight_runtime_api::{Connect, Connecting, Session, SessionConfig, SessionEvents};
+use firelight_model::{EnvironmentConcurrency, FunctionVersion};
+use firelight_runtime_api::{Connect, Connecting, Limits, Session, SessionConfig, SessionEvents};
 use firelight_sandbox::{Dialer, LaunchError, Sandbox};
 use tokio::net::TcpStream;
 
@@ -36,10 +36,19 @@ pub(super) fn serve_session<S: Sandbox>(
             .iter()
             .map(|(name, _)| name.clone())
             .collect(),
-        max_concurrency: 1,
-        limits: firelight_runtime_api::Limits::default(),
+        max_concurrency: version.concurrency.get().into(),
+        limits: limits(version.concurrency),
     };
     Session::serve(listener, config, way_in(sandbox.dialer())).map_err(step)
+}
+
+/// A runtime that runs several invocations has a connection for each, and may open others for what it does besides.
+fn limits(concurrency: EnvironmentConcurrency) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        connections: usual.connections + usize::from(concurrency.get()) - 1,
+        ..usual
+    }
 }
 
 fn step(source: io::Error) -> LaunchError {

@@ -18,6 +18,7 @@ mod invocation;
 mod launch;
 mod output;
 mod processes;
+mod shared;
 mod shutdown;
 mod stream;
 mod telemetry;
@@ -32,6 +33,7 @@ use firelight_sandbox::{Exit, LaunchError, Sandbox, SandboxDriver};
 use tokio::time::Instant;
 
 use self::processes::{ProcessHappening, Processes, Role};
+pub(crate) use self::shared::{Crash, Ended};
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::platform_event::{InitPhase, PlatformEvent};

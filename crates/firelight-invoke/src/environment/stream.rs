@@ -16,7 +16,7 @@ use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
 use crate::responder::Responder;
 
 /// Where the parts go.
-enum Sink {
+pub(super) enum Sink {
     Joined(Vec<u8>),
     Caller {
         parts: mpsc::Sender<StreamItem>,
@@ -25,10 +25,14 @@ enum Sink {
 }
 
 /// The response has become larger than its limit.
-struct TooLarge;
+pub(super) struct TooLarge;
 
 impl Sink {
-    fn new(responder: &mut Responder, content_type: Option<String>, limits: StreamLimits) -> Self {
+    pub(super) fn new(
+        responder: &mut Responder,
+        content_type: Option<String>,
+        limits: StreamLimits,
+    ) -> Self {
         match responder.mode() {
             ResponseMode::Buffered => Self::Joined(Vec::new()),
             ResponseMode::Streaming => Self::Caller {
@@ -38,7 +42,7 @@ impl Sink {
         }
     }
 
-    async fn take(&mut self, data: Bytes) -> Result<(), TooLarge> {
+    pub(super) async fn take(&mut self, data: Bytes) -> Result<(), TooLarge> {
         match self {
             Self::Joined(whole) => {
                 if whole.len() + data.len() > LARGEST_RESPONSE {
@@ -114,7 +118,7 @@ impl<D: SandboxDriver> Environment<D> {
     }
 }
 
-fn stream_ending(
+pub(super) fn stream_ending(
     end: StreamEnd,
     sink: Sink,
     died: Option<&PlatformError>,

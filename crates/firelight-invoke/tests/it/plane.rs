@@ -13,9 +13,9 @@ use firelight_invoke::{
     PrepareError, Prepared, Quota, ResponseMode, Settings, StreamLimits, Versions,
 };
 use firelight_model::{
-    Architecture, CodeBlob, CodeSha256, ConfigIdentity, EphemeralStorage, FunctionArn,
-    FunctionTimeout, FunctionVersion, LoggingConfig, MemorySize, Package, RequestId, SnapStart,
-    Tenancy, TracingMode, Version, VersionKey, WallTime, ZipPackage,
+    Architecture, CodeBlob, CodeSha256, ConfigIdentity, EnvironmentConcurrency, EphemeralStorage,
+    FunctionArn, FunctionTimeout, FunctionVersion, LoggingConfig, MemorySize, Package, RequestId,
+    SnapStart, Tenancy, TracingMode, Version, VersionKey, WallTime, ZipPackage,
 };
 use firelight_sandbox::fake::FakeDriver;
 use firelight_sandbox::{Egress, ProcessSpec};
@@ -109,6 +109,7 @@ impl Prepare for NothingToPrepare {
         version: &'a FunctionVersion,
         _facts: &'a EnvironmentFacts,
     ) -> Pin<Box<dyn Future<Output = Result<Prepared, PrepareError>> + Send + 'a>> {
+        let concurrency = version.concurrency.get().to_string();
         let waits = version.arn.name.as_str() == AHEAD;
         Box::pin(async move {
             Ok(Prepared {
@@ -117,7 +118,7 @@ impl Prepare for NothingToPrepare {
                 runtime: ProcessSpec {
                     program: "/var/task/bootstrap".into(),
                     arguments: vec!["bootstrap".into()],
-                    variables: vec![],
+                    variables: vec![(runtime::CONCURRENCY.into(), concurrency.into())],
                     directory: "/var/task".into(),
                 },
                 ahead: waits.then(ahead),
@@ -285,6 +286,7 @@ pub(crate) fn version(name: &str, state: u8) -> FunctionVersion {
         tracing: TracingMode::PassThrough,
         snap_start: SnapStart::None,
         tenancy: Tenancy::Shared,
+        concurrency: EnvironmentConcurrency::ONE,
         dead_letter_target: None,
     }
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use firelight_sandbox::Exit;
 use firelight_sandbox::fake::FakeProgram;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
 
 /// What the handler does with an event.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub(crate) enum Act {
     },
     Exit(Exit),
     Hang,
+    /// Answers once all that the barrier counts are here.
+    Meet(Arc<Barrier>, String),
     AnswerAndExit(String, i32),
     /// Streams the parts, and breaks off after them unless it is told to finish.
     Stream {
@@ -37,13 +42,12 @@ pub(crate) enum Init {
 
 pub(crate) type Handler = Arc<dyn Fn(String) -> Act + Send + Sync>;
 
-pub(crate) async fn run(mut inside: FakeProgram, init: Init, handler: Handler) -> Exit {
-    let Ok(stream) = TcpStream::connect(inside.listener_address).await else {
+/// The variable that tells how many events to ask for at once.
+pub(crate) const CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+
+pub(crate) async fn run(inside: FakeProgram, init: Init, handler: Handler) -> Exit {
+    let Some(mut api) = Api::connect(&inside).await else {
         return Exit::Code(1);
-    };
-    let mut api = Api {
-        stream,
-        buffer: Vec::new(),
     };
     match init {
         Init::Fine => {}
@@ -56,6 +60,21 @@ pub(crate) async fn run(mut inside: FakeProgram, init: Init, handler: Handler) -
             return Exit::Code(1);
         }
     }
+    let concurrency = inside
+        .variable(CONCURRENCY)
+        .and_then(|text| text.parse().ok());
+    let workers = FuturesUnordered::new();
+    workers.push(work(&inside, api, &handler));
+    for _ in 1..concurrency.unwrap_or(1) {
+        let api = Api::connect(&inside).await.unwrap();
+        workers.push(work(&inside, api, &handler));
+    }
+    let mut workers = workers;
+    workers.next().await.unwrap()
+}
+
+/// Does one event after the other; the first worker that ends takes the others with it.
+async fn work(inside: &FakeProgram, mut api: Api, handler: &Handler) -> Exit {
     loop {
         let Some((id, event)) = api.next().await else {
             return Exit::Code(1);
@@ -66,7 +85,7 @@ pub(crate) async fn run(mut inside: FakeProgram, init: Init, handler: Handler) -
                     .await
             }
             Act::Print(text, answer) => {
-                inside.stdout.write_all(text.as_bytes()).unwrap();
+                (&inside.stdout).write_all(text.as_bytes()).unwrap();
                 api.post(&format!("invocation/{id}/response"), None, &answer)
                     .await;
             }
@@ -89,6 +108,11 @@ pub(crate) async fn run(mut inside: FakeProgram, init: Init, handler: Handler) -
             }
             Act::Exit(exit) => return exit,
             Act::Hang => std::future::pending().await,
+            Act::Meet(barrier, answer) => {
+                barrier.wait().await;
+                api.post(&format!("invocation/{id}/response"), None, &answer)
+                    .await;
+            }
             Act::AnswerAndExit(answer, code) => {
                 api.post(&format!("invocation/{id}/response"), None, &answer)
                     .await;
@@ -104,6 +128,14 @@ struct Api {
 }
 
 impl Api {
+    async fn connect(inside: &FakeProgram) -> Option<Self> {
+        let stream = TcpStream::connect(inside.listener_address).await.ok()?;
+        Some(Self {
+            stream,
+            buffer: Vec::new(),
+        })
+    }
+
     async fn next(&mut self) -> Option<(String, String)> {
         let request = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: x\r\n\r\n";
         self.stream.write_all(request.as_bytes()).await.ok()?;

@@ -1,4 +1,5 @@
-//! The promises about calls, checked at every step: one answer each, no limit passed, no environment with two events.
+//! The promises about calls, checked at every step: one answer each, no limit passed, no environment with
+//! more events than it may run at once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::runtime::Event;
 use crate::history::History;
 
 /// Cheap to clone: all clones are one.
@@ -21,7 +23,7 @@ struct State {
     /// Calls without an answer, by number.
     open: BTreeMap<u64, Instant>,
     /// Handlers at work, by the environment they are in.
-    at_work: HashMap<SocketAddr, Handler>,
+    at_work: HashMap<SocketAddr, Vec<Handler>>,
 }
 
 struct Handler {
@@ -65,20 +67,23 @@ impl Calls {
     pub(crate) fn begin(
         &self,
         environment: SocketAddr,
-        function: &str,
+        seats: usize,
+        event: &Event,
         remaining: Duration,
         token: u64,
     ) -> AtWork {
         let mut state = self.lock();
         let handler = Handler {
-            function: function.to_owned(),
+            function: event.function.clone(),
             until: Instant::now() + remaining,
             token,
         };
-        let before = state.at_work.insert(environment, handler);
+        let handlers = state.at_work.entry(environment).or_default();
+        handlers.push(handler);
+        let count = handlers.len();
         drop(state);
-        self.history.check(before.is_none(), || {
-            format!("the environment at {environment} got an event while it had one")
+        self.history.check(count <= seats, || {
+            format!("the environment at {environment} has {count} events, and may have {seats}")
         });
         AtWork {
             calls: self.clone(),
@@ -92,7 +97,8 @@ impl Calls {
         let now = Instant::now();
         let state = self.lock();
         let mut counts = BTreeMap::new();
-        for handler in state.at_work.values().filter(|handler| handler.until > now) {
+        let handlers = state.at_work.values().flatten();
+        for handler in handlers.filter(|handler| handler.until > now) {
             *counts.entry(handler.function.clone()).or_default() += 1;
         }
         counts
@@ -125,9 +131,8 @@ impl Calls {
 impl Drop for AtWork {
     fn drop(&mut self) {
         let mut state = self.calls.lock();
-        let mine = |handler: &Handler| handler.token == self.token;
-        if state.at_work.get(&self.environment).is_some_and(mine) {
-            state.at_work.remove(&self.environment);
+        if let Some(handlers) = state.at_work.get_mut(&self.environment) {
+            handlers.retain(|handler| handler.token != self.token);
         }
     }
 }

@@ -1,10 +1,15 @@
 //! A capricious runtime: a script for the fake driver that answers, fails, crashes, hangs, is late, or answers twice.
+//!
+//! Where it may run several events at once it has as many workers, and the first that ends takes the others with it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use firelight_sandbox::Exit;
 use firelight_sandbox::fake::FakeProgram;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -15,6 +20,8 @@ use crate::rng::Rng;
 
 /// The variable with the name of the environment.
 pub(crate) const NAME: &str = "ENVIRONMENT_NAME";
+/// The variable that tells how many events it may have at once.
+pub(crate) const SEATS: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// How often a runtime misbehaves, in percent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,18 +77,47 @@ pub(crate) async fn run(inside: FakeProgram, nature: Arc<Nature>) -> Exit {
     let environment = inside.listener_address;
     // The port differs from run to run, so what an environment is like comes from its name.
     let name = inside.variable(NAME).unwrap_or_default();
+    let seats = inside.variable(SEATS).and_then(|text| text.parse().ok());
+    let seats: usize = seats.unwrap_or(1);
     let mut rng = Rng::of(nature.seed, name.as_bytes());
-    let Ok(stream) = TcpStream::connect(environment).await else {
+    let Some(mut api) = Api::connect(environment).await else {
         return Exit::Code(1);
-    };
-    let mut api = Api {
-        stream,
-        buffer: Vec::new(),
     };
     if rng.percent(nature.caprice.fails_init) {
         return fail_init(&mut api, &mut rng).await;
     }
     sleep(rng.millis(0..300)).await;
+    let place = Place {
+        environment,
+        seats,
+        nature: &nature,
+    };
+    let mut workers = FuturesUnordered::new();
+    for number in 1..seats {
+        let rng = Rng::of(nature.seed, format!("{name}/{number}").as_bytes());
+        if let Some(api) = Api::connect(environment).await {
+            workers.push(work(place, api, rng));
+        }
+    }
+    workers.push(work(place, api, rng));
+    workers.next().await.unwrap_or(Exit::Code(1))
+}
+
+/// Where a worker is.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    environment: SocketAddr,
+    seats: usize,
+    nature: &'a Nature,
+}
+
+/// Does one event after the other until it ends.
+async fn work(place: Place<'_>, mut api: Api, mut rng: Rng) -> Exit {
+    let Place {
+        environment,
+        seats,
+        nature,
+    } = place;
     let mut events = 0;
     while let Some(event) = api.next().await {
         events += 1;
@@ -89,7 +125,7 @@ pub(crate) async fn run(inside: FakeProgram, nature: Arc<Nature>) -> Exit {
         let remaining = event.remaining(nature.clock);
         let at_work = nature
             .calls
-            .begin(environment, &event.function, remaining, token);
+            .begin(environment, seats, &event, remaining, token);
         let act = nature.caprice.act(&mut rng);
         sleep(rng.up_to(nature.longest_run)).await;
         match act {
@@ -138,9 +174,10 @@ async fn fail_init(api: &mut Api, rng: &mut Rng) -> Exit {
     }
 }
 
-struct Event {
+/// What a poll was answered with.
+pub(crate) struct Event {
     id: String,
-    function: String,
+    pub(crate) function: String,
     deadline_ms: u64,
     payload: String,
 }
@@ -158,6 +195,14 @@ struct Api {
 }
 
 impl Api {
+    async fn connect(environment: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(environment).await.ok()?;
+        Some(Self {
+            stream,
+            buffer: Vec::new(),
+        })
+    }
+
     async fn next(&mut self) -> Option<Event> {
         let request = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: x\r\n\r\n";
         self.stream.write_all(request.as_bytes()).await.ok()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firelight_events::{Limits, Waits};
 use firelight_invoke::{Budget, Ceiling, Pace, Paces, StreamLimits};
-use firelight_model::FunctionArn;
+use firelight_model::{EnvironmentConcurrency, FunctionArn};
 use firelight_sandbox::Egress;
 
 use super::runtime::Caprice;
@@ -105,11 +105,21 @@ fn function(number: u64, unreserved: u32, rng: &mut Rng) -> HostedFunction {
         } else {
             0
         },
+        concurrency: concurrency(rng),
         limits: Limits {
             retries: rng.within_u32(0..3),
             age: Duration::from_secs(60),
         },
     }
+}
+
+/// Most functions have environments that run one event at a time.
+fn concurrency(rng: &mut Rng) -> EnvironmentConcurrency {
+    let seats = if rng.percent(30) { rng.within(2..5) } else { 1 };
+    let seats = u16::try_from(seats)
+        .ok()
+        .and_then(EnvironmentConcurrency::new);
+    seats.unwrap_or(EnvironmentConcurrency::ONE)
 }
 
 fn caprice(calm: bool, rng: &mut Rng) -> Caprice {

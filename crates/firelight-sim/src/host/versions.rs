@@ -10,9 +10,10 @@ use firelight_invoke::{
     Ceiling, EnvironmentFacts, InitializationType, Prepare, PrepareError, Prepared, Quota, Versions,
 };
 use firelight_model::{
-    Architecture, CodeBlob, CodeSha256, ConfigIdentity, Draw, EphemeralStorage, FunctionArn,
-    FunctionName, FunctionTimeout, FunctionVersion, LoggingConfig, MemorySize, Package, Qualifier,
-    RecursiveLoop, SnapStart, Tenancy, TracingMode, Version, VersionKey, ZipPackage,
+    Architecture, CodeBlob, CodeSha256, ConfigIdentity, Draw, EnvironmentConcurrency,
+    EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, FunctionVersion, LoggingConfig,
+    MemorySize, Package, Qualifier, RecursiveLoop, SnapStart, Tenancy, TracingMode, Version,
+    VersionKey, ZipPackage,
 };
 use firelight_sandbox::ProcessSpec;
 
@@ -27,6 +28,8 @@ pub(crate) struct HostedFunction {
     pub(crate) ceiling: Ceiling,
     /// Kept ready, beside the ceiling.
     pub(crate) provisioned: u32,
+    /// Events that one environment runs at once.
+    pub(crate) concurrency: EnvironmentConcurrency,
     pub(crate) limits: Limits,
 }
 
@@ -145,7 +148,13 @@ impl Prepare for Catalogue {
             runtime: ProcessSpec {
                 program: "/var/task/bootstrap".into(),
                 arguments: vec!["bootstrap".into()],
-                variables: vec![(runtime::NAME.into(), name.into())],
+                variables: vec![
+                    (runtime::NAME.into(), name.into()),
+                    (
+                        runtime::SEATS.into(),
+                        version.concurrency.get().to_string().into(),
+                    ),
+                ],
                 directory: "/var/task".into(),
             },
             ahead: None,
@@ -181,6 +190,7 @@ fn version(function: &HostedFunction, identity: [u8; 16]) -> FunctionVersion {
         tracing: TracingMode::PassThrough,
         snap_start: SnapStart::None,
         tenancy: Tenancy::Shared,
+        concurrency: function.concurrency,
         dead_letter_target: None,
     }
 }

@@ -50,6 +50,14 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    concurrent {
+        the_capacity_provider_is_shown_with_its_defaults
+        python_handlers_meet_in_one_environment_and_share_no_memory
+        node_handlers_share_a_process_and_their_lines_are_told_apart
+        one_that_is_cut_off_leaves_the_others_alone
+        a_process_that_ends_takes_all_invocations_of_its_environment_with_it
+        concurrency_counts_invocations_and_not_environments
+    }
     lifecycle {
         a_function_is_pending_then_active
         a_configuration_has_every_default

@@ -8,9 +8,12 @@ use super::{conflict, invalid, missing, store, tags};
 pub(crate) fn capacity_provider(error: CapacityProviderError) -> ErrorReply {
     match error {
         CapacityProviderError::NoSuchProvider { arn } => unknown_capacity_provider(&arn),
-        // The text is ours; AWS's is not known.
+        // Both texts are ours; AWS's are not known.
         CapacityProviderError::Exists { name } => {
             conflict(format!("Capacity provider already exists: {name}"))
+        }
+        CapacityProviderError::InUse { name } => {
+            conflict(format!("Capacity provider is in use: {name}"))
         }
         CapacityProviderError::Tags(error) => tags(error),
         CapacityProviderError::Store(error) => store(&error),

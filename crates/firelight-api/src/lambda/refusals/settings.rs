@@ -42,6 +42,7 @@ pub(super) fn settings(error: SettingsError) -> ErrorReply {
         SettingsError::DurableLater => {
             invalid("DurableConfig can only be added when the function is created.")
         }
+        SettingsError::CapacityLater => super::capacity_provider_on_default_function(),
         SettingsError::HalfNetwork => {
             invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
         }

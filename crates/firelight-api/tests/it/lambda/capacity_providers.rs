@@ -90,7 +90,7 @@ async fn a_provider_is_changed_tagged_and_deleted() {
 }
 
 #[tokio::test]
-async fn no_function_runs_on_a_provider() {
+async fn functions_run_on_the_provider_they_were_created_on() {
     let api = Api::start().await;
     let completion = api.complete();
     let function = json!({"Publish": true});
@@ -107,17 +107,39 @@ async fn no_function_runs_on_a_provider() {
     api.post(PROVIDERS, creation_of("cp")).await;
     let known = api.post(FUNCTIONS, on(ARN)).await;
     let versions = api.get(&format!("{PROVIDERS}/cp/function-versions")).await;
+    let in_use = api.delete(&format!("{PROVIDERS}/cp")).await;
+    let update = json!({"CapacityProviderConfig": on(ARN)["CapacityProviderConfig"]});
+    let default = api
+        .put(&format!("{FUNCTIONS}/f/configuration"), update)
+        .await;
     let scaling = "/2025-11-30/functions/f/function-scaling-config?Qualifier=1";
     let scaling = api.get(scaling).await;
 
     unknown.refused(404, RNF, &format!("Capacity provider not found: {ARN}"));
-    known.refused(
+    let instances = json!({
+        "CapacityProviderArn": ARN, "PerExecutionEnvironmentMaxConcurrency": 16,
+        "ExecutionEnvironmentMemoryGiBPerVCpu": 2.0,
+    });
+    let shown = json!({"LambdaManagedInstancesCapacityProviderConfig": instances});
+    assert_eq!(
+        (known.status, &known.body["CapacityProviderConfig"]),
+        (201, &shown)
+    );
+    let listed = &versions.body["FunctionVersions"][0]["FunctionArn"];
+    assert!(
+        listed.as_str().unwrap().ends_with(":function:g:$LATEST"),
+        "{listed}"
+    );
+    in_use.refused(
+        409,
+        "ResourceConflictException",
+        "Capacity provider is in use: cp",
+    );
+    default.refused(
         400,
         IPV,
-        "Firelight does not support functions on capacity providers.",
+        "CapacityProviderConfig isn't supported for Lambda Default functions.",
     );
-    let none = json!({"CapacityProviderArn": ARN, "FunctionVersions": []});
-    assert_eq!(versions.body, none);
     let text = "FunctionScalingConfig isn't supported for Lambda Default functions.";
     scaling.refused(400, IPV, text);
 }
