@@ -254,18 +254,37 @@ fn unreadable_layer(error: std::io::Error) -> PrepareError {
     }
 }
 
-/// Names the version of a managed runtime as `INIT_START` shows it; custom runtimes have none.
+/// Names the version of a runtime as `INIT_START` shows it; those we bring no bootstrap for have none.
 fn runtime_version(runtime: &Runtime, region: &str) -> Option<(String, String)> {
     if !runtime.has_bootstrap() {
         return None;
     }
-    let digits = runtime
-        .identifier
-        .find(|letter: char| letter.is_ascii_digit())?;
-    let (language, version) = runtime.identifier.split_at(digits);
-    let name = format!("{language}:{}.v1", version.trim_end_matches(".x"));
     Some((
-        name,
+        runtime_version_name(runtime.identifier)?,
         firelight_model::runtime_version_arn(region, runtime.identifier),
     ))
+}
+
+/// Writes `python3.12` as `python:3.12.v1`, and `provided.al2023` as `provided:al2023.v1`.
+fn runtime_version_name(identifier: &str) -> Option<String> {
+    let (language, version) = match identifier.strip_prefix("provided.") {
+        Some(system) => ("provided", system),
+        None => identifier.split_at(identifier.find(|letter: char| letter.is_ascii_digit())?),
+    };
+    Some(format!("{language}:{}.v1", version.trim_end_matches(".x")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runtime_version_name;
+
+    #[test]
+    fn runtime_versions_are_named_by_language_and_version() {
+        let named = |identifier| runtime_version_name(identifier).unwrap();
+
+        assert_eq!(named("python3.12"), "python:3.12.v1");
+        assert_eq!(named("nodejs20.x"), "nodejs:20.v1");
+        assert_eq!(named("provided.al2023"), "provided:al2023.v1");
+        assert_eq!(named("provided.al2"), "provided:al2.v1");
+    }
 }

@@ -1,7 +1,8 @@
 //! The root every sandbox starts from: one small tree in the launcher's memory, shown read-only to all of them.
 //!
-//! It holds the standard directories, made-up `/etc` files and a private `/dev`. Mount points that a sandbox asks for
-//! and the tree lacks are added to it; they are empty, and say no more than where a runtime lives on this host.
+//! It holds the standard directories, made-up `/etc` files beside a few of the host's tables, and a private `/dev`.
+//! Mount points that a sandbox asks for and the tree lacks are added to it; they are empty, and say no more than where
+//! a runtime lives on this host.
 
 use std::fs;
 use std::io;
@@ -55,6 +56,12 @@ sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin
 const GROUP: &str = "root:x:0:\nnobody:x:65534:\nsbx_user1051:x:990:\n";
 const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
 
+/// Files of the host's `/etc` that are the same for everyone and that programs look names up in. They are copied, so that
+/// no sandbox takes a mount for them; where the host has none there is none.
+const HOST_TABLES: [&str; 3] = ["os-release", "protocols", "services"];
+/// No such table comes near this; what is larger is something else.
+const LARGEST_TABLE: u64 = 256 * 1024;
+
 /// Character devices: name, major, minor.
 const DEVICES: &[(&str, u32, u32)] = &[
     ("null", 1, 3),
@@ -97,7 +104,13 @@ impl Template {
         fs::write(etc.join("nsswitch.conf"), NSSWITCH)?;
         fs::write(etc.join("hosts"), hosts(host_name))?;
         fs::write(etc.join("resolv.conf"), "")?;
-        fs::write(etc.join("localtime"), utc())
+        fs::write(etc.join("localtime"), utc())?;
+        for name in HOST_TABLES {
+            if let Some(table) = host_table(name) {
+                fs::write(etc.join(name), table)?;
+            }
+        }
+        Ok(())
     }
 
     /// A directory in memory that no sandbox sees.
@@ -174,6 +187,16 @@ impl Template {
         // It is in our own memory and vanishes with us at the latest.
         let _ = fs::remove_file(self.scratch.join(name));
     }
+}
+
+/// Reads a table of the host's `/etc`. A host that lacks it, or has something odd in its place, is no reason to fail.
+fn host_table(name: &str) -> Option<Vec<u8>> {
+    let path = Path::new("/etc").join(name);
+    let found = fs::metadata(&path).ok()?;
+    if !found.is_file() || found.len() > LARGEST_TABLE {
+        return None;
+    }
+    fs::read(path).ok()
 }
 
 /// `/etc/hosts` for a sandbox with this name.

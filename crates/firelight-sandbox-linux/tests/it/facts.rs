@@ -184,6 +184,18 @@ async fn files_belong_to_root_and_the_function_is_who_lambda_says() {
 }
 
 #[tokio::test]
+async fn names_of_network_services_are_those_of_the_host() {
+    let rig = Rig::new();
+    let sandbox = rig.sandbox().await;
+
+    let outcome = run_probe(&sandbox, "services").await;
+
+    let of_the_host = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    assert_eq!(outcome.stdout, of_the_host, "{outcome:?}");
+    rig.end(sandbox).await;
+}
+
+#[tokio::test]
 async fn the_limits_of_a_process_are_those_of_the_specification() {
     let rig = Rig::new();
     let sandbox = rig.sandbox_with(|spec| spec.limits.open_files = 512).await;

@@ -45,6 +45,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "writable" => writable(),
         "root" => root(),
         "owners" => owners(),
+        "services" => print_file("/etc/services"),
         "limits" => limits(),
         "descriptors" => descriptors(),
         "reopen-stdout" => std::fs::write("/dev/stdout", "again"),

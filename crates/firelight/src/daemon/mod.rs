@@ -46,7 +46,8 @@ use firelight_invoke::{DataPlane, Invoker};
 use firelight_s3::Depot;
 use firelight_sandbox_linux::LinuxDriver;
 use firelight_store::{
-    DataDir, DirectoryBlobs, LogStore, SqliteQueue, SqliteStore, StoreClock, UsageStore,
+    DataDir, DirectoryBlobs, LogStore, OpenDataDirError, SqliteQueue, SqliteStore, StoreClock,
+    UsageStore,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -102,8 +103,7 @@ impl Daemon {
         let user = DaemonUser::of(config)?;
         user.take_over(&config.data_dir)?;
         user.put_on()?;
-        let data =
-            DataDir::open(&config.data_dir).map_err(failed("could not take the data directory"))?;
+        let data = take_data_dir(config)?;
         let ground = sandboxes::HostGround::find(config, &data)?;
         user.take_off()?;
         let (driver, egress) = sandboxes::start_driver(config, &user, &data, &ground)?;
@@ -270,12 +270,35 @@ impl Daemon {
     }
 }
 
+fn take_data_dir(config: &ServerConfig) -> Result<DataDir, Failure> {
+    DataDir::open(&config.data_dir).map_err(|error| {
+        let remedy = match &error {
+            OpenDataDirError::InUse { .. } => {
+                "stop the daemon that has it, or name another directory with --data-dir"
+            }
+            OpenDataDirError::Create { .. } | OpenDataDirError::Lock { .. } => {
+                "name a directory that this user may write to with --data-dir"
+            }
+        };
+        failed("could not take the data directory")(error).with_remedy(remedy)
+    })
+}
+
 /// Takes the address. Who connects from now on waits until the daemon serves.
 async fn listen(config: &ServerConfig) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(config.listen).await;
     listener.map_err(|error| {
         let what = format!("could not listen on {}", config.listen);
-        Failure::because(Exit::Failure, what, &error)
+        let failure = Failure::because(Exit::Failure, what, &error);
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => failure.with_remedy(
+                "stop what listens there, or name another address with --listen (port 0 takes a free one)",
+            ),
+            std::io::ErrorKind::PermissionDenied => failure.with_remedy(
+                "name a port of 1024 or higher with --listen, or start as root with --user",
+            ),
+            _ => failure,
+        }
     })
 }
 

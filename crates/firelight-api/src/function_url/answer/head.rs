@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::MalformedResult;
 
-/// They belong to the connection and to the length that really is sent, about which a function knows nothing.
-const NOT_THE_FUNCTIONS: [&str; 8] = [
+/// They belong to the connection, to the length that really is sent and to the invocation: the answer's request id is
+/// the invocation's, whatever the function wrote.
+const NOT_THE_FUNCTIONS: [&str; 10] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -18,6 +19,8 @@ const NOT_THE_FUNCTIONS: [&str; 8] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-amzn-requestid",
+    "x-amzn-trace-id",
 ];
 
 /// What stands before the body, as it was written.
@@ -144,8 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn function_does_not_rule_the_connection() {
-        let head = read(r#"{"headers":{"Transfer-Encoding":"chunked","Content-Length":3}}"#);
+    fn function_does_not_rule_the_connection_nor_name_the_invocation() {
+        let head = read(
+            r#"{"headers":{"Transfer-Encoding":"chunked","Content-Length":3,
+                "X-Amzn-RequestId":"mine","x-amzn-trace-id":"Root=mine"}}"#,
+        );
 
         assert!(head.unwrap().headers.is_empty());
     }

@@ -38,10 +38,15 @@ pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
     cookies
 }
 
-/// What only the edge may say is not taken from a client. Cookies have a place of their own in the event.
+/// What only the edge may say is not taken from a client, and what is about the connection ends at the edge. Cookies
+/// have a place of their own in the event.
 fn passes(name: &str) -> bool {
     let edge = name.starts_with("x-amzn-") || name.starts_with("x-forwarded-");
-    !edge && name != "forwarded" && name != "cookie"
+    let connection = matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding"
+    );
+    !edge && !connection && name != "forwarded" && name != "cookie"
 }
 
 /// Returns the port that the client asked for.
@@ -84,6 +89,18 @@ mod tests {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
+    }
+
+    #[test]
+    fn what_is_about_the_connection_ends_at_the_edge() {
+        let seen = seen(&[
+            ("connection", "keep-alive"),
+            ("te", "trailers"),
+            ("via", "1.1 p"),
+        ]);
+
+        assert!(!seen.contains_key("connection") && !seen.contains_key("te"));
+        assert_eq!(seen["via"], "1.1 p");
     }
 
     #[test]
