@@ -59,7 +59,7 @@ impl Signed<'_> {
         self.server.send(text).await
     }
 
-    async fn form(&self, service: &str, pairs: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn form(&self, service: &str, pairs: &[(&str, &str)]) -> Answer {
         let escape = |text: &str| {
             percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
                 .to_string()

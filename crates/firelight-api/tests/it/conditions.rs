@@ -1,8 +1,11 @@
 //! Conditions of policies, and bodies that would have a call allowed as one thing and done as another.
 
+use firelight_api::sigv4::SigningCredentials;
+use firelight_control::sts::{Caller, Identity, Session};
 use serde_json::{Value, json};
 
 use crate::authorization::{Signed, user, with_function};
+use crate::support::sessions;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 
@@ -125,4 +128,133 @@ async fn every_name_in_a_call_needs_its_permission() {
     for answer in [by_path, group, deletion] {
         assert!(answer.body.contains("is not authorized"), "{}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn what_a_listing_of_a_bucket_asks_for_is_a_condition() {
+    let (server, _plane) = with_function().await;
+    let statement = json!([
+        {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*",
+         "Condition": {"StringLike": {"s3:prefix": "home/*"}}},
+    ]);
+    let key = user(&server, statement).await;
+    let ann = Signed {
+        server: &server,
+        credentials: &key,
+    };
+    let unsigned = Some(("x-amz-content-sha256", "UNSIGNED-PAYLOAD"));
+    let s3 = async |method, path: &str| ann.send("s3", method, path, unsigned, "").await;
+    s3("PUT", "/bucket").await;
+
+    let home = s3("GET", "/bucket?list-type=2&prefix=home%2Fann").await;
+    let other = s3("GET", "/bucket?list-type=2&prefix=secret").await;
+    let all = s3("GET", "/bucket?list-type=2").await;
+
+    assert_eq!(home.status, 200, "{}", home.body);
+    assert_eq!((other.status, all.status), (403, 403));
+}
+
+#[tokio::test]
+async fn whoever_assumes_a_role_may_be_a_condition_of_its_trust() {
+    let (server, _plane) = with_function().await;
+    let allowed = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"});
+    let key = user(&server, allowed).await;
+    let ann = Signed {
+        server: &server,
+        credentials: &key,
+    };
+    let owner = crate::authorization::root();
+    let root = Signed {
+        server: &server,
+        credentials: &owner,
+    };
+    for (role, name) in [("for-ann", "ann"), ("for-bob", "bob")] {
+        let who = format!("arn:aws:iam::000000000000:user/{name}");
+        let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+            "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": who}}}});
+        root.iam(&[
+            ("Action", "CreateRole"),
+            ("RoleName", role),
+            ("AssumeRolePolicyDocument", &trust.to_string()),
+        ])
+        .await;
+    }
+    let assume = async |role: &str| {
+        let arn = format!("arn:aws:iam::000000000000:role/{role}");
+        let call = [
+            ("Action", "AssumeRole"),
+            ("RoleArn", &*arn),
+            ("RoleSessionName", "one"),
+        ];
+        ann.form("sts", &call).await
+    };
+
+    assert_eq!(assume("for-ann").await.status, 200);
+    assert_eq!(assume("for-bob").await.status, 403);
+}
+
+#[tokio::test]
+async fn the_function_whose_code_asks_is_a_condition() {
+    let (server, _plane) = with_function().await;
+    let owner = crate::authorization::root();
+    let root = Signed {
+        server: &server,
+        credentials: &owner,
+    };
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":
+        {"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:mine";
+    let policy = json!({"Version": "2012-10-17", "Statement":
+        allow("lambda:ListFunctions", json!({"ArnEquals": {"lambda:SourceFunctionArn": function}}))});
+    let created = root
+        .iam(&[
+            ("Action", "CreateRole"),
+            ("RoleName", "app"),
+            ("AssumeRolePolicyDocument", trust),
+        ])
+        .await;
+    root.iam(&[
+        ("Action", "PutRolePolicy"),
+        ("RoleName", "app"),
+        ("PolicyName", "own"),
+        ("PolicyDocument", &policy.to_string()),
+    ])
+    .await;
+    let list = async |source: &str| {
+        let caller = Caller {
+            account: "000000000000".parse().unwrap(),
+            identity: Identity::AssumedRole {
+                role_name: "app".to_owned(),
+                role_id: created.element("RoleId").to_owned(),
+                session_name: "mine".to_owned(),
+            },
+            access_key_id: String::new(),
+            source_function: Some(source.to_owned()),
+            session_policies: Vec::new(),
+        };
+        let session = Session::new(&caller, i64::MAX).unwrap();
+        let key = sessions().seal(&session, [1; 10]);
+        let credentials = SigningCredentials {
+            access_key_id: key.access_key_id,
+            secret_access_key: key.secret_access_key,
+            session_token: Some(key.session_token),
+        };
+        let session = Signed {
+            server: &server,
+            credentials: &credentials,
+        };
+        session.lambda("GET", FUNCTIONS, "").await
+    };
+
+    let mine = list(function).await;
+
+    assert_eq!(mine.status, 200, "{}", mine.body);
+    assert_eq!(
+        list("arn:aws:lambda:us-east-1:000000000000:function:other")
+            .await
+            .status,
+        403
+    );
 }
