@@ -117,7 +117,7 @@ async fn listener_that_never_accepts_keeps_only_its_own_connection_waiting() {
 async fn frozen_sandbox_is_connected_to_once_it_is_thawed() {
     let rig = Rig::new();
     if !rig.stands("freezer") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let sandbox = rig.sandbox().await;
     let mut process = sandbox.spawn(probe("listen")).await.unwrap();

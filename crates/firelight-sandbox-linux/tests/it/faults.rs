@@ -69,13 +69,12 @@ fn when_the_daemon_is_killed_everything_goes_and_nothing_is_left() {
     rig::kill(daemon.process.id());
 
     daemon.assert_all_gone();
-    before.assert_nothing_left_of(&instance);
+    before.assert_nothing_left_of(&instance, dir.path());
 }
 
 #[tokio::test]
 async fn when_daemon_and_launcher_are_killed_together_the_next_start_sweeps() {
     let (before, dir) = (Snapshot::take(), tempfile::tempdir().unwrap());
-    let instance = config(dir.path()).instance;
     let daemon = Daemon::start(dir.path());
 
     // Stopped first, so that neither sees the other die.
@@ -85,16 +84,10 @@ async fn when_daemon_and_launcher_are_killed_together_the_next_start_sweeps() {
 
     daemon.assert_all_gone();
     let config = config(dir.path());
-    let driver = LinuxDriver::start(&config).unwrap();
-    let rig = rig::Rig {
-        driver,
-        config,
-        dir,
-    };
+    let rig = rig::Rig::start(before, config, dir);
     let sandbox = rig.sandbox().await;
     assert_eq!(run_probe(&sandbox, "exit-7").await.exit, Exit::Code(7));
     rig.end(sandbox).await;
-    before.assert_nothing_left_of(&instance);
 }
 
 #[tokio::test]
@@ -140,14 +133,14 @@ async fn many_sandboxes_at_once_come_and_go_without_growth_of_the_launcher() {
     assert!(rig::descriptors_of(rig.driver.launcher_pid()) <= descriptors);
     let growth = rig::resident_kib(rig.driver.launcher_pid()).saturating_sub(memory_kib);
     assert!(growth < 512, "the launcher grew by {growth} KiB");
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]
 async fn a_cgroup_that_cannot_be_removed_is_given_up_with_a_word_and_swept_later() {
-    let (before, rig) = (Snapshot::take(), rig::Rig::new());
+    let rig = rig::Rig::new();
     if !rig.stands("memory-limit") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let (doomed, spared) = (rig.sandbox().await, rig.sandbox().await);
     let mut stranger = Command::new("sleep").arg("1000").spawn().unwrap();
@@ -167,11 +160,9 @@ async fn a_cgroup_that_cannot_be_removed_is_given_up_with_a_word_and_swept_later
     rig.driver.stop().await;
     assert!(!leaks::cgroups_of_sandboxes(&rig.config.instance).is_empty());
     let again = rig.start_again();
-    let instance = again.config.instance.clone();
-    again.driver.stop().await;
     // The next life kills what it finds in its cgroups.
     assert!(!stranger.wait().unwrap().success());
-    before.assert_nothing_left_of(&instance);
+    again.stop().await;
 }
 
 #[test]

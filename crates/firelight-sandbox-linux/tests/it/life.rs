@@ -9,7 +9,7 @@ use firelight_sandbox::{
     SpawnError,
 };
 
-use crate::leaks::Snapshot;
+use crate::leaks;
 use crate::rig::{self, Rig, finish, probe, program, run, run_probe};
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn killing_the_processes_keeps_the_sandbox_its_tmp_and_its_listener() {
 async fn a_frozen_sandbox_stands_still_until_it_is_thawed() {
     let rig = Rig::new();
     if !rig.stands("freezer") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let sandbox = rig.sandbox().await;
     let mut counter = sandbox.spawn(probe("count")).await.unwrap();
@@ -195,12 +195,11 @@ async fn dropping_a_sandbox_kills_everything_in_it() {
         .unwrap()
         .unwrap();
     assert_eq!(sleeper.wait().await, Exit::SandboxLost);
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]
 async fn nothing_is_left_of_a_sandbox_or_of_the_driver() {
-    let before = Snapshot::take();
     let rig = Rig::with(|config| config.blank_sandboxes = 2);
     for _ in 0..5 {
         let sandbox = rig.sandbox().await;
@@ -208,15 +207,16 @@ async fn nothing_is_left_of_a_sandbox_or_of_the_driver() {
         sandbox.destroy().await.unwrap();
     }
 
-    let instance = rig.config.instance.clone();
-    rig.driver.stop().await;
-
-    before.assert_nothing_left_of(&instance);
+    if rig.stands("memory-limit") {
+        let seen = leaks::cgroups_of(&rig.config.instance);
+        assert!(!seen.is_empty(), "the checker sees what is there");
+    }
+    // Which looks for what is left, here as in every test.
+    rig.stop().await;
 }
 
 #[tokio::test]
 async fn when_the_launcher_is_killed_its_sandboxes_die_and_the_next_start_sweeps() {
-    let before = Snapshot::take();
     let rig = Rig::new();
     let sandbox = rig.sandbox().await;
     let mut sleeper = sandbox.spawn(probe("sleep")).await.unwrap();
@@ -232,9 +232,7 @@ async fn when_the_launcher_is_killed_its_sandboxes_die_and_the_next_start_sweeps
     let again = rig.start_again();
     let fresh = again.sandbox().await;
     assert_eq!(run_probe(&fresh, "exit-7").await.exit, Exit::Code(7));
-    let instance = again.config.instance.clone();
     again.end(fresh).await;
-    before.assert_nothing_left_of(&instance);
 }
 
 #[tokio::test]
@@ -272,7 +270,7 @@ async fn a_source_outside_the_allowed_places_is_refused() {
         matches!(launched, Err(LaunchError::Step { .. })),
         "{launched:?}"
     );
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::leaks::Snapshot;
 use firelight_sandbox::{
     Egress, Exit, Limits, ListenAt, ProcessSpec, ReadOnlyMount, Sandbox, SandboxDriver, SandboxId,
     SandboxProcess, SandboxSpec,
@@ -17,7 +18,10 @@ pub(crate) const MIB: u64 = 1024 * 1024;
 pub(crate) const PROBE: &str = "/var/task/probe";
 
 /// A driver with all that belongs to it; stopping it must leave nothing.
+///
+/// What was there before it is compared with what is there after it, whatever the test is about.
 pub(crate) struct Rig {
+    before: Snapshot,
     pub(crate) driver: LinuxDriver,
     pub(crate) config: LinuxConfig,
     pub(crate) dir: tempfile::TempDir,
@@ -31,8 +35,14 @@ impl Rig {
     pub(crate) fn with(change: impl FnOnce(&mut LinuxConfig)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let config = config(dir.path(), change);
+        Self::start(Snapshot::take(), config, dir)
+    }
+
+    /// Starts what is configured; `before` is from before anything of it was there.
+    pub(crate) fn start(before: Snapshot, config: LinuxConfig, dir: tempfile::TempDir) -> Self {
         let driver = LinuxDriver::start(&config).expect("the driver starts");
         Self {
+            before,
             driver,
             config,
             dir,
@@ -42,23 +52,26 @@ impl Rig {
     /// A second life of the same installation, after the launcher of the first was killed.
     pub(crate) fn start_again(self) -> Self {
         let Self {
+            before,
             driver,
             config,
             dir,
         } = self;
         drop(driver);
-        let driver = LinuxDriver::start(&config).expect("the driver starts again");
-        Self {
-            driver,
-            config,
-            dir,
-        }
+        Self::start(before, config, dir)
     }
 
     /// Destroys the last sandbox, then the driver.
     pub(crate) async fn end(self, sandbox: LinuxSandbox) {
         sandbox.destroy().await.expect("the sandbox is destroyed");
+        self.stop().await;
+    }
+
+    /// Stops the driver; nothing of it may be left.
+    pub(crate) async fn stop(self) {
         self.driver.stop().await;
+        let (instance, image_dir) = (&self.config.instance, &self.config.image_dir);
+        self.before.assert_nothing_left_of(instance, image_dir);
     }
 
     /// Whether this host has the wall; if not, the output says that it was not tested.

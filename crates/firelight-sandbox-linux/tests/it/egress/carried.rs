@@ -163,14 +163,14 @@ pub(super) fn probe(name: &str) -> Option<io::Result<()>> {
 
 async fn be_the_daemon() -> io::Result<()> {
     let rig = Rig::with(with_egress);
-    if let Some(wall) = rig
-        .driver
-        .report()
-        .missing()
-        .find(|wall| wall.name == "egress-nat")
-    {
-        println!("missing: {}", wall.reason);
-        rig.driver.stop().await;
+    let missing = rig.driver.report().missing();
+    let reason = missing
+        .filter(|wall| wall.name == "egress-nat")
+        .map(|wall| wall.reason.clone())
+        .next();
+    if let Some(reason) = reason {
+        println!("missing: {reason}");
+        rig.stop().await;
         return Ok(());
     }
     let launcher = rig.driver.launcher_pid();

@@ -17,6 +17,7 @@ use firelight_sandbox::{Egress, Exit, ListenAt, Sandbox, SandboxDriver};
 use firelight_sandbox_linux::{EgressNetwork, EgressRules, HostNetwork, LinuxConfig};
 
 use self::internet::on_a_host_of_its_own;
+use crate::leaks;
 use crate::rig::{self, Outcome, Rig, probe as probe_program, run};
 
 const HOST: &str = "203.0.113.1";
@@ -54,7 +55,7 @@ fn the_internet_is_reached_through_the_hosts_address_and_nothing_nearer() {
     on_a_host_of_its_own(async || {
         let rig = Rig::with(with_egress);
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
         let other = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
@@ -144,7 +145,7 @@ fn lists_open_and_close_networks_for_everyone_and_for_those_under_a_policy() {
             config.blank_sandboxes = 1;
         });
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let all = [SERVER, NEIGHBOUR, CARRIER];
         let plain = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
@@ -162,7 +163,7 @@ fn lists_open_and_close_networks_for_everyone_and_for_those_under_a_policy() {
         for sandbox in [plain, closed, opened] {
             sandbox.destroy().await.unwrap();
         }
-        rig.driver.stop().await;
+        rig.stop().await;
     });
 }
 
@@ -184,7 +185,7 @@ fn no_list_opens_the_host_the_metadata_service_or_another_sandbox() {
             });
         });
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
         let other = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
@@ -221,7 +222,7 @@ fn the_api_listens_inside_the_sandboxes_network_and_nowhere_else() {
             });
         });
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let listener = rig.driver.take_api_listener().unwrap();
         assert_eq!(listener.local_addr().unwrap().to_string(), API);
@@ -249,7 +250,7 @@ fn what_goes_out_and_comes_in_is_counted() {
     on_a_host_of_its_own(async || {
         let rig = Rig::with(with_egress);
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
         let walled = rig.sandbox_with(|_| {}).await;
@@ -276,7 +277,7 @@ fn a_sandbox_cannot_lie_about_its_address() {
     on_a_host_of_its_own(async || {
         let rig = Rig::with(with_egress);
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
 
@@ -296,10 +297,12 @@ fn nothing_of_the_network_is_left_when_the_launcher_is_killed() {
     on_a_host_of_its_own(async || {
         let rig = Rig::with(with_egress);
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
         assert_eq!(interfaces().len(), 3, "{:?}", interfaces());
+        let tables = leaks::tables_of(&rig.config.instance);
+        assert_eq!(tables.len(), 1, "the checker sees what is there");
 
         rig::kill(rig.driver.launcher_pid());
         rig.driver.stop().await;
@@ -334,7 +337,7 @@ fn sandboxes_with_egress_come_and_go_and_each_has_a_way_out() {
             config.blank_sandboxes = 4;
         });
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         for _ in 0..30 {
             let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
@@ -342,7 +345,7 @@ fn sandboxes_with_egress_come_and_go_and_each_has_a_way_out() {
             assert_eq!(outcome.stdout, format!("{SERVER} {HOST}\n"), "{outcome:?}");
             drop(sandbox);
         }
-        rig.driver.stop().await;
+        rig.stop().await;
     });
 }
 
@@ -361,7 +364,7 @@ async fn an_egress_that_is_not_there_or_not_allowed_is_refused() {
         );
         assert!(refused, "{launched:?}");
     }
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn a_resolver_on_the_hosts_loopback_is_asked_by_the_daemon_in_the_sandboxs_place
         std::thread::spawn(move || serve_names(&resolver));
         let rig = Rig::with(with_egress);
         if !rig.stands("egress-nat") {
-            return rig.driver.stop().await;
+            return rig.stop().await;
         }
         let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
 

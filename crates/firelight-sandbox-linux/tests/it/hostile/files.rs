@@ -78,7 +78,7 @@ async fn a_link_in_the_package_does_not_redirect_a_later_mount() {
     let launched = rig.driver.launch(spec).await;
 
     assert!(launched.is_err(), "{launched:?}");
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 pub(super) fn probe(name: &str) -> Option<io::Result<()>> {

@@ -13,7 +13,7 @@ use crate::rig::{MIB, Outcome, Rig, run_probe};
 async fn attack(name: &str, wall: &str) -> Option<(Outcome, u64)> {
     let rig = Rig::new();
     if !rig.stands(wall) {
-        rig.driver.stop().await;
+        rig.stop().await;
         return None;
     }
     let (attacked, bystander) = (rig.sandbox().await, rig.sandbox().await);

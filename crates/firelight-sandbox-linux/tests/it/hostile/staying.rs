@@ -50,7 +50,7 @@ async fn nothing_survives_the_destruction_even_when_frozen() {
 
         assert_ends(pipe).await;
     }
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 pub(super) fn probe(name: &str) -> Option<io::Result<()>> {

@@ -33,14 +33,14 @@ async fn tmp_holds_its_size_and_never_a_byte_more() {
         assert_eq!(words.next(), Some("ENOSPC"), "{outcome:?}");
         sandbox.destroy().await.unwrap();
     }
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]
 async fn a_function_of_128_mib_writes_400_to_tmp_and_reads_them_back() {
     let rig = Rig::new();
     if !rig.stands("tmp-on-disk") || !rig.stands("memory-limit") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let sandbox = rig
         .sandbox_with(|spec| {
@@ -102,7 +102,7 @@ async fn no_image_has_a_name_and_none_outlives_its_sandbox() {
     assert!(while_alive < MIB, "{while_alive}");
     let images = crate::leaks::images_of(&rig.config.state_dir);
     assert!(images.is_empty(), "{images:?}");
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]
