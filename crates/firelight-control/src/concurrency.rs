@@ -205,8 +205,8 @@ fn provisionable(target: &FunctionTarget) -> Result<&Qualifier, ConcurrencyError
 }
 
 impl Tables {
-    /// Begins a transaction that fails if anybody else sets concurrency aside meanwhile.
-    fn account_guard(&self, arn: &FunctionArn) -> Txn {
+    /// Begins a transaction that fails if anybody else changes meanwhile what a check of the whole account looked at.
+    pub(crate) fn account_guard(&self, arn: &FunctionArn) -> Txn {
         let scope = Scope::of(arn);
         let stored = self
             .scope(&scope)

@@ -33,7 +33,7 @@ impl Iam {
                 )));
             }
             let record = AccessKeyRecord {
-                access_key_id: self.unique_id("AKIA"),
+                access_key_id: self.access_key_id(),
                 secret_access_key: self.new_secret(),
                 user_name: user.record.name.clone(),
                 active: true,

@@ -88,7 +88,7 @@ impl Iam {
         let mut tags = Vec::new();
         merge_tags(&mut tags, input.tags)?;
         let record = EntityRecord {
-            id: self.unique_id(if role.is_some() { "AROA" } else { "AIDA" }),
+            id: self.entity_id(if role.is_some() { "AROA" } else { "AIDA" }),
             name: input.name,
             path: input.path,
             created_epoch_ms: self.now_ms(),

@@ -24,9 +24,9 @@ impl AwsManaged {
     /// Returns an id that is always the same for the same policy.
     pub fn id(&self) -> String {
         let digest = Sha256::digest(self.name);
-        let mut bytes = [0; 10];
-        bytes.copy_from_slice(&digest[..10]);
-        format!("ANPA{}", crate::sts::base32(bytes))
+        let mut seed = [0; 16];
+        seed.copy_from_slice(&digest[..16]);
+        super::entity_id("ANPA", seed)
     }
 
     pub fn document(&self) -> String {

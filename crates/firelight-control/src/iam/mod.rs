@@ -80,13 +80,27 @@ impl Iam {
         (self.outside.random)()
     }
 
-    /// Makes an id such as `AROA…`, which is never given twice.
-    fn unique_id(&self, prefix: &str) -> String {
-        let random = self.random();
-        let mut bytes = [0; 10];
-        bytes.copy_from_slice(&random[..10]);
-        format!("{prefix}{}", crate::sts::base32(bytes))
+    /// Makes the id of an access key, which is never given twice.
+    fn access_key_id(&self) -> String {
+        letters("AKIA", self.random())
     }
+
+    /// Makes an id such as `AROA…`, which is never given twice.
+    fn entity_id(&self, prefix: &str) -> String {
+        entity_id(prefix, self.random())
+    }
+}
+
+/// Returns the id of a role, a user or a policy: it is a letter longer than that of an access key.
+fn entity_id(prefix: &str, seed: [u8; 16]) -> String {
+    let last = char::from(b'A' + seed[15] % 26);
+    format!("{}{last}", letters(prefix, seed))
+}
+
+fn letters(prefix: &str, seed: [u8; 16]) -> String {
+    let mut bytes = [0; 10];
+    bytes.copy_from_slice(&seed[..10]);
+    format!("{prefix}{}", crate::sts::base32(bytes))
 }
 
 /// Where time and chance come from.

@@ -58,7 +58,7 @@ impl Iam {
             created_epoch_ms: now,
         };
         let record = PolicyRecord {
-            id: self.unique_id("ANPA"),
+            id: self.entity_id("ANPA"),
             name: input.name,
             path: input.path,
             created_epoch_ms: now,

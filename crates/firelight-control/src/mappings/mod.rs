@@ -247,7 +247,11 @@ fn decide_create(
     };
     tables.check_duplicate(scope, function, kind, &record)?;
     let described = describe(scope, uuid, &record);
-    let txn = Txn::new().create(key::in_scope(scope, key::MAPPING, uuid), encode(&record));
+    // Two that are the same have two keys, so only the guard keeps both from passing the check at once.
+    let key = key::in_scope(scope, key::MAPPING, uuid);
+    let txn = tables
+        .account_guard(&function.arn)
+        .create(key, encode(&record));
     Ok(Decision::commit(txn, described))
 }
 
