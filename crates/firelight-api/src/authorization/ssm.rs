@@ -1,5 +1,7 @@
 //! What calls of SSM need.
 
+use firelight_control::ssm::Selector;
+
 use super::Permission;
 use super::members::Members;
 use crate::context::RequestContext;
@@ -27,13 +29,12 @@ pub(crate) fn ssm_permissions(
     names.iter().map(permission).collect()
 }
 
+/// Which version is meant makes no difference: a permission is one on the parameter.
 fn arn(context: &RequestContext, name: &str) -> String {
-    if name.starts_with("arn:") {
-        return name.to_owned();
-    }
     let RequestContext {
         account, region, ..
     } = context;
-    let name = name.trim_matches('/');
+    let named = Selector::parse(name).name;
+    let name = named.trim_matches('/');
     format!("arn:aws:ssm:{region}:{account}:parameter/{name}")
 }

@@ -9,6 +9,8 @@ impl From<SsmError> for ApiError {
         let code = match &error {
             SsmError::NotFound => "ParameterNotFound",
             SsmError::VersionNotFound { .. } => "ParameterVersionNotFound",
+            SsmError::TooManyLabels => "ParameterVersionLabelLimitExceeded",
+            SsmError::OldestIsLabelled { .. } => "ParameterMaxVersionLimitExceeded",
             SsmError::AlreadyExists => "ParameterAlreadyExists",
             SsmError::PatternMismatch { .. } => "ParameterPatternMismatchException",
             SsmError::InvalidPattern(_) => "InvalidAllowedPatternException",

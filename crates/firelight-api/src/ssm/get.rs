@@ -90,9 +90,9 @@ impl Call<'_> {
         selector: Selector,
         decryption: Decryption,
     ) -> Result<Parameter, SsmError> {
-        let number = selector.version;
+        let chosen = selector.choice.text();
         let (record, version) = self.ssm.get(self.place(), selector).await?;
-        Ok(self.parameter(&record, &version, decryption, number))
+        Ok(self.parameter(&record, &version, decryption, chosen))
     }
 
     pub(super) async fn get_parameters_by_path(&self) -> Answer {

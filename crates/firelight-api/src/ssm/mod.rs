@@ -3,6 +3,7 @@
 mod describe;
 mod error;
 mod get;
+mod labels;
 mod put;
 mod shape;
 mod tags;
@@ -42,6 +43,8 @@ pub(crate) async fn handle(
         "GetParametersByPath" => call.get_parameters_by_path().await,
         "GetParameterHistory" => call.get_parameter_history().await,
         "DescribeParameters" => call.describe_parameters().await,
+        "LabelParameterVersion" => call.label_parameter_version().await,
+        "UnlabelParameterVersion" => call.unlabel_parameter_version().await,
         "AddTagsToResource" => call.add_tags_to_resource().await,
         "RemoveTagsFromResource" => call.remove_tags_from_resource().await,
         "ListTagsForResource" => call.list_tags_for_resource().await,

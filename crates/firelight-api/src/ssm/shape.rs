@@ -60,7 +60,7 @@ pub(super) struct Metadata {
     allowed_pattern: Option<String>,
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    labels: Option<[(); 0]>,
+    labels: Option<Vec<String>>,
     tier: &'static str,
     policies: [(); 0],
     data_type: String,
@@ -72,14 +72,14 @@ impl Call<'_> {
         record: &ParameterRecord,
         version: &ParameterVersion,
         decryption: Decryption,
-        selector: Option<u64>,
+        chosen: Option<String>,
     ) -> Parameter {
         Parameter {
             name: record.name.clone(),
             r#type: kind_name(version.kind),
             value: shown_value(version, decryption),
             version: version.number,
-            selector: selector.map(|number| format!(":{number}")),
+            selector: chosen.map(|text| format!(":{text}")),
             last_modified_date: seconds(version.modified_epoch_ms),
             arn: self.arn(&record.name),
             data_type: version.data_type.clone(),
@@ -119,7 +119,7 @@ impl Call<'_> {
         Metadata {
             arn: None,
             value: Some(shown_value(version, decryption)),
-            labels: Some([]),
+            labels: Some(version.labels.clone()),
             ..self.metadata(record, version)
         }
     }

@@ -258,3 +258,29 @@ async fn the_function_whose_code_asks_is_a_condition() {
         403
     );
 }
+
+#[tokio::test]
+async fn naming_a_version_of_a_parameter_does_not_lead_around_a_deny() {
+    let (server, _plane) = with_function().await;
+    let statements = json!([
+        {"Effect": "Allow", "Action": "ssm:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "ssm:*", "Resource": "arn:aws:ssm:*:*:parameter/secret"},
+    ]);
+    let key = user(&server, statements).await;
+    let ann = Signed {
+        server: &server,
+        credentials: &key,
+    };
+    let target = Some(("x-amz-target", "AmazonSSM.GetParameter"));
+    let arn = "arn:aws:ssm:us-east-1:000000000000:parameter/secret:1";
+
+    for name in ["secret", "/secret", "secret:1", "secret:prod", arn] {
+        let body = json!({"Name": name}).to_string();
+        let answer = ann.send("ssm", "POST", "/", target, &body).await;
+        assert!(
+            answer.body.contains("explicit deny"),
+            "{name}: {}",
+            answer.body
+        );
+    }
+}

@@ -132,3 +132,59 @@ async fn tags_can_be_added_listed_and_removed() {
     let (_, list) = ssm(&server, "ListTagsForResource", resource).await;
     assert_eq!(list["TagList"], json!([{"Key": "b", "Value": "2"}]));
 }
+
+#[tokio::test]
+async fn label_names_one_version_and_moves_to_another() {
+    let server = server(Authentication::AnyCredentials).await;
+    put(&server, "p", "one").await;
+    let overwrite = json!({"Name": "p", "Value": "two", "Overwrite": true});
+    ssm(&server, "PutParameter", overwrite).await;
+    let label = |version: u64, labels: Value| json!({"Name": "p", "ParameterVersion": version, "Labels": labels});
+    let get = async |name: &str| ssm(&server, "GetParameter", json!({"Name": name})).await;
+
+    let first = ssm(
+        &server,
+        "LabelParameterVersion",
+        label(1, json!(["prod", "1st", "aws-x"])),
+    )
+    .await;
+    let labelled = get("p:prod").await.1;
+    let newest = json!({"Name": "p", "Labels": ["prod"]});
+    let moved = ssm(&server, "LabelParameterVersion", newest).await;
+    let after = get("p:prod").await.1;
+    let history = ssm(&server, "GetParameterHistory", json!({"Name": "p"}))
+        .await
+        .1;
+    let removed = ssm(
+        &server,
+        "UnlabelParameterVersion",
+        label(2, json!(["prod", "none"])),
+    )
+    .await;
+    let (status, missing) = get("p:prod").await;
+
+    assert_eq!(
+        first,
+        (
+            200,
+            json!({"InvalidLabels": ["1st", "aws-x"], "ParameterVersion": 1})
+        )
+    );
+    assert_eq!(labelled["Parameter"]["Value"], "one");
+    assert_eq!(labelled["Parameter"]["Selector"], ":prod");
+    assert_eq!(
+        moved,
+        (200, json!({"InvalidLabels": [], "ParameterVersion": 2}))
+    );
+    assert_eq!(after["Parameter"]["Value"], "two");
+    assert_eq!(history["Parameters"][0]["Labels"], json!([]));
+    assert_eq!(history["Parameters"][1]["Labels"], json!(["prod"]));
+    assert_eq!(
+        removed.1,
+        json!({"RemovedLabels": ["prod"], "InvalidLabels": ["none"]})
+    );
+    assert_eq!(
+        (status, &missing["__type"]),
+        (400, &json!("ParameterVersionNotFound"))
+    );
+}

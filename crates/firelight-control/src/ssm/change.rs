@@ -59,9 +59,7 @@ impl Ssm {
             };
             let version = self.next_version(&record, input)?;
             record.versions.push(version.clone());
-            if record.versions.len() > MAX_VERSIONS {
-                record.versions.remove(0);
-            }
+            record.forget_oldest()?;
             let txn = Txn::new().put(key(place, &input.name), expect, encode(&record));
             if self.try_commit(txn).await? {
                 return Ok(version);
@@ -104,6 +102,7 @@ impl Ssm {
             allowed_pattern: input.allowed_pattern.clone(),
             data_type: input.data_type.clone().unwrap_or_else(|| "text".to_owned()),
             tier: input.tier.unwrap_or(tier),
+            labels: Vec::new(),
         })
     }
 
@@ -147,6 +146,23 @@ impl Ssm {
             Ok(())
         })
         .await
+    }
+}
+
+impl ParameterRecord {
+    /// Makes room for a version by the oldest one, unless that has a label.
+    fn forget_oldest(&mut self) -> Result<(), SsmError> {
+        if self.versions.len() <= MAX_VERSIONS {
+            return Ok(());
+        }
+        let oldest = self.versions.remove(0);
+        if oldest.labels.is_empty() {
+            return Ok(());
+        }
+        Err(SsmError::OldestIsLabelled {
+            name: self.name.clone(),
+            oldest: oldest.number,
+        })
     }
 }
 

@@ -9,10 +9,19 @@ pub enum SsmError {
     #[error("")]
     NotFound,
     #[error(
-        "Systems Manager could not find version {version} of {name}. Verify the version and try \
+        "Systems Manager could not find version {selector} of {name}. Verify the version and try \
          again."
     )]
-    VersionNotFound { name: String, version: u64 },
+    VersionNotFound { name: String, selector: String },
+    #[error("A parameter version can have a maximum of ten labels.")]
+    TooManyLabels,
+    #[error(
+        "You attempted to create a new version of {name} by calling the PutParameter API with the \
+         overwrite flag. Version {oldest}, the oldest version, can't be deleted because it has a \
+         label associated with it. Move the label to another version of the parameter, and try \
+         again."
+    )]
+    OldestIsLabelled { name: String, oldest: u64 },
     #[error(
         "The parameter already exists. To overwrite this value, set the overwrite option in the \
          request to true."

@@ -8,6 +8,7 @@
 
 mod change;
 mod error;
+mod labels;
 mod name;
 mod read;
 mod record;
@@ -19,7 +20,8 @@ use firelight_store::{CommitError, Key, Kind, Rev, Store, Txn};
 
 pub use change::{Overwrite, PutParameter};
 pub use error::SsmError;
-pub use read::{ParameterFilter, ParameterPage, PathQuery, Selector};
+pub use labels::Labelled;
+pub use read::{Choice, ParameterFilter, ParameterPage, PathQuery, Selector};
 pub use record::{ParameterKind, ParameterRecord, ParameterVersion, Tier};
 
 use crate::erased::Records;
@@ -71,18 +73,18 @@ impl Ssm {
     }
 
     /// Changes a parameter that exists by `change`, which may be run several times.
-    async fn update(
+    async fn update<T>(
         &self,
         place: Place<'_>,
         name: &str,
-        change: impl Fn(&mut ParameterRecord) -> Result<(), SsmError>,
-    ) -> Result<(), SsmError> {
+        change: impl Fn(&mut ParameterRecord) -> Result<T, SsmError>,
+    ) -> Result<T, SsmError> {
         for _ in 0..ATTEMPTS {
             let (rev, mut record) = self.stored(place, name).await?.ok_or(SsmError::NotFound)?;
-            change(&mut record)?;
+            let outcome = change(&mut record)?;
             let txn = Txn::new().replace(key(place, name), rev, encode(&record));
             if self.try_commit(txn).await? {
-                return Ok(());
+                return Ok(outcome);
             }
         }
         Err(SsmError::TooManyUpdates)

@@ -8,11 +8,37 @@ use super::{PARAMETER, Place, Ssm, SsmError, id, key};
 /// How many records are read at once.
 const BATCH: u32 = 200;
 
-/// A parameter as it is asked for: a name or ARN, perhaps with a version behind a colon.
+/// A parameter as it is asked for: a name or ARN, perhaps with a version or a label behind a colon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     pub name: String,
-    pub version: Option<u64>,
+    pub choice: Choice,
+}
+
+/// Which version of a parameter is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Newest,
+    Version(u64),
+    Label(String),
+}
+
+impl Choice {
+    fn parse(text: &str) -> Self {
+        match text.parse() {
+            Ok(number) => Self::Version(number),
+            Err(_) => Self::Label(text.to_owned()),
+        }
+    }
+
+    /// Returns what stands behind the colon.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Newest => None,
+            Self::Version(number) => Some(number.to_string()),
+            Self::Label(label) => Some(label.clone()),
+        }
+    }
 }
 
 /// Which parameters under a path are wanted.
@@ -50,27 +76,26 @@ impl Selector {
             Some((arn, name)) if arn.starts_with("arn:") => name,
             _ => text,
         };
-        let (name, version) = match name.split_once(':') {
-            Some((name, version)) => (name, version.parse().ok()),
-            None => (name, None),
+        let (name, choice) = match name.split_once(':') {
+            Some((name, choice)) => (name, Choice::parse(choice)),
+            None => (name, Choice::Newest),
         };
         Self {
             name: name.to_owned(),
-            version,
+            choice,
         }
     }
 
     fn pick(self, record: &ParameterRecord) -> Result<ParameterVersion, SsmError> {
-        let found = match self.version {
-            None => record.newest(),
-            Some(number) => record
-                .versions
-                .iter()
-                .find(|version| version.number == number),
+        let mut versions = record.versions.iter();
+        let found = match &self.choice {
+            Choice::Newest => record.newest(),
+            Choice::Version(number) => versions.find(|version| version.number == *number),
+            Choice::Label(label) => versions.find(|version| version.labels.contains(label)),
         };
         let missing = || SsmError::VersionNotFound {
             name: record.name.clone(),
-            version: self.version.unwrap_or(0),
+            selector: self.choice.text().unwrap_or_default(),
         };
         found.cloned().ok_or_else(missing)
     }

@@ -31,6 +31,8 @@ pub struct ParameterVersion {
     pub data_type: String,
     #[serde(default)]
     pub tier: Tier,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
