@@ -225,8 +225,12 @@ fn claim_error(protocol: Protocol, error: &ClaimError) -> ApiError {
             "Credential must have exactly 5 slash-delimited elements, e.g. \
              keyid/date/region/service/term, got '{credential}'"
         ),
+        ClaimError::BadExpires(text) => (*text).to_owned(),
     };
     match protocol {
+        Protocol::S3 if matches!(error, ClaimError::BadExpires(_)) => {
+            ApiError::bad_request("AuthorizationQueryParametersError", text)
+        }
         Protocol::S3 => ApiError::bad_request("AuthorizationHeaderMalformed", text),
         Protocol::Query { .. } => refused(protocol, "IncompleteSignature", text),
         _ => refused(protocol, "IncompleteSignatureException", text),
@@ -257,6 +261,10 @@ fn bad_signature(protocol: Protocol, text: String) -> ApiError {
 fn key_error(protocol: Protocol, error: LookUpError) -> ApiError {
     let expired = error == LookUpError::Session(OpenSessionError::Expired);
     match (protocol, expired) {
+        (Protocol::S3, false) if matches!(error, LookUpError::Session(_)) => ApiError::bad_request(
+            "InvalidToken",
+            "The provided token is malformed or otherwise invalid.",
+        ),
         (Protocol::S3, true) => {
             ApiError::bad_request("ExpiredToken", "The provided token has expired.")
         }
@@ -288,7 +296,6 @@ fn key_error(protocol: Protocol, error: LookUpError) -> ApiError {
     }
 }
 
-/// Returns what a client is told whose body could not be read.
 /// Too many long bodies come at once: each protocol has a code that makes clients come again.
 fn no_room(protocol: Protocol) -> ApiError {
     let error = |status, code, text| ApiError::new(status, code, text);
@@ -312,6 +319,7 @@ fn no_room(protocol: Protocol) -> ApiError {
     }
 }
 
+/// Returns what a client is told whose body could not be read.
 pub(crate) fn body_error(protocol: Protocol, error: &ReadBodyError) -> ApiError {
     match error {
         ReadBodyError::TooLarge { limit, .. } => {

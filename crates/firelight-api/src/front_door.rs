@@ -32,6 +32,7 @@ use crate::authorization::{
 };
 use crate::body::{ReadBodyError, RequestBody, Response, Sending};
 use crate::body_budget::BodyBudget;
+use crate::browser::Page;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, Visit};
@@ -127,6 +128,10 @@ impl FrontDoor {
             Some(_) => Service::Lambda,
             None => Service::of(&parts, scope),
         };
+        let page = match url {
+            Some(_) => None,
+            None => Page::behind(&parts, self.config.authentication),
+        };
         let protocol = service.protocol();
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let sending = sending(&parts);
@@ -147,6 +152,9 @@ impl FrontDoor {
                     Ok(Box::pin(self.visit(visit)).await)
                 }
                 None => {
+                    if let Some(answer) = page.as_ref().map_or(Ok(None), Page::answer)? {
+                        return Ok(answer);
+                    }
                     let arrival = Arrival {
                         peer: peer.ip(),
                         request_id,
@@ -164,6 +172,9 @@ impl FrontDoor {
             }
         };
         add_request_id(&mut response, protocol, request_id);
+        if let Some(page) = &page {
+            page.let_read(response.headers_mut());
+        }
         // A client that was refused before it sent its body may be confused about where the next
         // answer begins: botocore takes the old status for it. S3 closes such connections, too.
         if sending == Sending::OnceWanted && response.status().is_client_error() {

@@ -13,6 +13,7 @@ mod authentication;
 mod authorization;
 mod body;
 mod body_budget;
+mod browser;
 mod context;
 pub mod deliver;
 mod error;

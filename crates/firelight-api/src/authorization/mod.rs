@@ -143,8 +143,13 @@ impl Authorizer<'_> {
             return Ok(());
         }
         tracing::info!(%request_id, caller, action, resource, %reason, "missing permission");
+        let quote = match self.protocol {
+            Protocol::S3 => "\"",
+            _ => "",
+        };
         let text = format!(
-            "User: {caller} is not authorized to perform: {action} on resource: {resource} {reason}"
+            "User: {caller} is not authorized to perform: {action} on resource: \
+             {quote}{resource}{quote} {reason}"
         );
         Err(denied(self.protocol, text))
     }

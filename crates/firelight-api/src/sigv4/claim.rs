@@ -11,6 +11,8 @@ use super::{ALGORITHM, Scope, SigningTime, UNSIGNED_PAYLOAD};
 
 /// How far a client's clock may be off.
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
+/// How far it may be off at S3.
+const MAX_SKEW_S3: Duration = Duration::from_secs(15 * 60);
 /// The longest life of a presigned URL.
 const MAX_EXPIRES_SECONDS: u64 = 7 * 24 * 3600;
 
@@ -61,6 +63,8 @@ pub enum ClaimError {
     UnsupportedAlgorithm,
     #[error("credential scope is malformed: {0}")]
     MalformedScope(String),
+    #[error("{0}")]
+    BadExpires(&'static str),
 }
 
 /// The signature is too old or from the future.
@@ -204,6 +208,7 @@ impl Claim {
             ));
         };
         let (access_key_id, scope) = split_credential(&credential)?;
+        let expires = expires(field("X-Amz-Expires").as_deref())?;
         Ok(Self {
             access_key_id,
             scope,
@@ -211,9 +216,7 @@ impl Claim {
             signed_at,
             signed_headers: split_signed_headers(&signed_headers),
             signature,
-            form: Form::Presigned {
-                expires: expires(field("X-Amz-Expires")),
-            },
+            form: Form::Presigned { expires },
         })
     }
 
@@ -224,7 +227,7 @@ impl Claim {
 
     /// Checks that the signature is neither too old nor from the future.
     pub fn check_time(&self, now: SigningTime) -> Result<(), SkewError> {
-        let (signed_at, latest) = (self.signed_at, now.later(MAX_SKEW));
+        let (signed_at, latest) = (self.signed_at, now.later(self.max_skew()));
         if signed_at > latest {
             return Err(SkewError::NotYetCurrent {
                 signed_at,
@@ -232,7 +235,7 @@ impl Claim {
                 now,
             });
         }
-        let earliest = now.earlier(MAX_SKEW);
+        let earliest = now.earlier(self.max_skew());
         match self.form {
             Form::Header if signed_at < earliest => Err(SkewError::Expired {
                 signed_at,
@@ -243,6 +246,13 @@ impl Claim {
                 Err(SkewError::UrlExpired)
             }
             _ => Ok(()),
+        }
+    }
+
+    fn max_skew(&self) -> Duration {
+        match self.scope.service.as_str() {
+            "s3" => MAX_SKEW_S3,
+            _ => MAX_SKEW,
         }
     }
 
@@ -396,9 +406,26 @@ fn split_signed_headers(text: &str) -> Vec<String> {
     text.split(';').map(str::to_owned).collect()
 }
 
-fn expires(text: Option<String>) -> Duration {
-    let seconds = text.and_then(|text| text.parse().ok()).unwrap_or(0_u64);
-    Duration::from_secs(seconds.min(MAX_EXPIRES_SECONDS))
+/// Reads how long a presigned URL is good for; one that does not say is good for no time.
+fn expires(text: Option<&str>) -> Result<Duration, ClaimError> {
+    let Some(text) = text else {
+        return Ok(Duration::ZERO);
+    };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ClaimError::BadExpires("X-Amz-Expires should be a number"));
+    }
+    if digits.len() < text.len() {
+        let text = "X-Amz-Expires must be non-negative";
+        return Err(ClaimError::BadExpires(text));
+    }
+    match text.parse() {
+        Ok(seconds) if seconds <= MAX_EXPIRES_SECONDS => Ok(Duration::from_secs(seconds)),
+        _ => Err(ClaimError::BadExpires(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires \
+             must be less than 604800 seconds",
+        )),
+    }
 }
 
 fn incomplete(missing: &[(bool, &str)], tail: &str) -> ClaimError {
@@ -409,4 +436,50 @@ fn incomplete(missing: &[(bool, &str)], tail: &str) -> ClaimError {
         .collect();
     text.push(tail);
     ClaimError::Incomplete(text.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn presigned(service: &str, expires: &str) -> Result<Claim, ClaimError> {
+        let url = format!(
+            "/b/k?X-Amz-Algorithm={ALGORITHM}&X-Amz-Signature=0&X-Amz-SignedHeaders=host\
+             &X-Amz-Credential=A/20260101/us-east-1/{service}/aws4_request\
+             &X-Amz-Date=20260101T000000Z&X-Amz-Expires={expires}"
+        );
+        let (parts, ()) = Request::get(url).body(()).unwrap().into_parts();
+        Claim::read(&parts).map(Option::unwrap)
+    }
+
+    #[test]
+    fn presigned_url_is_good_for_a_week_at_most() {
+        assert!(presigned("s3", "604800").is_ok());
+
+        for (expires, words) in [
+            ("604801", "less than a week"),
+            ("99999999999999999999", "less than a week"),
+            ("-1", "must be non-negative"),
+            ("soon", "should be a number"),
+            ("", "should be a number"),
+        ] {
+            let refusal = presigned("s3", expires).unwrap_err();
+            assert!(refusal.to_string().contains(words), "{expires}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn clock_may_be_further_off_at_s3() {
+        let signed_at = SigningTime::parse("20260101T000000Z").unwrap();
+        let early = |minutes: u64| signed_at.earlier(Duration::from_secs(minutes * 60));
+        let (s3, lambda) = (presigned("s3", "60"), presigned("lambda", "60"));
+        let (s3, lambda) = (s3.unwrap(), lambda.unwrap());
+
+        assert_eq!(s3.check_time(early(15)), Ok(()));
+        assert!(s3.check_time(early(16)).is_err());
+        assert_eq!(lambda.check_time(early(5)), Ok(()));
+        assert!(lambda.check_time(early(6)).is_err());
+    }
 }

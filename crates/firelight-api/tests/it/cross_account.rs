@@ -219,6 +219,8 @@ async fn another_accounts_bucket_is_used_by_a_grant_of_its_policy() {
     assert_eq!(put.status, 204, "{}", put.body);
     assert_eq!((after.status, after.body.as_str()), (200, "content"));
     assert_eq!(write.status, 403, "{}", write.body);
+    let named = "s3:PutObject on resource: &quot;arn:aws:s3:::bucket/key&quot; ";
+    assert!(write.body.contains(named), "{}", write.body);
 }
 
 #[tokio::test]

@@ -56,7 +56,8 @@ async fn created_role_is_found_by_its_name_in_any_case() {
 
     assert_eq!(answer.element("Arn"), "arn:aws:iam::000000000000:role/app");
     assert_eq!(answer.element("MaxSessionDuration"), "3600");
-    assert!(answer.element("RoleId").starts_with("AROA"));
+    let id = answer.element("RoleId");
+    assert!(id.starts_with("AROA") && id.len() == 21, "{id}");
     assert!(
         answer
             .element("AssumeRolePolicyDocument")

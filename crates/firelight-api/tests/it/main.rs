@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod authorization;
+mod browser;
 mod conditions;
 mod cross_account;
 mod deliver;
