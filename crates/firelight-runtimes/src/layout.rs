@@ -20,7 +20,7 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 3] = [
+const FILES: [File; 4] = [
     File {
         path: "python/bootstrap.py",
         text: include_str!("../bootstrap/python/bootstrap.py"),
@@ -32,6 +32,10 @@ const FILES: [File; 3] = [
     File {
         path: "node/index.cjs",
         text: include_str!("../bootstrap/node/index.cjs"),
+    },
+    File {
+        path: "node/_firelight_rehearsal.js",
+        text: include_str!("../bootstrap/node/_firelight_rehearsal.js"),
     },
 ];
 

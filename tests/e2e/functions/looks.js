@@ -3,6 +3,12 @@
 
 const cachedAtImport = Object.keys(require.cache);
 const loadedAtImport = [...(process.moduleLoadList || [])].sort();
+const childrenAtImport = module.parent.children.map((child) => child.filename);
+const stackAtImport = new Error('looks').stack;
+
+const { AsyncResource } = require('async_hooks');
+const resourceAtImport = new AsyncResource('looks').asyncId();
+const resolvedAtImport = Object.keys(require('module')._pathCache);
 
 const { execFileSync } = require('child_process');
 const crypto = require('crypto');
@@ -62,6 +68,12 @@ exports.handler = async (event) => {
     title: process.title,
     cached: cachedAtImport,
     loaded: loadedAtImport,
+    children: childrenAtImport,
+    stack: stackAtImport,
+    resource: resourceAtImport,
+    resolved: resolvedAtImport,
+    legacy: typeof awslambda,
+    console: Object.keys(console),
     paths: [module.paths, Module.globalPaths],
     globals: Object.getOwnPropertyNames(globalThis).sort(),
     listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]),

@@ -3,6 +3,8 @@
 import sys
 
 MODULES_AT_IMPORT = sorted(sys.modules)
+TYPES_AT_IMPORT = sorted(kind.__module__ + "." + kind.__qualname__ for kind in object.__subclasses__())
+DESCRIPTORS_AT_IMPORT = sorted(__import__("posix").listdir("/proc/self/fd"))
 
 import builtins
 import locale
@@ -70,6 +72,8 @@ def handler(event, context):
         "searched": sorted(sys.path_importer_cache),
         "finders": [str(type(finder)) for finder in sys.meta_path],
         "modules": MODULES_AT_IMPORT,
+        "types": TYPES_AT_IMPORT,
+        "descriptors at import": DESCRIPTORS_AT_IMPORT,
         "builtins": sorted(vars(builtins)),
         "prefixes": [sys.prefix, sys.exec_prefix, sys.executable],
         "streams": [

@@ -1,13 +1,16 @@
 /*
  * Runs a Node.js handler on the Lambda Runtime API.
  *
- *   start ── told to wait ──► forgets its variables, waits to be told what for
- *     │
- *     ▼
+ *   start: connects ── told to wait ──► forgets its variables, rehearses, waits to be told what for
+ *     │                                   │
+ *     ▼ ◄─────────────────────────────────┘
  *   init: console, handler import ── fails ──► POST init/error, exit
  *     │
  *     ▼
  *   GET next ──► handler(event, context) ──► POST response | POST error ──► GET next ...
+ *
+ * Where the environment runs several invocations at once, there is one such loop for each, begun when all others are at
+ * work. They share the process, as handlers of concurrent requests do in any server; the log knows whose a line is.
  *
  * One kept-alive raw socket, no http module: that saves most of a warm invoke. The socket holds the event loop open only
  * while the runtime waits for the Runtime API, so that "the event loop is empty" can end an invocation.
@@ -27,13 +30,16 @@ const USER_AGENT = `firelight-node/${process.versions.node}`;
 // Tells, by being there, that the process is started before it is known what for; the platform's contract.
 const WAITS = '_FIRELIGHT_WAITS';
 const WAITING_DESCRIPTOR = 63;
+// More than the directory and all variables that fit a process that waits.
+const PURPOSE_BYTES = 1 << 15;
 
 /** What the variables say, read once it is known what the process is for. */
-const settings = { jsonLogs: false, hasCallbacks: true };
+const settings = { jsonLogs: false, hasCallbacks: true, concurrency: 1 };
 
 function readSettings() {
   settings.jsonLogs = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
   settings.hasCallbacks = majorVersion() < 24;
+  settings.concurrency = Number(env.AWS_LAMBDA_MAX_CONCURRENCY || 1);
 }
 
 /** The major version the function asked for, which a mapped interpreter need not have. */
@@ -247,6 +253,13 @@ function errorHeaders(error, payload) {
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const METHODS = { trace: 'TRACE', debug: 'DEBUG', info: 'INFO', log: 'INFO', warn: 'WARN', error: 'ERROR', fatal: 'FATAL' };
 const current = { requestId: undefined, tenantId: undefined };
+/** What to ask for the invocation that the running code belongs to, where there are several. */
+let running = null;
+
+/** Whose invocation the log is about. */
+function whose() {
+  return (running && running.getStore()) || current;
+}
 
 function patchConsole() {
   const lowest = LEVELS.indexOf((env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase());
@@ -261,12 +274,13 @@ function patchConsole() {
 
 function textLine(level, values) {
   const text = util.format(...values).replace(/\n/g, '\r');
-  return `${new Date().toISOString()}\t${current.requestId}\t${level}\t${text}\n`;
+  return `${new Date().toISOString()}\t${whose().requestId}\t${level}\t${text}\n`;
 }
 
 function jsonLine(level, values) {
-  const record = { timestamp: new Date().toISOString(), level, requestId: current.requestId };
-  if (current.tenantId) record.tenantId = current.tenantId;
+  const { requestId, tenantId } = whose();
+  const record = { timestamp: new Date().toISOString(), level, requestId };
+  if (tenantId) record.tenantId = tenantId;
   if (values.length === 1) {
     try {
       return `${JSON.stringify({ ...record, message: values[0] }, jsonErrorFields)}\n`;
@@ -484,20 +498,47 @@ function makeResponseStream(api, requestId, highWaterMark, finished) {
 
 // The life of the process.
 
+/** All that run beside each other, at most as many as the environment runs invocations. */
+class Runtimes {
+  constructor(handler) {
+    this.handler = handler;
+    this.count = 0;
+    this.idle = 0;
+  }
+
+  /** Begins one more where all others are at work. */
+  begin(api) {
+    this.count += 1;
+    new Runtime(api, this.handler, this).next();
+  }
+
+  wait() {
+    this.idle += 1;
+  }
+
+  work() {
+    this.idle -= 1;
+    if (this.idle === 0 && this.count < settings.concurrency) this.begin(new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API));
+  }
+}
+
 class Runtime {
-  constructor(api, handler) {
+  constructor(api, handler, all = null) {
     this.api = api;
     this.handler = handler;
+    this.all = all;
     this.invocation = null;
   }
 
   next() {
     this.invocation = null;
+    if (this.all) this.all.wait();
     this.api.next((error, answer) => {
       if (error || answer.status !== 200) {
         console.error('the Runtime API refused to hand out an invocation', error || answer.body.toString());
         process.exit(1);
       }
+      if (this.all) this.all.work();
       const invocation = new Invocation(this, answer);
       this.invocation = invocation;
       // A tick later, so that an exception of the handler is not one of the socket's.
@@ -517,16 +558,25 @@ class Invocation {
     this.isDecided = false;
     /** The answer is on its way. */
     this.isSettled = false;
-    this.waitsForEmptyEventLoop = true;
+    // It is never empty where others may run.
+    this.waitsForEmptyEventLoop = settings.concurrency === 1;
     /** What to do when the event loop is empty. */
     this.whenEmpty = () => this.respond(null);
     this.stream = null;
   }
 
   run() {
+    if (running) {
+      running.run({ requestId: this.id, tenantId: this.headers['lambda-runtime-aws-tenant-id'] }, () => this.runHandler());
+      return;
+    }
     current.requestId = this.id;
     current.tenantId = this.headers['lambda-runtime-aws-tenant-id'];
     setTraceId(this.headers['lambda-runtime-trace-id']);
+    this.runHandler();
+  }
+
+  runHandler() {
     if (isStreaming(this.runtime.handler)) this.runStreaming();
     else this.runBuffered();
   }
@@ -735,13 +785,64 @@ function postInitError(api, error, exit) {
   api.post('init/error', errorHeaders(error, payload), JSON.stringify(payload), exit);
 }
 
-/** Says that it waits, and takes over the directory and the variables that it is told. */
+/**
+ * Does for nothing what comes after a wait, some times: the engine compiles a function when it is called first, a regular
+ * expression for good when it is used again, and what is called often once more. Nothing of it may be left for the
+ * function to see, not even a number of an asynchronous resource.
+ */
+async function rehearse(api) {
+  const mute = Object.assign(Object.create(api), { exchange: () => {} });
+  // Some more variables: the first of each name costs more than the others.
+  const others = ['A', 'B', 'C', 'D', 'E', 'F'].map((name) => `${name}=\0`).join('');
+  const handler = `LAMBDA_TASK_ROOT=${__dirname}\0_HANDLER=_firelight_rehearsal.handler\0`;
+  const purpose = Buffer.from(`${process.cwd()}\0${handler}${others}`);
+  for (let round = 0; round < 4; round += 1) {
+    fs.closeSync(fs.openSync('/dev/null'));
+    takeOver(purpose, purpose.length);
+    await init(mute);
+    rehearseInvocation(mute);
+    forgetRehearsal();
+  }
+}
+
+function rehearseInvocation(api) {
+  const headers = { 'lambda-runtime-deadline-ms': '0' };
+  const runtime = new Runtime(api, require('./_firelight_rehearsal.js').handler);
+  new Invocation(runtime, { headers, body: Buffer.from('{}') }).run();
+  textLine('INFO', ['']);
+}
+
+function forgetRehearsal() {
+  forgetModule(path.join(__dirname, '_firelight_rehearsal.js'));
+  for (const event of ['uncaughtException', 'unhandledRejection', 'beforeExit']) process.removeAllListeners(event);
+  delete globalThis.awslambda;
+  forgetVariables();
+}
+
+function forgetVariables() {
+  for (const name of Object.keys(env)) delete env[name];
+}
+
+/** Has a module look as if it had never been required. */
+function forgetModule(file) {
+  delete require.cache[file];
+  module.children = module.children.filter((child) => child.filename !== file);
+  const paths = module.constructor._pathCache;
+  for (const request of Object.keys(paths)) if (paths[request] === file) delete paths[request];
+}
+
+/** Says that it waits, and takes over what it is told. */
 function waitToBeTold() {
   fs.writeSync(WAITING_DESCRIPTOR, Buffer.of(1));
-  const packet = Buffer.allocUnsafeSlow(1 << 17);
+  const packet = Buffer.allocUnsafeSlow(PURPOSE_BYTES);
   const length = fs.readSync(WAITING_DESCRIPTOR, packet);
   fs.closeSync(WAITING_DESCRIPTOR);
   if (length === 0) process.exit(0);
+  takeOver(packet, length);
+}
+
+/** Takes over the directory and the variables that a packet names. */
+function takeOver(packet, length) {
   const [directory, ...variables] = packet.utf8Slice(0, length - 1).split('\0');
   process.chdir(directory);
   for (const variable of variables) {
@@ -760,10 +861,17 @@ function init(api) {
     const invocation = runtime && runtime.invocation;
     if (invocation) invocation.onEmptyEventLoop();
   });
-  loadHandler(env.LAMBDA_TASK_ROOT || '/var/task', env._HANDLER || '').then(
+  return loadHandler(env.LAMBDA_TASK_ROOT || '/var/task', env._HANDLER || '').then(
     (handler) => {
-      runtime = new Runtime(api, handler);
-      runtime.next();
+      if (settings.concurrency === 1) {
+        runtime = new Runtime(api, handler);
+        runtime.next();
+        return;
+      }
+      running = new (require('async_hooks').AsyncLocalStorage)();
+      // Who dies takes all invocations along, so none of them is asked about.
+      runtime = { invocation: null };
+      new Runtimes(handler).begin(api);
     },
     (error) => die('Uncaught Exception', error, 129),
   );
@@ -773,18 +881,28 @@ function init(api) {
 function main() {
   const waits = WAITS in env;
   const api = new RuntimeApi(env.AWS_LAMBDA_RUNTIME_API);
-  if (waits) for (const name of Object.keys(env)) delete env[name];
+  if (waits) forgetVariables();
   api.open();
-  if (!waits) {
-    api.socket.unref();
-    setImmediate(init, api);
-    return;
-  }
-  api.socket.once('connect', () => {
-    waitToBeTold();
-    api.socket.unref();
-    setImmediate(init, api);
-  });
+  // It awaits nothing but itself, so it is over before anything comes of the connection.
+  if (waits) rehearse(api);
+  const { socket } = api;
+  let goesOn = false;
+  const goOn = () => {
+    if (goesOn) return;
+    goesOn = true;
+    // A request's way to the kernel, without one.
+    if (!socket.destroyed) socket.write('');
+    // What a new connection gives to do is done in this turn.
+    setImmediate(begin, api, waits);
+  };
+  socket.once('connect', goOn);
+  socket.once('close', goOn);
+}
+
+function begin(api, waits) {
+  if (waits) waitToBeTold();
+  if (api.socket) api.socket.unref();
+  init(api);
 }
 
 main();

@@ -1,13 +1,16 @@
 """Runs a Python handler on the Lambda Runtime API.
 
-    start ── told to wait ──► forgets its variables, waits to be told what for
-      │
-      ▼
+    start: connects, rehearses ── told to wait ──► forgets its variables, waits to be told what for
+      │                                                 │
+      ▼ ◄───────────────────────────────────────────────┘
     init: sys.path, handler import ── fails ──► POST init/error, exit 1
       │
       ▼
     GET next ──► handler(event, context) ──► POST response | POST error ──► GET next ...
                         └── is a generator ──► chunked POST, part by part, with the error in trailers
+
+Where the environment runs several invocations at once, the process forks before the import: each child does the above,
+and handlers share no state, as on AWS's managed instances. The first child that ends takes the others with it.
 
 Streaming goes beyond Lambda, whose Python clients have none: there such a handler fails with Runtime.MarshalError.
 
@@ -30,7 +33,8 @@ _USER_AGENT = "firelight-python/%d.%d.%d" % sys.version_info[:3]
 # Tells, by being there, that the process is started before it is known what for; the platform's contract.
 _WAITS = "_FIRELIGHT_WAITS"
 _WAITING_DESCRIPTOR = 63
-
+# More than the directory and all variables that fit a process that waits. Little enough to come from the heap.
+_PURPOSE_BYTES = 1 << 15
 
 _Generator = type((lambda: (yield))())
 _HTTP_RESPONSE = "application/vnd.awslambda.http-integration-response"
@@ -96,6 +100,13 @@ class RuntimeApi:
         self._common = head
         self._next = ("GET /2018-06-01/runtime/invocation/next%s\r\n" % head).encode()
 
+    def connect_ahead(self):
+        """Connects before anything is to be asked; whoever asks first does it otherwise."""
+        try:
+            self._open()
+        except OSError:
+            self._close()
+
     def next(self):
         """Waits for the next invocation. Safe to repeat, so a lost connection is opened anew."""
         try:
@@ -157,9 +168,13 @@ class RuntimeApi:
         self._socket = connection
 
     def _close(self):
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            try:
+                connection.close()
+            except OSError:
+                # The function closed it, with everything else that was open.
+                pass
 
     def _read(self):
         data = b""
@@ -449,17 +464,23 @@ def _import(name):
         raise Fault("Runtime.UserCodeSyntaxError", message, trace)
 
 
-def _extend_path(task_root):
-    """Puts code before layers before the standard library before what is installed beside the interpreter."""
+def _installed_paths():
+    """What is installed beside the interpreter, which no function changes."""
     version = "python%d.%d" % sys.version_info[:2]
-    before = [task_root, "/opt/python/lib/%s/site-packages" % version, "/opt/python"]
-    installed = [
+    paths = [
         "%s/lib/%s/site-packages" % (sys.prefix, version),
         "%s/local/lib/%s/dist-packages" % (sys.prefix, version),
         "%s/lib/python3/dist-packages" % sys.prefix,
     ]
+    return [path for path in paths if os.path.isdir(path)]
+
+
+def _extend_path(task_root, installed):
+    """Puts code before layers before the standard library before what is installed beside the interpreter."""
+    version = "python%d.%d" % sys.version_info[:2]
+    before = [task_root, "/opt/python/lib/%s/site-packages" % version, "/opt/python"]
     known = [path for path in sys.path if path not in before]
-    sys.path[:] = before + known + [path for path in installed if path not in known and os.path.isdir(path)]
+    sys.path[:] = before + known + [path for path in installed if path not in known]
 
 
 def _give_back_site_builtins():
@@ -769,17 +790,51 @@ def _wait_to_be_told():
 
     os.environ.clear()
     os.write(_WAITING_DESCRIPTOR, b"\x01")
-    told = os.read(_WAITING_DESCRIPTOR, 1 << 17)
+    told = os.read(_WAITING_DESCRIPTOR, _PURPOSE_BYTES)
     os.close(_WAITING_DESCRIPTOR)
     if not told:
         os._exit(0)
     directory, *variables = told.split(b"\0")[:-1]
     os.chdir(directory)
     environ.clear()
-    for variable in variables:
-        name, _, value = variable.partition(b"=")
-        environ[name] = value
-        os.environb[name] = value
+    environ.update(variable.partition(b"=")[::2] for variable in variables)
+    os.environb.update(environ)
+
+
+def _rehearse():
+    """Does once, for nothing, what each start does after a wait, so that it is quick then.
+
+    The first compilation of a process makes the types of all syntax nodes, a millisecond's work. Every start rehearses,
+    so that those which do not wait look the same to the function.
+    """
+    loader = type(__loader__)("bootstrap", os.path.join(os.path.dirname(__file__), "bootstrap.py"))
+    loader.source_to_code(loader.get_data(loader.path), loader.path)
+    Settings.read()
+    Settings.encode(_decode(b"[{}]"))
+
+
+def _share(concurrency):
+    """Forks a child for each invocation at once, and returns in them. The parent ends as the first child that ends."""
+    from signal import SIG_DFL, SIGTERM, signal
+
+    children = []
+    while len(children) < concurrency:
+        try:
+            child = os.fork()
+        except OSError:
+            # As many as the environment's limits have room for.
+            if not children:
+                raise
+            break
+        if child == 0:
+            return
+        children.append(child)
+    signal(SIGTERM, lambda number, frame: [os.kill(child, number) for child in children])
+    _, status = os.wait()
+    if os.WIFSIGNALED(status):
+        signal(SIGTERM, SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.WEXITSTATUS(status))
 
 
 def main():
@@ -788,11 +843,18 @@ def main():
     # Before the code is on the path, which is not there yet while this process waits.
     _give_back_site_builtins()
     sys.meta_path.insert(0, _LoggingHook())
+    installed = _installed_paths()
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api.connect_ahead()
+    _rehearse()
     if _WAITS in os.environ:
         _wait_to_be_told()
     Settings.read()
-    _extend_path(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
-    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    _extend_path(os.environ.get("LAMBDA_TASK_ROOT", "/var/task"), installed)
+    if "AWS_LAMBDA_MAX_CONCURRENCY" in os.environ:
+        # Each child has a connection of its own.
+        api._close()
+        _share(int(os.environ["AWS_LAMBDA_MAX_CONCURRENCY"]))
     handler = _initialize(api)
     while True:
         _run_once(api, handler)
