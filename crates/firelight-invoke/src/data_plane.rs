@@ -183,7 +183,7 @@ impl<D: SandboxDriver> DataPlane<D> {
 
     /// Whether calls are refused because the platform is shutting down.
     pub fn is_draining(&self) -> bool {
-        self.0.draining.load(Ordering::Acquire)
+        self.0.is_draining()
     }
 
     /// Everything that was counted since the start, and what lives now.
@@ -233,7 +233,7 @@ impl<D: SandboxDriver> Invoker for DataPlane<D> {
 impl<D: SandboxDriver> Inner<D> {
     /// Admits a call and gives it to an environment, or puts it in line.
     fn submit(self: &Arc<Self>, call: Call) -> Result<oneshot::Receiver<Outcome>, NotStarted> {
-        if self.draining.load(Ordering::Acquire) {
+        if self.is_draining() {
             return Err(NotStarted::Draining);
         }
         let pool = self.pool(&call.version)?;
@@ -253,6 +253,10 @@ impl<D: SandboxDriver> Inner<D> {
             },
         );
         Ok(answer)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Finds an environment for an assignment that was admitted.
@@ -356,6 +360,9 @@ impl<D: SandboxDriver> Inner<D> {
 
     /// Replaces environments that were kept ready and are gone, also after a restart.
     fn keep_provisioned(self: &Arc<Self>) {
+        if self.is_draining() {
+            return;
+        }
         let provisioned: HashMap<_, _> = self.ports.versions.provisioned().into_iter().collect();
         for pool in self.all_pools() {
             if !provisioned.contains_key(&pool.version.key()) {

@@ -87,7 +87,7 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
         Err(Unmade::NotNeeded) => return,
         Err(Unmade::Refused(reason)) => {
             let kind = match reason {
-                NotStarted::NoCapacity { .. } => None,
+                NotStarted::NoCapacity { .. } | NotStarted::Draining => None,
                 _ => Some(StartKind::Failed),
             };
             kind.into_iter().for_each(|kind| pool.metrics.started(kind));
@@ -205,6 +205,10 @@ async fn room<D: SandboxDriver>(
         }
     };
     let refusal = match timeout(inner.settings.capacity_wait, wait).await {
+        // The drain made the room, and nobody will ask for what is kept ready.
+        Ok(Ok(_)) if inner.is_draining() && matches!(purpose, Purpose::Provisioned { .. }) => {
+            return Err(Unmade::Refused(NotStarted::Draining));
+        }
         Ok(Ok(share)) => return share.ok_or(Unmade::NotNeeded),
         Ok(Err(refusal)) => refusal,
         Err(_) => Refusal::Spent,

@@ -145,7 +145,7 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
                 self.held.push(handle);
                 None
             }
-            None => Some(self.pool.lock().finished(handle, Instant::now())),
+            None => self.give_back(handle),
         };
         let meter = self.environment.report(unreported).await;
         self.pool.metrics.invoked(&meter);
@@ -183,14 +183,20 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
         }
         self.crash.send_replace(None);
         for handle in std::mem::take(&mut self.held) {
-            if !self.environment.can_be_kept() {
-                self.give_up(&handle);
-                continue;
+            if let Some(freed) = self.give_back(handle) {
+                self.take(freed).await;
             }
-            let freed = self.pool.lock().finished(handle, Instant::now());
-            self.take(freed).await;
         }
         self.environment.can_be_kept()
+    }
+
+    /// Gives a seat back to the pool, as long as there is an environment to sit in.
+    fn give_back(&self, handle: EnvironmentHandle) -> Option<Freed<Assignment, EnvironmentHandle>> {
+        if self.environment.can_be_kept() {
+            return Some(self.pool.lock().finished(handle, Instant::now()));
+        }
+        self.give_up(&handle);
+        None
     }
 
     /// Takes the lost environment out of its pool, and has another one started for those who wait.

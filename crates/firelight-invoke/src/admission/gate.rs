@@ -21,7 +21,12 @@ pub(super) enum Full {
 }
 
 impl Counter {
-    pub(super) fn enter(&mut self, limit: u32, requests: Option<Pace>, now: Instant) -> Result<(), Full> {
+    pub(super) fn enter(
+        &mut self,
+        limit: u32,
+        requests: Option<Pace>,
+        now: Instant,
+    ) -> Result<(), Full> {
         if self.in_flight >= limit {
             return Err(Full::Concurrency);
         }

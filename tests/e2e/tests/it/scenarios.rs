@@ -50,7 +50,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    concurrent {
+    multi_concurrency {
         the_capacity_provider_is_shown_with_its_defaults
         python_handlers_meet_in_one_environment_and_share_no_memory
         node_handlers_share_a_process_and_their_lines_are_told_apart
