@@ -149,7 +149,8 @@ pub enum Exit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub memory_bytes: u64,
-    /// Highest `memory_bytes` since launch, or since the last reset of processes where the kernel can tell.
+    /// The most that was needed since launch, or since the last reset of processes where the kernel can tell: without
+    /// the copies of files that it keeps while there is room.
     pub memory_peak_bytes: u64,
     pub cpu_time: Duration,
     pub out_of_memory_kills: u64,

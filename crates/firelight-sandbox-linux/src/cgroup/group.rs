@@ -110,6 +110,12 @@ impl Group {
     fn handles(&self) -> io::Result<Handles> {
         let mut handles = Vec::new();
         let mut add = |tag, fd: io::Result<OwnedFd>| fd.map(|fd| handles.push((tag, fd)));
+        if let Some(home) = &self.memory {
+            add(
+                FdTag::MemoryStat,
+                open_for_reading(&home.dir.join("memory.stat")),
+            )?;
+        }
         match &self.memory {
             Some(Home {
                 version: Version::V1,

@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::reader::PacketSocket;
+use super::sampler::Sampler;
 use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order, Packet};
 
 /// Answers by ticket; `None` once the launcher is gone and nobody can be answered any more.
@@ -45,6 +46,7 @@ pub(super) struct Link {
     programs_waiting: watch::Sender<u32>,
     runtime: Handle,
     reader: AbortHandle,
+    sampler: Sampler,
 }
 
 impl Link {
@@ -58,12 +60,18 @@ impl Link {
             runtime: Handle::current(),
             reader: tokio::spawn(read(Weak::clone(link), Arc::clone(&socket), launcher))
                 .abort_handle(),
+            sampler: Sampler::start(),
             socket,
         }))
     }
 
     pub(super) fn launcher_pid(&self) -> u32 {
         self.launcher_pid
+    }
+
+    /// What looks at the memory of all sandboxes.
+    pub(super) fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
 
     pub(super) async fn launch(self: &Arc<Self>, spec: SandboxSpec) -> Result<Parcel, LaunchError> {

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firelight_sandbox::{Traffic, Usage};
 use rustix::event::{PollFd, PollFlags};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::working_set::{Look, WorkingSet};
 use crate::cgroup::quota_and_period_us;
 use crate::wire::FdTag;
 
@@ -17,7 +20,23 @@ pub(super) struct Meters {
     fds: HashMap<FdTag, OwnedFd>,
     /// What was asked for last.
     motion: Mutex<Motion>,
+    /// Whom to tell that something runs.
+    moved: Arc<Notify>,
+    seen: Mutex<Seen>,
 }
+
+/// What was seen of the memory since the launch or the last reset.
+#[derive(Debug, Default)]
+struct Seen {
+    working_set: WorkingSet,
+    /// The peak of all that was used, and when that was.
+    last: Option<(u64, Instant)>,
+    /// Memory ran out: then all of it was needed.
+    ran_out: bool,
+}
+
+/// A look is good for so long, unless the peak has grown: what runs for long is looked at by the sampler.
+const LOOK_LASTS: Duration = Duration::from_millis(100);
 
 /// Whether the processes run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,30 +46,59 @@ pub(super) enum Motion {
 }
 
 impl Meters {
-    pub(super) fn new(fds: HashMap<FdTag, OwnedFd>) -> Self {
+    pub(super) fn new(fds: HashMap<FdTag, OwnedFd>, moved: Arc<Notify>) -> Self {
         Self {
             fds,
             motion: Mutex::new(Motion::Running),
+            moved,
+            seen: Mutex::default(),
         }
     }
 
     /// Reads every counter there is; what this host cannot count is zero.
     pub(super) fn usage(&self) -> io::Result<Usage> {
-        let memory_bytes = self.number(FdTag::MemoryUsage)?.unwrap_or(0);
         Ok(Usage {
-            memory_bytes,
-            memory_peak_bytes: self.memory_peak_bytes()?.max(memory_bytes),
+            memory_bytes: self.number(FdTag::MemoryUsage)?.unwrap_or(0),
+            memory_peak_bytes: self.memory_peak_bytes()?,
             cpu_time: self.cpu_time()?,
             out_of_memory_kills: self.out_of_memory_kills()?,
         })
     }
 
-    /// Reads the peak alone; a kernel that keeps none tells what is used now.
+    /// The most that was needed: the peak of the working set.
     pub(super) fn memory_peak_bytes(&self) -> io::Result<u64> {
+        let peak = self.used_at_most()?;
+        let now = Instant::now();
+        let fresh = |(known, at): (u64, Instant)| known == peak && now - at < LOOK_LASTS;
+        if !self.seen().last.is_some_and(fresh) {
+            self.look()?;
+        }
+        let mut seen = self.seen();
+        seen.last = Some((peak, now));
+        Ok(match seen.ran_out {
+            true => peak,
+            false => seen.working_set.peak(peak),
+        })
+    }
+
+    /// The peak of all that was used; a kernel that keeps none tells what is used now.
+    fn used_at_most(&self) -> io::Result<u64> {
         match self.number(FdTag::MemoryPeak)? {
             Some(peak) => Ok(peak),
             None => Ok(self.number(FdTag::MemoryUsage)?.unwrap_or(0)),
         }
+    }
+
+    /// Looks at what is needed now.
+    pub(super) fn look(&self) -> io::Result<()> {
+        let used = self.number(FdTag::MemoryUsage)?.unwrap_or(0);
+        let stat = self.text(FdTag::MemoryStat)?.unwrap_or_default();
+        self.seen().working_set.note(Look::read(used, &stat));
+        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn out_of_memory_kills(&self) -> io::Result<u64> {
@@ -58,10 +106,16 @@ impl Meters {
         Ok(text.and_then(|text| keyed(&text, "oom_kill")).unwrap_or(0))
     }
 
+    /// Notes that the kernel killed for lack of memory.
+    pub(super) fn note_that_memory_ran_out(&self) {
+        self.seen().ran_out = true;
+    }
+
     /// Begins a new peak, where the kernel can: on version 1, and on version 2 since Linux 6.12.
     pub(super) fn reset_peak(&self) {
         // Not being able to is what the contract allows for.
         let _ = self.write(FdTag::MemoryPeak, "0");
+        *self.seen() = Seen::default();
     }
 
     pub(super) fn set_cpu(&self, milli_cpus: u32) -> io::Result<()> {
@@ -74,7 +128,14 @@ impl Meters {
     pub(super) fn set_motion(&self, motion: Motion) -> io::Result<()> {
         let mut asked = self.motion();
         *asked = motion;
+        if motion == Motion::Running {
+            self.moved.notify_one();
+        }
         self.write_motion(motion)
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        *self.motion() == Motion::Running
     }
 
     /// Asks to freeze once more, unless the processes were told to run meanwhile; tells whether it did. Who waits for a
@@ -145,7 +206,8 @@ impl Meters {
         let Some(fd) = self.fds.get(&tag) else {
             return Ok(None);
         };
-        let mut buffer = [0_u8; 1024];
+        // The longest is memory.stat, of some three thousand.
+        let mut buffer = [0_u8; 8192];
         let length = rustix::io::pread(fd.as_fd(), &mut buffer, 0)?;
         Ok(Some(
             String::from_utf8_lossy(&buffer[..length]).into_owned(),
@@ -199,7 +261,7 @@ mod tests {
     fn a_freeze_that_was_called_off_is_not_asked_for_again() {
         let freezer = tempfile::NamedTempFile::new().unwrap();
         let handle = OwnedFd::from(freezer.reopen().unwrap());
-        let meters = Meters::new(HashMap::from([(FdTag::FreezeV2, handle)]));
+        let meters = Meters::new(HashMap::from([(FdTag::FreezeV2, handle)]), Arc::default());
         let asked = || std::fs::read_to_string(freezer.path()).unwrap();
 
         meters.set_motion(Motion::Frozen).unwrap();

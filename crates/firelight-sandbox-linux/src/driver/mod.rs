@@ -9,8 +9,10 @@ mod meters;
 mod probe;
 mod process;
 mod reader;
+mod sampler;
 mod sandbox;
 mod waiting;
+mod working_set;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

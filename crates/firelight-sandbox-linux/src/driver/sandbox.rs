@@ -46,7 +46,7 @@ pub struct LinuxSandbox {
 #[derive(Debug)]
 pub(super) struct Inner {
     control: Arc<PacketSocket>,
-    meters: Meters,
+    meters: Arc<Meters>,
     /// The counters of the interface. Open, they keep the sandbox's network alive, so they go before the sandbox does.
     traffic: Mutex<Option<OwnedFd>>,
     book: Mutex<Book>,
@@ -96,7 +96,7 @@ impl LinuxSandbox {
         let control = Arc::new(PacketSocket::new(control).map_err(failed)?);
         let inner = Arc::new(Inner {
             control: Arc::clone(&control),
-            meters: Meters::new(fds),
+            meters: link.sampler().meters(fds),
             traffic: Mutex::new(traffic),
             book: Mutex::new(Book::default()),
         });
@@ -371,6 +371,7 @@ impl Inner {
                 let count = self.meters.out_of_memory_kills().unwrap_or(0);
                 let known = std::mem::replace(&mut book.known_out_of_memory_kills, count);
                 if count > known {
+                    self.meters.note_that_memory_ran_out();
                     Exit::OutOfMemory
                 } else {
                     Exit::Signal(libc::SIGKILL)

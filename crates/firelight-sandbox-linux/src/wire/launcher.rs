@@ -131,10 +131,11 @@ pub(crate) enum FdTag {
     FreezeV2 = 10,
     FreezeEventsV2 = 11,
     Traffic = 12,
+    MemoryStat = 13,
 }
 
 impl FdTag {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Control,
         Self::Listener,
         Self::MemoryUsage,
@@ -148,6 +149,7 @@ impl FdTag {
         Self::FreezeV2,
         Self::FreezeEventsV2,
         Self::Traffic,
+        Self::MemoryStat,
     ];
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Malformed> {

@@ -5,10 +5,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use firelight_sandbox::{Exit, Sandbox};
+use firelight_sandbox::{Exit, Sandbox, SandboxProcess};
 
 use super::{assert_all_refused, attempt, error_name};
-use crate::rig::{MIB, Rig, run_probe};
+use crate::rig::{self, MIB, Rig, run_probe};
 
 #[tokio::test]
 async fn tmp_holds_its_size_and_never_a_byte_more() {
@@ -56,6 +56,37 @@ async fn a_function_of_128_mib_writes_400_to_tmp_and_reads_them_back() {
     assert_eq!(outcome.stdout, "400 MiB as written\n");
     assert_eq!(usage.out_of_memory_kills, 0, "{usage:?}");
     assert!(usage.memory_peak_bytes <= 128 * MIB, "{usage:?}");
+    rig.end(sandbox).await;
+}
+
+#[tokio::test]
+async fn what_lies_in_tmp_is_not_memory_that_the_function_used() {
+    let rig = Rig::new();
+    if !rig.stands("tmp-on-disk") || !rig.stands("memory-limit") {
+        return rig.stop().await;
+    }
+    let sandbox = rig
+        .sandbox_with(|spec| {
+            spec.limits.memory_bytes = 512 * MIB;
+            spec.limits.tmp_bytes = 512 * MIB;
+        })
+        .await;
+    let mut process = sandbox.spawn(rig::probe("tmp-400-kept")).await.unwrap();
+    let mut stdout = File::from(process.take_stdout().unwrap());
+    let written = tokio::task::spawn_blocking(move || stdout.read_exact(&mut [0]));
+    written.await.unwrap().unwrap();
+
+    let while_there = sandbox.memory_peak_bytes().await.unwrap();
+    process.signal(libc::SIGKILL).await.unwrap();
+    process.wait().await;
+    assert_eq!(
+        run_probe(&sandbox, "tmp-remove-kept").await.exit,
+        Exit::Code(0)
+    );
+    let when_gone = sandbox.memory_peak_bytes().await.unwrap();
+
+    assert!(while_there < 64 * MIB, "{while_there}");
+    assert!(when_gone < 64 * MIB, "{when_gone}");
     rig.end(sandbox).await;
 }
 
@@ -137,6 +168,8 @@ pub(super) fn probe(name: &str) -> Option<io::Result<()>> {
     match name {
         "tmp-to-the-byte" => Some(fill_to_the_byte()),
         "tmp-400-mib" => Some(write_and_read_back()),
+        "tmp-400-kept" => Some(write_and_keep()),
+        "tmp-remove-kept" => Some(fs::remove_file(KEPT)),
         "tmp-inodes" => Some(make_files()),
         "tmp-secrets" => Some(leave_secrets()),
         "tmp-search" => Some(search()),
@@ -196,6 +229,20 @@ fn write_and_read_back() -> io::Result<()> {
     }
     println!("400 MiB as written");
     fs::remove_file("/tmp/large")
+}
+
+const KEPT: &str = "/tmp/large";
+
+fn write_and_keep() -> io::Result<()> {
+    let mut file = File::create(KEPT)?;
+    for _ in 0..400 {
+        file.write_all(&[7; 1 << 20])?;
+    }
+    io::stdout().write_all(b".")?;
+    io::stdout().flush()?;
+    loop {
+        std::thread::park();
+    }
 }
 
 fn make_files() -> io::Result<()> {
