@@ -2,8 +2,12 @@
 //!
 //! ```text
 //!  put(stream) ──► temporary file, hashed as it is written ──► synced ──► renamed to its name
+//!  stage(content) ──► temporary file ──► renamed to its name ─ ─ ─(settle)─ ─ ► synced
 //!  open(name)  ──► read through and hashed ──► handed out, or refused as damaged
 //! ```
+//!
+//! Only a blob that is durable may be named by a record alone. Small content that was staged is carried by the same
+//! transaction as the record that names it, until it is settled: then both cost one sync, and not one each.
 //!
 //! A blob is stored before the record that names it and removed by a sweep after the last record
 //! that named it is gone. Records hold digests, never paths.
@@ -30,6 +34,16 @@ pub struct StoredBlob {
     pub digest: BlobDigest,
     /// Its length in bytes.
     pub size: u64,
+}
+
+/// A blob that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StagedBlob {
+    /// It is durable.
+    Durable(StoredBlob),
+    /// It may be lost with the machine's power until [`Blobs::settle`] was called: until then whoever names it keeps
+    /// its content elsewhere.
+    Volatile(StoredBlob),
 }
 
 /// A blob whose content was found to match its name, open at its beginning.
@@ -113,6 +127,21 @@ pub trait Blobs: Clone + Send + Sync + 'static {
         content: Bytes,
     ) -> impl Future<Output = Result<StoredBlob, PutBlobError>> + Send {
         async move { self.put(&content[..]).await }
+    }
+
+    /// Stores content so that it can be read at once, and says whether it is durable already.
+    ///
+    /// A blob that was there is not touched, so no other record loses anything.
+    fn stage(
+        &self,
+        content: Bytes,
+    ) -> impl Future<Output = Result<StagedBlob, PutBlobError>> + Send {
+        async move { Ok(StagedBlob::Durable(self.put_bytes(content).await?)) }
+    }
+
+    /// Makes everything durable that was staged before.
+    fn settle(&self) -> impl Future<Output = Result<(), PutBlobError>> + Send {
+        async { Ok(()) }
     }
 
     /// Opens a blob after checking all of its content.

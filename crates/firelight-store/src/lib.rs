@@ -28,7 +28,7 @@ mod usage;
 
 pub use blobs::{
     BlobDigest, Blobs, DirectoryBlobs, OpenBlob, OpenBlobError, ParseDigestError, PutBlobError,
-    StoredBlob, SweepBlobsError, Swept,
+    StagedBlob, StoredBlob, SweepBlobsError, Swept,
 };
 pub use data_dir::{DataDir, OpenDataDirError};
 pub use key::{Key, Kind, Prefix};

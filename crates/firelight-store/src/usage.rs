@@ -33,11 +33,18 @@ use crate::store::{BackendError, ReadError};
 const WAITING_REQUESTS: usize = 16;
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
-const MIGRATIONS: &[Step] = &[Step {
-    version: 1,
-    name: "usage",
-    sql: include_str!("usage/migrations/0001_usage.sql"),
-}];
+const MIGRATIONS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "usage",
+        sql: include_str!("usage/migrations/0001_usage.sql"),
+    },
+    Step {
+        version: 2,
+        name: "traffic",
+        sql: include_str!("usage/migrations/0002_traffic.sql"),
+    },
+];
 
 /// An hour of wall time, counted from 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,6 +98,10 @@ pub struct UsageCounts {
     pub billed_mb_ms: u64,
     /// Durations of init phases.
     pub init_ms: u64,
+    /// Bytes that environments sent through their way out.
+    pub sent_bytes: u64,
+    /// Bytes that they received.
+    pub received_bytes: u64,
 }
 
 impl AddAssign for UsageCounts {
@@ -102,6 +113,8 @@ impl AddAssign for UsageCounts {
         self.billed_ms += other.billed_ms;
         self.billed_mb_ms += other.billed_mb_ms;
         self.init_ms += other.init_ms;
+        self.sent_bytes += other.sent_bytes;
+        self.received_bytes += other.received_bytes;
     }
 }
 

@@ -3,6 +3,8 @@
 //! Incoming content lies under `incoming/` in the same file system until its name is known, so that
 //! the rename is atomic and a crash leaves nothing under a blob's name.
 
+mod stage;
+
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read, Seek, Write};
@@ -11,10 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{BlobDigest, Blobs, OpenBlob, OpenBlobError, PutBlobError, StoredBlob};
+use super::{BlobDigest, Blobs, OpenBlob, OpenBlobError, PutBlobError, StagedBlob, StoredBlob};
 use super::{SweepBlobsError, Swept};
 
 /// How much is read, hashed and written in one step.
@@ -31,6 +34,8 @@ pub struct DirectoryBlobs {
 #[derive(Debug)]
 struct Shared {
     root: PathBuf,
+    // Open from the start: it tells of what could not be written since.
+    volume: File,
     incoming: AtomicU64,
     // A sweep looks at a file's age and then removes it; a put must not renew the file between.
     names: Mutex<()>,
@@ -51,9 +56,11 @@ impl DirectoryBlobs {
             fs::remove_file(left_behind?.path())?;
         }
         sync_directory(&root)?;
+        let volume = File::open(&root)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 root,
+                volume,
                 incoming: AtomicU64::new(0),
                 names: Mutex::default(),
             }),
@@ -82,6 +89,24 @@ impl Blobs for DirectoryBlobs {
         }
         let shared = Arc::clone(&self.shared);
         blocking(move || shared.keep(incoming))
+            .await
+            .map_err(PutBlobError::Write)
+    }
+
+    async fn stage(&self, content: Bytes) -> Result<StagedBlob, PutBlobError> {
+        if content.len() > stage::LARGEST {
+            return Ok(StagedBlob::Durable(self.put_bytes(content).await?));
+        }
+        let shared = Arc::clone(&self.shared);
+        let staged = blocking(move || shared.stage(&content)).await;
+        staged
+            .map(StagedBlob::Volatile)
+            .map_err(PutBlobError::Write)
+    }
+
+    async fn settle(&self) -> Result<(), PutBlobError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.settle())
             .await
             .map_err(PutBlobError::Write)
     }
@@ -139,10 +164,7 @@ impl Shared {
         let digest = BlobDigest::from_bytes(incoming.hash.finalize().into());
         let path = self.path(digest);
         let directory = path.parent().unwrap_or(&self.root);
-        if !directory.exists() {
-            fs::create_dir_all(directory)?;
-            sync_directory(&self.root)?;
-        }
+        self.make_directory(directory)?;
         {
             let _names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
             fs::rename(&incoming.path.0, &path)?;
@@ -150,6 +172,14 @@ impl Shared {
         sync_directory(directory)?;
         let size = incoming.size;
         Ok(StoredBlob { digest, size })
+    }
+
+    fn make_directory(&self, directory: &Path) -> io::Result<()> {
+        if !directory.exists() {
+            fs::create_dir_all(directory)?;
+            sync_directory(&self.root)?;
+        }
+        Ok(())
     }
 
     fn sweep(&self, referenced: &HashSet<BlobDigest>, grace: Duration) -> io::Result<Swept> {

@@ -22,7 +22,7 @@ pub(super) async fn add(db: &mut SqliteConnection, rows: &[Usage]) -> sqlx::Resu
 
 async fn add_row(db: &mut SqliteConnection, Usage { key, counts }: &Usage) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT DO UPDATE SET
              requests = requests + excluded.requests,
              errors = errors + excluded.errors,
@@ -30,7 +30,9 @@ async fn add_row(db: &mut SqliteConnection, Usage { key, counts }: &Usage) -> sq
              cold_starts = cold_starts + excluded.cold_starts,
              billed_ms = billed_ms + excluded.billed_ms,
              billed_mb_ms = billed_mb_ms + excluded.billed_mb_ms,
-             init_ms = init_ms + excluded.init_ms",
+             init_ms = init_ms + excluded.init_ms,
+             sent_bytes = sent_bytes + excluded.sent_bytes,
+             received_bytes = received_bytes + excluded.received_bytes",
     )
     .bind(key.account.as_str())
     .bind(key.function.as_str())
@@ -45,6 +47,8 @@ async fn add_row(db: &mut SqliteConnection, Usage { key, counts }: &Usage) -> sq
     .bind(to_sql(counts.billed_ms))
     .bind(to_sql(counts.billed_mb_ms))
     .bind(to_sql(counts.init_ms))
+    .bind(to_sql(counts.sent_bytes))
+    .bind(to_sql(counts.received_bytes))
     .execute(db)
     .await?;
     Ok(())
@@ -88,6 +92,8 @@ fn usage(row: &SqliteRow) -> sqlx::Result<Usage> {
             billed_ms: count(row, "billed_ms")?,
             billed_mb_ms: count(row, "billed_mb_ms")?,
             init_ms: count(row, "init_ms")?,
+            sent_bytes: count(row, "sent_bytes")?,
+            received_bytes: count(row, "received_bytes")?,
         },
     })
 }

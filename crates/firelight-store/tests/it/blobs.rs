@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use firelight_store::{BlobDigest, Blobs, DirectoryBlobs, OpenBlobError, PutBlobError, Swept};
+use firelight_store::{
+    BlobDigest, Blobs, DirectoryBlobs, OpenBlobError, PutBlobError, StagedBlob, Swept,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 fn blobs() -> (tempfile::TempDir, DirectoryBlobs) {
@@ -143,4 +145,68 @@ async fn what_a_crash_left_half_received_is_removed_at_start() {
     DirectoryBlobs::open(directory.path()).unwrap();
 
     assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn staged_content_is_read_at_once_and_is_not_called_durable() {
+    let (_directory, blobs) = blobs();
+
+    let staged = blobs.stage(Bytes::from_static(b"code")).await.unwrap();
+    let read = content(&blobs, BlobDigest::of(b"code")).await;
+    blobs.settle().await.unwrap();
+
+    let StagedBlob::Volatile(stored) = staged else {
+        panic!("{staged:?}");
+    };
+    assert_eq!((stored.digest, stored.size), (BlobDigest::of(b"code"), 4));
+    assert_eq!(read, b"code");
+}
+
+#[tokio::test]
+async fn content_that_is_too_large_to_be_written_twice_is_durable_at_once() {
+    let (_directory, blobs) = blobs();
+
+    let staged = blobs.stage(vec![7; 1_000_000].into()).await.unwrap();
+
+    assert!(matches!(staged, StagedBlob::Durable(_)), "{staged:?}");
+}
+
+#[tokio::test]
+async fn staging_never_replaces_a_blob_that_others_count_on() {
+    use std::os::unix::fs::MetadataExt;
+
+    let (directory, blobs) = blobs();
+    blobs.put_bytes(Bytes::from_static(b"code")).await.unwrap();
+    let file = &files(directory.path())[0];
+    let before = std::fs::metadata(file).unwrap().ino();
+
+    blobs.stage(Bytes::from_static(b"code")).await.unwrap();
+
+    assert_eq!(std::fs::metadata(file).unwrap().ino(), before);
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_healed_by_staging_it_again() {
+    let (directory, blobs) = blobs();
+    let stored = blobs.put_bytes(Bytes::from_static(b"code")).await.unwrap();
+    std::fs::write(&files(directory.path())[0], b"evil").unwrap();
+
+    blobs.stage(Bytes::from_static(b"code")).await.unwrap();
+
+    assert_eq!(content(&blobs, stored.digest).await, b"code");
+}
+
+#[tokio::test]
+async fn a_staged_blob_is_young_for_the_sweep() {
+    let (directory, blobs) = blobs();
+    let stored = blobs.put_bytes(Bytes::from_static(b"code")).await.unwrap();
+    let file = std::fs::File::open(&files(directory.path())[0]).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+
+    blobs.stage(Bytes::from_static(b"code")).await.unwrap();
+    let hour = Duration::from_secs(3600);
+    blobs.sweep(HashSet::new(), hour).await.unwrap();
+
+    assert_eq!(content(&blobs, stored.digest).await, b"code");
 }

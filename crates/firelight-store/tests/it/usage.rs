@@ -30,6 +30,8 @@ fn one_request() -> UsageCounts {
         billed_ms: 5,
         billed_mb_ms: 6,
         init_ms: 7,
+        sent_bytes: 8,
+        received_bytes: 9,
     }
 }
 
