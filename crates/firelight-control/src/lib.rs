@@ -19,6 +19,7 @@ mod function_options;
 mod functions;
 pub mod iam;
 mod layers;
+mod idleness;
 mod listing;
 pub mod logs;
 mod mappings;

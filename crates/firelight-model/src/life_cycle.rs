@@ -5,6 +5,8 @@
 //!  Pending ─────────────► Active   Successful ◄──► InProgress    InProgress ───► Successful
 //!     │  failed              ▲                                       │ failed
 //!     └─────────► Failed ────┘ (by an update that succeeds)          └─────────► Failed
+//!
+//!  Active ── not invoked for long ──► Inactive ── wanted again ──► Pending
 //! ```
 //!
 //! The two move on their own: an Active function stays Active while an update of it is in progress, and goes on
@@ -24,6 +26,23 @@ impl Reason {
         Self {
             code: "Creating".to_owned(),
             text: "The function is being created.".to_owned(),
+        }
+    }
+}
+
+impl Reason {
+    /// The codes are AWS's, the texts of these two are ours.
+    fn idle() -> Self {
+        Self {
+            code: "Idle".to_owned(),
+            text: "The function was not invoked for a long time.".to_owned(),
+        }
+    }
+
+    fn restoring() -> Self {
+        Self {
+            code: "Restoring".to_owned(),
+            text: "The function is being restored.".to_owned(),
         }
     }
 }
@@ -158,6 +177,24 @@ impl LifeCycle {
         Ok(())
     }
 
+    /// The function was not invoked for long; `false` if it cannot become inactive now.
+    pub fn rest(&mut self) -> bool {
+        let can = self.state == State::Active && !self.is_moving();
+        if can {
+            self.state = State::Inactive(Reason::idle());
+        }
+        can
+    }
+
+    /// Somebody wants the function again; `false` if it was not inactive.
+    pub fn restore(&mut self) -> bool {
+        let can = matches!(self.state, State::Inactive(_)) && !self.is_moving();
+        if can {
+            self.state = State::Pending(Reason::restoring());
+        }
+        can
+    }
+
     /// The creation or update that was under way succeeded. A function that had failed is well again.
     pub fn complete(&mut self) {
         *self = Self::published();
@@ -214,6 +251,22 @@ mod tests {
         assert_eq!(cycle.state, State::Active);
         assert_eq!(cycle.last_update, Some(LastUpdate::Failed(broken())));
         assert!(!cycle.is_moving());
+    }
+
+    #[test]
+    fn a_function_at_rest_comes_back_by_way_of_pending() {
+        let mut cycle = LifeCycle::published();
+        assert!(!cycle.restore());
+
+        assert!(cycle.rest());
+        assert_eq!(cycle.check_invocable(), Err(NotInvocable::Inactive));
+        assert!(!cycle.rest());
+
+        assert!(cycle.restore());
+        assert_eq!(cycle.check_invocable(), Err(NotInvocable::Pending));
+        assert!(cycle.is_moving());
+        cycle.complete();
+        assert_eq!(cycle, LifeCycle::published());
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub struct LimitsConfig {
     pub requests_per_environment: Option<u32>,
     /// What all packages of an account may have together in a region.
     pub code_storage_bytes: u64,
+    /// A function that nobody invoked for this long is inactive; `None` if none ever is.
+    pub inactive_after: Option<Duration>,
 }
 
 /// What the daemon is told about its own log.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use firelight_model::{
     AliasName, FunctionArn, FunctionVersion, LayerArn, Qualifier, Version, VersionNumber,
@@ -33,6 +34,8 @@ pub struct FunctionEntry {
     pub urls: BTreeMap<Qualifier, Stored<UrlRecord>>,
     pub event_invokes: BTreeMap<Qualifier, Stored<EventInvokeRecord>>,
     pub provisioned: BTreeMap<Qualifier, Stored<ProvisionedRecord>>,
+    /// Whether anything of it was invoked since somebody last looked; all moments of the function share it.
+    used: Arc<AtomicBool>,
 }
 
 /// A published version, as record and ready to run.
@@ -57,7 +60,20 @@ impl FunctionEntry {
             urls: BTreeMap::new(),
             event_invokes: BTreeMap::new(),
             provisioned: BTreeMap::new(),
+            used: Arc::default(),
         }
+    }
+
+    /// Notes that the function is invoked. It is written once between two looks, so that cores do not contend.
+    pub(super) fn note_used(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells whether the function was invoked since this was asked last.
+    pub(crate) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
     }
 
     /// Returns the version a qualifier leads to, following an alias to its main version.

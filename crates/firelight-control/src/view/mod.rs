@@ -25,7 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use firelight_iam::Policy;
 use firelight_model::{FunctionArn, LayerVersionArn};
 use firelight_store::Rev;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::scope::Scope;
 pub use concurrency::Concurrency;
@@ -44,6 +44,8 @@ pub struct View {
 struct Shared {
     tables: RwLock<Tables>,
     applied: watch::Sender<Rev>,
+    /// Tells that somebody wants a function that is inactive.
+    wanted: Notify,
 }
 
 /// The follower has stopped, so nothing new will ever be seen.
@@ -58,6 +60,7 @@ impl View {
             shared: Arc::new(Shared {
                 tables: RwLock::new(Tables::new(account_concurrency)),
                 applied,
+                wanted: Notify::new(),
             }),
         }
     }
@@ -88,6 +91,15 @@ impl View {
     /// Returns a receiver that sees each new revision, to wake whoever acts on changes.
     pub(crate) fn changes(&self) -> watch::Receiver<Rev> {
         self.shared.applied.subscribe()
+    }
+
+    fn want(&self) {
+        self.shared.wanted.notify_one();
+    }
+
+    /// Waits until somebody wants a function that is inactive. Cancel-safe.
+    pub(crate) async fn wanted(&self) {
+        self.shared.wanted.notified().await;
     }
 
     /// Waits until everything up to `rev` is visible. Cancel-safe.

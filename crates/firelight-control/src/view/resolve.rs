@@ -52,12 +52,16 @@ impl View {
         };
         let version = entry.drawn(qualifier, draw).ok_or_else(no_qualifier)?;
         let (life_cycle, executable) = entry.runnable(version).ok_or_else(no_qualifier)?;
-        life_cycle
-            .check_invocable()
-            .map_err(|source| ResolveError::NotInvocable {
+        entry.note_used();
+        life_cycle.check_invocable().map_err(|source| {
+            if source == NotInvocable::Inactive {
+                self.want();
+            }
+            ResolveError::NotInvocable {
                 arn: arn.clone(),
                 source,
-            })?;
+            }
+        })?;
         Ok(Resolved {
             version: Arc::clone(executable),
             alias: match qualifier {

@@ -6,6 +6,7 @@ mod calls;
 mod code_storage;
 mod concurrency;
 mod functions;
+mod idleness;
 mod mappings;
 mod model;
 mod paging;

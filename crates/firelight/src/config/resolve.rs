@@ -49,6 +49,7 @@ impl ServerConfig {
                 concurrency: parsed(layers, "limits.concurrency", "a whole number")?,
                 requests_per_environment: requests_per_environment(layers)?,
                 code_storage_bytes: code_storage_bytes(layers)?,
+                inactive_after: inactive_after(layers)?,
             },
             egress: EgressConfig::resolve(layers)?,
             endpoints: EndpointsConfig::resolve(layers, mode)?,
@@ -135,6 +136,11 @@ fn requests_per_environment(layers: &Layers) -> Result<Option<u32>, ConfigError>
 fn code_storage_bytes(layers: &Layers) -> Result<u64, ConfigError> {
     let gb: u32 = parsed(layers, "limits.code_storage_gb", "a whole number")?;
     Ok(u64::from(gb) << 30)
+}
+
+fn inactive_after(layers: &Layers) -> Result<Option<Duration>, ConfigError> {
+    let seconds = parsed(layers, "limits.inactive_after_s", "a number of seconds")?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
 
 /// Each wall by its name: a word for all of them would also accept what nobody thought of.

@@ -78,6 +78,11 @@ pub const SETTINGS: &[Setting] = &[
         "what all packages of one account may have together, in a region",
     ),
     setting(
+        "limits.inactive_after_s",
+        Some("0"),
+        "seconds without an invocation after which a function is Inactive; 0 is never",
+    ),
+    setting(
         "limits.requests_per_environment",
         Some("10"),
         "requests a second for each unit of concurrency; 0 is no limit",

@@ -163,6 +163,12 @@ impl Daemon {
         tokio::spawn(background.clone().run_until_cancelled_owned(async move {
             tidying.keep_tidy().await;
         }));
+        if let Some(after) = config.limits.inactive_after {
+            let control = control.clone();
+            tokio::spawn(background.clone().run_until_cancelled_owned(async move {
+                control.watch_idleness(after).await;
+            }));
+        }
         let depot = Depot::new(store.clone(), blobs.clone(), objects::outside());
         sweep::start(&background, control.clone(), depot.clone(), blobs);
         let credentials = CredentialBook::new(
