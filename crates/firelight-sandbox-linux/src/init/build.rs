@@ -286,6 +286,10 @@ fn open_directory(path: &str) -> std::io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
+/// No dump of a process is as small as one byte; and where the host hands dumps to a program, which the kernel runs on
+/// the host whatever the limit, one byte is the kernel's own sign not to. Zero would not do. `ulimit -c` shows zero.
+pub(crate) const NO_CORE_DUMP: u64 = 1;
+
 /// The limits that are the same for every sandbox. Descriptors and processes follow at the claim.
 fn set_resource_limits() -> Result<(), StepError> {
     let at_most = |value| Rlimit {
@@ -293,7 +297,7 @@ fn set_resource_limits() -> Result<(), StepError> {
         maximum: Some(value),
     };
     for (resource, limit) in [
-        (Resource::Core, at_most(0)),
+        (Resource::Core, at_most(NO_CORE_DUMP)),
         (Resource::Memlock, at_most(64 * 1024)),
         (
             Resource::Stack,

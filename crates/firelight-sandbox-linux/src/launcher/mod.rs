@@ -31,6 +31,7 @@ mod waiting;
 
 use std::os::fd::OwnedFd;
 
+use crate::init::NO_CORE_DUMP;
 use crate::sys;
 use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
 
@@ -42,6 +43,7 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
     // Out of the terminal's reach: Ctrl-C is for the daemon, which then ends this process in good order.
     let _ = rustix::process::setsid();
     raise_descriptor_limit();
+    refuse_core_dumps();
     let Some(begin) = hear_begin(&daemon)? else {
         return Ok(());
     };
@@ -75,6 +77,17 @@ pub(crate) fn raise_descriptor_limit() {
     limit.current = limit.maximum;
     // With fewer, fewer sandboxes can live, and each refusal says so.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// Sets the limit that every sandbox inherits. It may be above the one this process was started with.
+fn refuse_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(NO_CORE_DUMP),
+        maximum: Some(NO_CORE_DUMP),
+    };
+    // Without the right to raise it the limit stays zero: then only a host without a handler of dumps runs none.
+    let _ = setrlimit(Resource::Core, limit);
 }
 
 fn hear_begin(daemon: &OwnedFd) -> std::io::Result<Option<Begin>> {

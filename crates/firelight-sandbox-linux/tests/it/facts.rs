@@ -86,7 +86,7 @@ async fn every_namespace_is_the_sandboxs_own() {
 async fn each_sandbox_has_a_host_user_of_its_own() {
     let rig = Rig::new();
     if !rig.stands("own-user") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let (one, two) = (rig.sandbox().await, rig.sandbox().await);
 
@@ -128,7 +128,7 @@ async fn the_launcher_holds_what_it_needs_and_can_gain_nothing() {
             assert_eq!(held & !KEPT, 0, "{set} {held:x}");
         }
     }
-    rig.driver.stop().await;
+    rig.stop().await;
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn the_root_holds_the_standard_directories_and_nothing_of_the_host() {
 async fn files_belong_to_root_and_the_function_is_who_lambda_says() {
     let rig = Rig::new();
     if !rig.stands("own-user") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let sandbox = rig.sandbox().await;
 
@@ -204,7 +204,7 @@ async fn the_limits_of_a_process_are_those_of_the_specification() {
 
     assert_eq!(
         outcome.stdout,
-        "files 512 512 core 0 0 memlock 65536 65536 processes 65 65\n"
+        "files 512 512 core 1 1 memlock 65536 65536 processes 65 65\n"
     );
     rig.end(sandbox).await;
 }
@@ -246,7 +246,7 @@ async fn standard_output_can_be_opened_again_by_its_name() {
 async fn memory_and_cpu_time_are_counted() {
     let rig = Rig::new();
     if !rig.stands("memory-limit") {
-        return rig.driver.stop().await;
+        return rig.stop().await;
     }
     let sandbox = rig.sandbox().await;
 

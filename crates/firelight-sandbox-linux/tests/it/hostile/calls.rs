@@ -21,7 +21,7 @@ async fn calls_that_no_function_needs_answer_eperm() {
     } else {
         &["EPERM", "EINVAL"]
     };
-    assert_all_refused(&outcome.stdout, allowed, 50);
+    assert_all_refused(&outcome.stdout, allowed, 60);
     rig.end(sandbox).await;
 }
 
@@ -62,6 +62,8 @@ fn flag(bits: libc::c_ulong) -> usize {
     usize::try_from(bits).expect("a flag fits a register")
 }
 
+/// A limit of zero, soft and hard.
+static NOTHING: [u64; 2] = [0; 2];
 const PATH: *const libc::c_char = c"/tmp".as_ptr();
 
 #[expect(
@@ -195,6 +197,31 @@ fn refused() -> io::Result<()> {
             "personality",
             libc::SYS_personality,
             [0x040_0000, 0, 0, 0, 0, 0],
+        ),
+        // Lower, the limit would let the host's handler of core dumps be run.
+        (
+            "core-limit",
+            libc::SYS_setrlimit,
+            [
+                libc::RLIMIT_CORE as usize,
+                (&raw const NOTHING).addr(),
+                0,
+                0,
+                0,
+                0,
+            ],
+        ),
+        (
+            "core-limit-of-any",
+            libc::SYS_prlimit64,
+            [
+                0,
+                libc::RLIMIT_CORE as usize,
+                (&raw const NOTHING).addr(),
+                0,
+                0,
+                0,
+            ],
         ),
         (
             "terminal-typing",
