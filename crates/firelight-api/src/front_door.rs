@@ -133,7 +133,8 @@ impl FrontDoor {
             None => Page::behind(&parts, self.config.authentication),
         };
         let protocol = service.protocol();
-        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        // A copy, because a part of the head would keep all of it while the request waits.
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let sending = sending(&parts);
 
         let body = RequestBody::Incoming(body, self.bodies.clone(), sending);
@@ -167,7 +168,7 @@ impl FrontDoor {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => error.into_response(protocol, request_id),
             Err(_) => {
-                tracing::error!(%request_id, %method, path = uri.path(), "handler panicked");
+                tracing::error!(%request_id, %method, path, "handler panicked");
                 protocol.error(&ApiError::internal(), &request_id.to_string())
             }
         };
@@ -182,7 +183,7 @@ impl FrontDoor {
             response.headers_mut().insert(CONNECTION, close);
         }
         tracing::debug!(
-            %request_id, %peer, %method, path = uri.path(),
+            %request_id, %peer, %method, path,
             status = response.status().as_u16(),
             elapsed_us = started.elapsed().as_micros(),
             "answered"
@@ -262,7 +263,7 @@ impl FrontDoor {
             return Ok(Box::pin(self.s3_call(&context, request, body, chunks)).await?);
         }
         if service == Service::Lambda {
-            return Ok(self.lambda_call(&context, &request, body).await?);
+            return Ok(self.lambda_call(&context, request, body).await?);
         }
         Ok(Box::pin(self.dispatch(service, &context, request, body)).await?)
     }
@@ -270,14 +271,14 @@ impl FrontDoor {
     async fn lambda_call(
         &self,
         context: &RequestContext,
-        request: &Parts,
+        request: Parts,
         body: RequestBody,
     ) -> Result<Response, ApiError> {
         let authorizer = self.authorizer(context, Protocol::RestJson);
         // Accounts are kept apart even where nothing else is enforced.
-        if !authorizer.lets_all_through() || may_name_an_account(request) {
+        if !authorizer.lets_all_through() || may_name_an_account(&request) {
             let view = self.lambda.control.view();
-            let needed = lambda_permissions(view, context, request, &body);
+            let needed = lambda_permissions(view, context, &request, &body);
             authorizer.check_all(&needed)?;
         }
         lambda::handle(self, context, request, body).await

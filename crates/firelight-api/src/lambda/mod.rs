@@ -47,7 +47,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use self::body_rules::MAX_BODY;
 use self::call::Call;
-use self::invoke::Reach;
+use self::invoke::{Asked, Reach};
 use crate::body::{ReadBodyError, RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
 use crate::error::ApiError;
@@ -97,11 +97,11 @@ impl Lambda {
 pub(crate) async fn handle(
     door: &FrontDoor,
     context: &RequestContext,
-    request: &Parts,
+    request: Parts,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let lambda = &door.lambda;
-    if let Some(digest) = code_location::digest_of(request) {
+    if let Some(digest) = code_location::digest_of(&request) {
         return Box::pin(code_location::download(lambda, context, digest)).await;
     }
     let routed = match route(
@@ -112,7 +112,7 @@ pub(crate) async fn handle(
         Ok(routed) => routed,
         Err(error) => return Ok(unknown_route(error)),
     };
-    if let Err(error) = body_rules::check_media_type(request) {
+    if let Err(error) = body_rules::check_media_type(&request) {
         return Ok(response(error.reply()));
     }
     let reach = Reach {
@@ -120,20 +120,29 @@ pub(crate) async fn handle(
         invoker: &*lambda.invoker,
         events: lambda.events.as_ref(),
     };
+    let labels = &routed.labels;
     let answer = match routed.operation {
-        Operation::Invoke => invoke::invoke(&reach, context, request, &routed.labels, body).await,
+        Operation::Invoke => match Asked::read(&request, labels) {
+            Ok(asked) => {
+                // Ten thousand may wait, and each head would keep the buffer that it came in.
+                drop(request);
+                invoke::invoke(&reach, context, asked, body).await
+            }
+            Err(error) => Err(error),
+        },
         Operation::InvokeWithResponseStream => {
-            let labels = &routed.labels;
             let streamed =
-                invoke::invoke_with_response_stream(&reach, context, request, labels, body);
+                invoke::invoke_with_response_stream(&reach, context, &request, labels, body);
             Box::pin(streamed).await
         }
         Operation::InvokeAsync => {
-            let labels = &routed.labels;
-            Box::pin(invoke::invoke_async(&reach, context, request, labels, body)).await
+            Box::pin(invoke::invoke_async(
+                &reach, context, &request, labels, body,
+            ))
+            .await
         }
         // Boxed, so that an invocation that waits does not hold room for it.
-        _ => return Box::pin(rest_call(door, context, request, &routed, body)).await,
+        _ => return Box::pin(rest_call(door, context, &request, &routed, body)).await,
     };
     Ok(answer.unwrap_or_else(|error| response(error.reply())))
 }

@@ -31,6 +31,8 @@ use super::refusals;
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 
+use self::event::Carried;
+
 pub(crate) use self::answer::not_started;
 pub(super) use self::stream::invoke_with_response_stream;
 
@@ -47,19 +49,34 @@ pub(super) struct Reach<'a> {
     pub(super) events: Option<&'a Events>,
 }
 
+/// What a request says of an invocation, beside the event.
+pub(super) struct Asked {
+    members: InvocationRequest,
+    /// The trace that the request came with.
+    trace: Option<String>,
+}
+
+impl Asked {
+    /// Reads the head of an Invoke.
+    pub(super) fn read(request: &Parts, labels: &Labels<'_>) -> Result<Self, ErrorReply> {
+        let members = match plain::members(request, labels) {
+            Some(plain) => plain,
+            None => members(request, labels)?,
+        };
+        let trace = trace::given(&request.headers);
+        Ok(Self { members, trace })
+    }
+}
+
 /// Answers Invoke.
 pub(super) async fn invoke(
     reach: &Reach<'_>,
     context: &RequestContext,
-    request: &Parts,
-    labels: &Labels<'_>,
+    asked: Asked,
     body: RequestBody,
 ) -> Result<Response, ErrorReply> {
-    let members = match plain::members(request, labels) {
-        Some(plain) => plain,
-        None => members(request, labels)?,
-    };
-    let target = target(context, &members)?;
+    let members = &asked.members;
+    let target = target(context, members)?;
     let kind = members
         .invocation_type
         .unwrap_or(InvocationType::RequestResponse);
@@ -72,16 +89,16 @@ pub(super) async fn invoke(
         }
         InvocationType::Event => {
             let tenant_id = members.tenant_id.clone();
-            Box::pin(event::accept(
-                reach, context, request, &target, payload, tenant_id,
-            ))
-            .await
+            let carried = Carried {
+                trace: asked.trace,
+                tenant_id,
+            };
+            Box::pin(event::accept(reach, context, &target, payload, carried)).await
         }
         InvocationType::RequestResponse => {
             let caller = Caller {
                 context,
-                request,
-                members: &members,
+                asked: &asked,
             };
             let ran = run(reach, &caller, &target, payload, ResponseMode::Buffered).await?;
             answer::of(ran.outcome, ran.executed_version, ran.trace.as_deref())
@@ -99,15 +116,18 @@ pub(super) async fn invoke_async(
 ) -> Result<Response, ErrorReply> {
     let members: InvokeAsyncRequest = members(request, labels)?;
     let target = target_of(context, &members.function_name, None)?;
+    let carried = Carried {
+        trace: trace::given(&request.headers),
+        tenant_id: None,
+    };
     let payload = payload::read_invoke_async(body).await?;
-    event::accept(reach, context, request, &target, payload, None).await
+    event::accept(reach, context, &target, payload, carried).await
 }
 
 /// What a call takes over from its caller.
 struct Caller<'a> {
     context: &'a RequestContext,
-    request: &'a Parts,
-    members: &'a InvocationRequest,
+    asked: &'a Asked,
 }
 
 /// What became of a call, and what its answer tells beside that.
@@ -129,7 +149,7 @@ async fn run(
     let trace = passed_trace(reach.view, caller, target)?;
     loop {
         let resolved = resolve(reach.view, target)?;
-        check_tenant(&resolved, caller.members.tenant_id.as_deref())?;
+        check_tenant(&resolved, caller.asked.members.tenant_id.as_deref())?;
         let call = Call {
             trace: Some(trace.clone()),
             ..call(caller, target, &resolved, payload.clone(), response_mode)?
@@ -219,7 +239,8 @@ fn passed_trace(
     target: &FunctionTarget,
 ) -> Result<String, ErrorReply> {
     let received_at = caller.context.received_at.as_second();
-    let trace = trace::of(&caller.request.headers, received_at, rand::random());
+    let given = caller.asked.trace.clone();
+    let trace = given.unwrap_or_else(|| trace::fresh(received_at, rand::random()));
     // A function that is not there is told when it is resolved.
     let Some(function) = view.function(&target.arn) else {
         return Ok(trace);
@@ -238,9 +259,8 @@ fn call(
     payload: Bytes,
     response_mode: ResponseMode,
 ) -> Result<Call, ErrorReply> {
-    let Caller {
-        context, members, ..
-    } = caller;
+    let Caller { context, asked } = caller;
+    let members = &asked.members;
     let log_tail = match members.log_type {
         Some(LogType::Tail) => LogTail::Wanted,
         Some(LogType::None) | None => LogTail::None,

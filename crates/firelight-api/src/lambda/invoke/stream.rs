@@ -13,7 +13,8 @@ use http::HeaderValue;
 use http::request::Parts;
 
 use super::{
-    Caller, Ran, Reach, answer, check_tenant, members, payload, resolve, run, stream_frames, target,
+    Asked, Caller, Ran, Reach, answer, check_tenant, members, payload, resolve, run, stream_frames,
+    target, trace,
 };
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
@@ -32,18 +33,20 @@ pub(in crate::lambda) async fn invoke_with_response_stream(
 ) -> Result<Response, ErrorReply> {
     let members: InvokeWithResponseStreamRequest = members(request, labels)?;
     let kind = members.invocation_type;
-    let members = as_invocation(members);
-    let target = target(context, &members)?;
+    let asked = Asked {
+        members: as_invocation(members),
+        trace: trace::given(&request.headers),
+    };
+    let target = target(context, &asked.members)?;
     let payload = payload::read(body, InvocationType::RequestResponse).await?;
     if kind == Some(ResponseStreamingInvocationType::DryRun) {
         let resolved = resolve(reach.view, &target)?;
-        check_tenant(&resolved, members.tenant_id.as_deref())?;
+        check_tenant(&resolved, asked.members.tenant_id.as_deref())?;
         return Ok(answer::dry_run());
     }
     let caller = Caller {
         context,
-        request,
-        members: &members,
+        asked: &asked,
     };
     let ran = run(reach, &caller, &target, payload, ResponseMode::Streaming).await?;
     answer_of(ran)

@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 /// Returns the header that the function gets. A caller's trace keeps its root, parent and sampling decision.
 pub(crate) fn of(headers: &HeaderMap, now_seconds: i64, random: u128) -> String {
-    given(headers).unwrap_or_else(|| new(now_seconds, random))
+    given(headers).unwrap_or_else(|| fresh(now_seconds, random))
 }
 
 /// Returns the trace that a request came with.
@@ -60,7 +60,8 @@ fn has_root(header: &str) -> bool {
     header.len() <= LONGEST && time.len() == 8 && id.len() == 24 && hex(time) && hex(id)
 }
 
-fn new(now_seconds: i64, random: u128) -> String {
+/// Makes the header of a request that came without one.
+pub(crate) fn fresh(now_seconds: i64, random: u128) -> String {
     let parent = random >> 96;
     let root = random & ((1 << 96) - 1);
     let parent = (parent << 32) | (root & 0xffff_ffff);
