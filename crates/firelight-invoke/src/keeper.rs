@@ -4,6 +4,7 @@
 //! then finds it, instead of starting another one while this one still writes its report.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use firelight_model::FunctionVersion;
 use firelight_runtime_api::ShutdownReason;
@@ -22,6 +23,10 @@ use crate::pool::Freed;
 use crate::prepare::{MakeError, blueprint};
 use crate::responder::Responder;
 use crate::shared_keeper::serve_shared;
+
+/// How long a request waits for a runtime that answered the one before and did not ask for more yet. Nearly all have by
+/// then; one that works on after its answer keeps nobody waiting longer.
+const BACK_FOR_MORE: Duration = Duration::from_millis(100);
 
 /// Why an environment is started.
 pub(crate) enum Purpose {
@@ -250,6 +255,12 @@ async fn serve<D: SandboxDriver>(
             },
         };
         let Assigned { assignment, handle } = next;
+        if !environment.back_within(BACK_FOR_MORE).await {
+            inner.place(pool, assignment);
+            environment.work_off().await;
+            freed = pool.lock().finished(handle, Instant::now());
+            continue;
+        }
         if !environment.can_be_kept() {
             let _ = pool.lock().lost(&handle);
             inner.place(pool, assignment);

@@ -123,6 +123,42 @@ def the_end_of_an_invocation_is_told_during_the_next():
     assert report["metrics"]["initDurationMs"] > 0
 
 
+# Works on after each invocation, as one does that sends what it collected.
+LINGERER = '''#!/usr/bin/env python3
+import http.client, json, os, time
+
+def call(method, path, headers, body=None):
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    return answer.headers, answer.read()
+
+headers, _ = call("POST", "/2020-01-01/extension/register", {"Lambda-Extension-Name": os.path.basename(__file__)},
+    json.dumps({"events": ["INVOKE"]}))
+me = {"Lambda-Extension-Identifier": headers["Lambda-Extension-Identifier"]}
+while True:
+    call("GET", "/2020-01-01/extension/event/next", me)
+    time.sleep(1)
+    print("sent", flush=True)
+'''
+
+
+@scenario
+def an_extension_that_works_on_keeps_no_caller_waiting_and_its_time_is_reported():
+    layer = layer_of({"extensions/lingerer": LINGERER}, {"extensions/lingerer": 0o755})
+    name = create("import os\ndef handler(e, c):\n    return c.log_stream_name\n", Layers=[layer], Timeout=20)
+
+    first, second = (json.load(client.invoke(FunctionName=name)["Payload"]) for _ in range(2))
+
+    assert first != second, "the environment is busy until its extension is done"
+    reports = until(lambda: [line for line in messages(f"/aws/lambda/{name}", logStreamNames=[first])
+                             if line.startswith("REPORT")], "the report of the first")
+    duration = float(re.search(r"Duration: ([0-9.]+) ms", reports[0])[1])
+    assert duration >= 1000, reports
+    lines = messages(f"/aws/lambda/{name}", logStreamNames=[first])
+    assert lines.index("sent") < lines.index(reports[0]), lines
+
+
 @scenario
 def telemetry_reaches_an_extension_over_tcp():
     name = with_agent(protocol="TCP", schema="2025-01-29")

@@ -11,7 +11,9 @@
 use std::io;
 use std::time::Duration;
 
-use firelight_runtime_api::{ErrorReport, ExtensionKind, SessionEvent, ShutdownReason};
+use firelight_runtime_api::{
+    ErrorReport, ExtensionEvent, ExtensionKind, SessionEvent, ShutdownReason,
+};
 use firelight_sandbox::{Exit, SandboxDriver, SpawnError};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -223,6 +225,7 @@ impl<D: SandboxDriver> Environment<D> {
         let platform_event = match event {
             SessionEvent::ExtensionRegistered { name, kind, events } => {
                 self.internal_extensions |= *kind == ExtensionKind::Internal;
+                self.extensions_take_part |= events.contains(&ExtensionEvent::Invoke);
                 PlatformEvent::Extension {
                     name: name.clone(),
                     state: "Registered".into(),

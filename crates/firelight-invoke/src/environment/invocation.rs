@@ -5,24 +5,25 @@
 //!                 │ failed            │ deadline, exit, out of memory ─► reset ─► END, REPORT ─► kept
 //! ```
 //!
-//! The caller gets its answer as soon as it is known; END, REPORT and the metering come after, unless the caller wants
-//! the tail of the log, which ends with REPORT.
+//! The caller gets its answer as soon as it is known; END, REPORT and the metering come after (`conclusion`), unless the
+//! caller wants the tail of the log, which ends with REPORT.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason, StreamedBody};
-use firelight_sandbox::{Exit, Sandbox, SandboxDriver};
+use firelight_sandbox::{Exit, SandboxDriver};
 use tokio::time::{Instant, timeout};
 
+use super::conclusion::Answered;
 use super::init::InitFailure;
 use super::processes::Role;
 use super::{Environment, Happening, Phase};
 use crate::call::{Call, FunctionResult, LogTail, ResponseMode};
 use crate::clock::iso;
 use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
-use crate::metering::{self, InvocationMeter};
-use crate::platform_event::{InitPhase, PlatformEvent, ReportMetrics, SampledTrace, Status};
+use crate::metering::InvocationMeter;
+use crate::platform_event::{InitPhase, PlatformEvent, Status};
 use crate::responder::Responder;
 
 /// How long an answer may lag behind the exit of the process that sent it.
@@ -39,6 +40,8 @@ pub(super) struct Ending {
     pub(super) reset: Option<ShutdownReason>,
     /// What the platform adds to the text log before END.
     pub(super) log_text: Option<String>,
+    /// The end of the runtime's part is reported already.
+    pub(super) runtime_done: bool,
 }
 
 impl Ending {
@@ -58,6 +61,7 @@ impl Ending {
             produced_bytes,
             reset: None,
             log_text: None,
+            runtime_done: false,
         }
     }
 
@@ -77,6 +81,13 @@ impl Ending {
             log_text: Some(error.log_text()),
             ..Self::of(FunctionResult::Error(error.payload()), status)
         }
+    }
+
+    /// Processes that went on after the answer were cut off: the answer stays as it was given.
+    pub(super) fn cut_off_after_answer(&mut self, cut_off: Self) {
+        self.status = cut_off.status;
+        self.reset = cut_off.reset;
+        self.log_text = cut_off.log_text;
     }
 
     fn timed_out(error: &PlatformError, log_text: String) -> Self {
@@ -112,17 +123,31 @@ impl<D: SandboxDriver> Environment<D> {
         });
 
         let ending = self.run(&call, &mut responder, &request_id, began).await;
-        let duration = self.reported(&ending, began.elapsed());
+        let mut invocation = Answered {
+            took: began.elapsed(),
+            call,
+            request_id,
+            began,
+            ending,
+        };
+        let over = self.is_over(&mut invocation, responder.mode()).await;
         if wants_tail {
-            let meter = self.conclude(&call, &request_id, &ending, duration).await;
+            self.settle(&mut invocation, over).await;
+            let meter = self.conclude_answered(&invocation).await;
             let log_tail = self.journal.take_tail();
             release(!self.lost);
-            respond(responder, ending.result, log_tail).await;
+            respond(responder, invocation.ending.result, log_tail).await;
             meter
-        } else {
+        } else if over {
             release(!self.lost);
-            respond(responder, ending.result.clone(), None).await;
-            self.conclude(&call, &request_id, &ending, duration).await
+            respond(responder, invocation.ending.result.clone(), None).await;
+            self.conclude_answered(&invocation).await
+        } else {
+            respond(responder, invocation.ending.result.clone(), None).await;
+            self.settle(&mut invocation, over).await;
+            let meter = self.conclude_answered(&invocation).await;
+            release(!self.lost);
+            meter
         }
     }
 
@@ -131,15 +156,6 @@ impl<D: SandboxDriver> Environment<D> {
         match ending.status {
             Status::Timeout => self.version.timeout.duration(),
             _ => elapsed,
-        }
-    }
-
-    /// Waits until the processes of the invocation before ask for more, or are seen to have ended: an event must not be
-    /// lost with a runtime that answered and then exited.
-    async fn back_for_more(&mut self) {
-        while self.phase == Phase::Ready && !self.lost && !self.session.is_idle() {
-            let happening = self.happening().await;
-            self.happened_while_idle(&happening);
         }
     }
 
@@ -304,58 +320,6 @@ impl<D: SandboxDriver> Environment<D> {
             content_type: None,
             payload: call.payload.clone(),
         }
-    }
-
-    /// Writes END and REPORT and measures what was used.
-    pub(super) async fn conclude(
-        &mut self,
-        call: &Call,
-        request_id: &str,
-        ending: &Ending,
-        duration: Duration,
-    ) -> InvocationMeter {
-        self.collect_all();
-        // Read before a reset: the kernel forgets the peak with the processes on some hosts.
-        let peak = self
-            .memory_peak()
-            .await
-            .max(std::mem::take(&mut self.failed_init_peak));
-        let init = self.unreported_init.take();
-        if let Some(reason) = ending.reset {
-            self.reset(reason).await;
-        }
-        if let Some(text) = &ending.log_text {
-            let now = self.clock.now();
-            self.journal.platform_text(text.clone(), now);
-            super::telemetry::fault(&self.session, text, now);
-        }
-        let memory_size_mb = self.version.memory.mb();
-        let metrics = ReportMetrics {
-            duration,
-            billed_ms: metering::billed_ms(init.unwrap_or_default() + duration),
-            memory_size_mb,
-            max_memory_used_mb: metering::used_mb(peak, memory_size_mb),
-            init,
-        };
-        self.platform(&PlatformEvent::RuntimeDone {
-            request_id: request_id.to_owned(),
-            status: ending.status.clone(),
-            duration,
-            produced_bytes: ending.produced_bytes,
-        });
-        let meter = InvocationMeter::of(&self.version, &metrics, &ending.status);
-        self.platform(&PlatformEvent::Report {
-            request_id: request_id.to_owned(),
-            status: ending.status.clone(),
-            metrics,
-            trace: call.trace.as_deref().and_then(SampledTrace::from_header),
-        });
-        meter
-    }
-
-    /// The most memory used since the last reset, as far as this host can tell.
-    pub(super) async fn memory_peak(&self) -> u64 {
-        self.sandbox.memory_peak_bytes().await.unwrap_or_default()
     }
 }
 

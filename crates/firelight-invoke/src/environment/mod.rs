@@ -13,6 +13,7 @@
 //!
 //! Deliberately absent: which environment serves an invocation, and concurrency limits.
 
+mod conclusion;
 mod init;
 mod invocation;
 mod launch;
@@ -77,6 +78,8 @@ pub(crate) struct Environment<D: SandboxDriver> {
     dirty: bool,
     /// Whether code inside the runtime registered as an extension: it may want to end in good order.
     internal_extensions: bool,
+    /// Whether an extension asked to be told of invocations: the invoke phase then lasts until it asks for more.
+    extensions_take_part: bool,
     /// How long the init ahead of the first invocation took, if it succeeded.
     init_took: Option<Duration>,
     /// Set when the sandbox itself is gone: the environment cannot be kept.
@@ -120,6 +123,7 @@ impl<D: SandboxDriver> Environment<D> {
             failed_init_peak: 0,
             dirty: false,
             internal_extensions: false,
+            extensions_take_part: false,
             init_took: None,
             lost: false,
             clock,
@@ -190,6 +194,7 @@ impl<D: SandboxDriver> Environment<D> {
         self.shut_down_processes(reason).await;
         self.session.reset().await;
         self.internal_extensions = false;
+        self.extensions_take_part = false;
         self.dirty = false;
     }
 

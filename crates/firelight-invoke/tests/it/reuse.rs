@@ -1,6 +1,9 @@
 //! Which environment serves what.
 
+use std::sync::Arc;
+
 use firelight_sandbox::fake::FakeEvent;
+use tokio::sync::Notify;
 
 use crate::plane::{Plane, echo, error, success};
 use crate::runtime::Act;
@@ -71,6 +74,23 @@ async fn changed_code_is_never_served_by_an_old_environment() {
     success(plane.invoke(&new, "2").await);
 
     assert_eq!(launches(&plane), 2);
+}
+
+#[tokio::test]
+async fn runtime_that_works_on_after_its_answer_gets_nothing_until_it_is_done() {
+    let done = Arc::new(Notify::new());
+    let told = Arc::clone(&done);
+    let plane = Plane::new(move |event| match event.as_str() {
+        "\"work on\"" => Act::AnswerAndWorkOn(event, Arc::clone(&told)),
+        _ => Act::Answer(event),
+    });
+    let key = plane.add("f", 1);
+    success(plane.invoke(&key, "\"work on\"").await);
+
+    success(plane.invoke(&key, "2").await);
+
+    assert_eq!(launches(&plane), 2, "it goes to another environment");
+    done.notify_one();
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 
 /// What the handler does with an event.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(crate) enum Act {
     /// Answers once all that the barrier counts are here.
     Meet(Arc<Barrier>, String),
     AnswerAndExit(String, i32),
+    /// Answers, and asks for more only once it is told to.
+    AnswerAndWorkOn(String, Arc<Notify>),
     /// Streams the parts, and breaks off after them unless it is told to finish.
     Stream {
         parts: Vec<String>,
@@ -112,6 +114,11 @@ async fn work(inside: &FakeProgram, mut api: Api, handler: &Handler) -> Exit {
                 barrier.wait().await;
                 api.post(&format!("invocation/{id}/response"), None, &answer)
                     .await;
+            }
+            Act::AnswerAndWorkOn(answer, done) => {
+                api.post(&format!("invocation/{id}/response"), None, &answer)
+                    .await;
+                done.notified().await;
             }
             Act::AnswerAndExit(answer, code) => {
                 api.post(&format!("invocation/{id}/response"), None, &answer)
