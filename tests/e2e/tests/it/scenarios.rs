@@ -154,6 +154,7 @@ scenarios! {
     extensions {
         telemetry_reaches_an_extension_over_http_while_the_function_runs
         the_end_of_an_invocation_is_told_during_the_next
+        an_extension_that_works_on_keeps_no_caller_waiting_and_its_time_is_reported
         telemetry_reaches_an_extension_over_tcp
         the_older_logs_api_tells_the_end_of_an_invocation_by_itself
         what_waits_for_its_batch_is_delivered_before_the_shutdown
