@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `GET /_firelight/health` | whether the daemon answers; for everybody |
 //! | `GET /_firelight/usage?month=YYYY-MM` | what the caller's account used; for the account's root |
+//! | `GET /_firelight/queue` | asynchronous events of the caller's account that wait or run; for the account's root |
 
 use firelight_control::sts::Identity;
 use firelight_control::usage::{Books, FunctionUsage};
+use firelight_events::Events;
 use firelight_model::WallTime;
 use firelight_wire::query_value;
 use http::request::Parts;
@@ -34,11 +36,13 @@ pub(crate) fn handle_public(request: &Parts) -> Option<Response> {
 /// Answers a caller who is known.
 pub(crate) async fn handle(
     books: &Books,
+    events: Option<&Events>,
     context: &RequestContext,
     request: &Parts,
 ) -> Result<Response, ApiError> {
     match (&request.method, request.uri.path()) {
         (&Method::GET, "/_firelight/usage") => usage(books, context, request).await,
+        (&Method::GET, "/_firelight/queue") => queue(events, context).await,
         (_, path) => {
             let text = format!("{} {path} is no path of Firelight", request.method);
             Err(ApiError::new(
@@ -50,19 +54,42 @@ pub(crate) async fn handle(
     }
 }
 
+fn check_root(context: &RequestContext, what: &str) -> Result<(), ApiError> {
+    if context.caller.identity == Identity::Root {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "AccessDeniedException",
+        format!("{what} is told to the root of an account only"),
+    ))
+}
+
+async fn queue(events: Option<&Events>, context: &RequestContext) -> Result<Response, ApiError> {
+    check_root(context, "The queue of events")?;
+    let depths = match events {
+        Some(events) => events.depths().await,
+        None => Ok(Vec::new()),
+    };
+    let depths = depths.map_err(|error| ApiError::internal_from(&error))?;
+    let account = format!("{}/", context.account);
+    let own = depths.iter().filter_map(|depth| {
+        let function = depth.function.strip_prefix(&account)?;
+        Some(json!({
+            "function": function,
+            "events": depth.events,
+            "oldest_seconds": depth.oldest.as_secs(),
+        }))
+    });
+    Ok(rest_json_answer(StatusCode::OK, &own.collect()))
+}
+
 async fn usage(
     books: &Books,
     context: &RequestContext,
     request: &Parts,
 ) -> Result<Response, ApiError> {
-    if context.caller.identity != Identity::Root {
-        let text = "Usage is told to the root of an account only";
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "AccessDeniedException",
-            text,
-        ));
-    }
+    check_root(context, "Usage")?;
     let month = query_value(request.uri.query(), "month").unwrap_or_default();
     let (from, until) = bounds(&month).ok_or_else(|| {
         let text = format!("'{month}' is not a month; write it like 2026-11");
@@ -103,6 +130,8 @@ fn row_json(row: &FunctionUsage, month: &str) -> Value {
         "billed_ms": counts.billed_ms,
         "mb_ms": counts.billed_mb_ms,
         "init_ms": counts.init_ms,
+        "sent_bytes": counts.sent_bytes,
+        "received_bytes": counts.received_bytes,
     })
 }
 

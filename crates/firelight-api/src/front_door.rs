@@ -293,7 +293,10 @@ impl FrontDoor {
         body: RequestBody,
     ) -> Result<Response, ApiError> {
         match service {
-            Service::Admin => admin::handle(&self.services.books, context, &request).await,
+            Service::Admin => {
+                let (books, events) = (&self.services.books, self.services.lambda.events());
+                admin::handle(books, events, context, &request).await
+            }
             Service::Iam | Service::Sts | Service::UnknownQuery => {
                 self.query_call(service, context, &request, body).await
             }

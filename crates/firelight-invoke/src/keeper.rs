@@ -138,7 +138,7 @@ async fn make<D: SandboxDriver>(
     let (mut environment, started) = async {
         let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type(version)).await?;
         let started = blueprint.started.clone();
-        Ok((Environment::launch(&inner.ports.driver, blueprint).await?, started))
+        Ok((Environment::launch(&inner.ports.driver, blueprint, traffic(inner, pool)).await?, started))
     }
     .await
     .map_err(|error: MakeError| {
@@ -165,6 +165,19 @@ async fn make<D: SandboxDriver>(
             .note(&runtime, &inner.host, &inner.ports.driver, now);
     }
     Ok((environment, share))
+}
+
+/// Counts the traffic of an environment, and enters it into the books.
+fn traffic<D: SandboxDriver>(inner: &Inner<D>, pool: &VersionPool) -> Tell {
+    let (sink, version) = (
+        Arc::clone(&inner.ports.traffic),
+        Arc::clone(&pool.version),
+    );
+    let metrics = Arc::clone(&pool.metrics);
+    Box::new(move |traffic| {
+        metrics.transferred(traffic);
+        sink(&version, traffic);
+    })
 }
 
 fn note_start<D: SandboxDriver>(pool: &VersionPool, purpose: &Purpose, made: &Environment<D>) {
@@ -283,6 +296,7 @@ async fn serve<D: SandboxDriver>(
             .await;
         pool.metrics.invoked(&meter);
         (inner.ports.usage)(meter);
+        environment.tell_traffic_now_and_then().await;
         match returned {
             Some(next) => freed = next,
             None => {

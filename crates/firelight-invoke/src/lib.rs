@@ -49,7 +49,8 @@ pub use metering::InvocationMeter;
 pub use metrics::{BOUNDS_MS, Histogram, Snapshot, StartKind, VersionSnapshot};
 pub use pool::Counts;
 pub use ports::{
-    CredentialSource, Credentials, LogSink, Ports, Randomness, ThrottleSink, UsageSink, Versions,
+    CredentialSource, Credentials, LogSink, Ports, Randomness, ThrottleSink, TrafficSink,
+    UsageSink, Versions,
 };
 pub use prepare::{EnvironmentFacts, Prepare, PrepareError, Prepared, RUNTIME_API};
 pub use settings::Settings;

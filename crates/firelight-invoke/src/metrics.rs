@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firelight_model::{FunctionArn, FunctionVersion, Version};
+use firelight_sandbox::Traffic;
 use tokio::time::Instant;
 
 use crate::admission::ThrottleReason;
@@ -99,6 +100,8 @@ pub(crate) struct VersionMetrics {
     cold: Counter,
     durations: Durations,
     inits: Durations,
+    sent_bytes: Counter,
+    received_bytes: Counter,
 }
 
 impl VersionMetrics {
@@ -118,6 +121,12 @@ impl VersionMetrics {
 
     pub(crate) fn started(&self, kind: StartKind) {
         self.starts[kind as usize].add(1);
+    }
+
+    /// Counts what went through an environment's way out.
+    pub(crate) fn transferred(&self, traffic: Traffic) {
+        self.sent_bytes.add(traffic.sent_bytes);
+        self.received_bytes.add(traffic.received_bytes);
     }
 
     pub(crate) fn initialized(&self, took: Duration) {
@@ -201,6 +210,8 @@ pub struct VersionSnapshot {
     /// One for each invocation.
     pub durations: Histogram,
     pub inits: Histogram,
+    /// Through the way out, of environments that were looked at since: it is behind by seconds.
+    pub traffic: Traffic,
     /// The environments that live now, and the requests in line.
     pub counts: Counts,
 }
@@ -232,6 +243,10 @@ impl VersionMetrics {
             cold: self.cold.read(),
             durations: self.durations.read(),
             inits: self.inits.read(),
+            traffic: Traffic {
+                sent_bytes: self.sent_bytes.read(),
+                received_bytes: self.received_bytes.read(),
+            },
             counts: Counts::default(),
         }
     }

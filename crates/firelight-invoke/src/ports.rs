@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firelight_model::{FunctionVersion, VersionKey};
-use firelight_sandbox::Egress;
+use firelight_sandbox::{Egress, Traffic};
 use firelight_store::LogLine;
 
 use crate::admission::Quota;
@@ -40,6 +40,8 @@ pub struct Credentials {
 pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
 /// Takes what an invocation used; it never blocks.
 pub type UsageSink = Arc<dyn Fn(InvocationMeter) + Send + Sync>;
+/// Takes what went through an environment's way out since it was last told; it never blocks.
+pub type TrafficSink = Arc<dyn Fn(&FunctionVersion, Traffic) + Send + Sync>;
 /// Counts a throttled invocation; it never blocks.
 pub type ThrottleSink = Arc<dyn Fn(&FunctionVersion) + Send + Sync>;
 /// Makes fresh credentials for a version's role.
@@ -54,6 +56,7 @@ pub struct Ports<D> {
     pub prepare: Arc<dyn Prepare>,
     pub logs: LogSink,
     pub usage: UsageSink,
+    pub traffic: TrafficSink,
     pub throttles: ThrottleSink,
     pub credentials: CredentialSource,
     pub random: Randomness,

@@ -150,6 +150,7 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
         let meter = self.environment.report(unreported).await;
         self.pool.metrics.invoked(&meter);
         (self.inner.ports.usage)(meter);
+        self.environment.tell_traffic_now_and_then().await;
         if let Some(freed) = freed {
             self.take(freed).await;
         }

@@ -72,6 +72,9 @@ pub enum Command {
     /// List the functions
     #[command(after_help = example("firelight ls --json"))]
     Ls,
+    /// Show the asynchronous events that wait or run
+    #[command(after_help = example("firelight queue --json"))]
+    Queue,
     /// Delete functions
     #[command(after_help = example("firelight rm csv-stats html-page"))]
     Rm(RmArgs),

@@ -41,6 +41,8 @@ pub struct UsageRow {
     /// Billed milliseconds times configured megabytes.
     pub mb_ms: u64,
     pub init_ms: u64,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
     pub errors: u64,
     pub cold_starts: u64,
     pub month: String,
@@ -57,6 +59,9 @@ pub struct FunctionUsage {
     pub cold_starts: u64,
     pub billed_ms: u64,
     pub init_ms: u64,
+    /// Through the environments' way out.
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
     pub gb_seconds: f64,
     pub aws_usd: f64,
 }
@@ -85,6 +90,8 @@ pub fn by_function(rows: &[UsageRow], prices: &PriceList) -> Vec<FunctionUsage> 
         sum.cold_starts += row.cold_starts;
         sum.billed_ms += row.billed_ms;
         sum.init_ms += row.init_ms;
+        sum.sent_bytes += row.sent_bytes;
+        sum.received_bytes += row.received_bytes;
         sum.gb_seconds += gb_seconds(row.mb_ms);
     }
     sums.into_iter()
@@ -158,6 +165,8 @@ mod tests {
             billed_ms: mb_ms / 1024,
             mb_ms,
             init_ms: 0,
+            sent_bytes: 10,
+            received_bytes: 20,
             errors: 0,
             cold_starts: 1,
             month: "2026-11".to_owned(),

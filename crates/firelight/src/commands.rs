@@ -9,6 +9,7 @@ mod env;
 mod invoke;
 mod list;
 mod logs;
+mod queue;
 mod remove;
 mod server;
 mod usage;
@@ -42,6 +43,7 @@ pub fn run(cli: &Cli, terminal: &Terminal) -> Outcome {
             logs::run(&api.client, args, terminal).await
         }),
         Command::Ls => with_client(global, async |api| list::run(&api.client, terminal).await),
+        Command::Queue => with_client(global, async |api| queue::run(&api.client, terminal).await),
         Command::Rm(args) => with_client(global, async |api| {
             remove::run(&api.client, args, terminal).await
         }),

@@ -85,6 +85,10 @@ impl Lambda {
         self
     }
 
+    pub(crate) fn events(&self) -> Option<&Events> {
+        self.events.as_ref()
+    }
+
     /// Lets packages come from buckets.
     #[must_use]
     pub fn with_objects(mut self, objects: Arc<dyn FetchObject>) -> Self {

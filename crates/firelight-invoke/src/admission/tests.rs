@@ -4,7 +4,6 @@ use firelight_model::{ConfigIdentity, VersionNumber};
 use proptest::prelude::*;
 
 use super::*;
-use crate::bucket::Pace;
 
 fn version(function: &str, number: u64) -> VersionKey {
     VersionKey {

@@ -23,6 +23,7 @@ mod shared;
 mod shutdown;
 mod stream;
 mod telemetry;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +34,10 @@ use firelight_runtime_api::{Session, SessionEvent, SessionEvents, ShutdownReason
 use firelight_sandbox::{Exit, LaunchError, Sandbox, SandboxDriver};
 use tokio::time::Instant;
 
+use self::traffic::Meter;
 use self::processes::{ProcessHappening, Processes, Role};
 pub(crate) use self::shared::{Crash, Ended};
+pub(crate) use self::traffic::Tell;
 use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::platform_event::{InitPhase, PlatformEvent};
@@ -84,13 +87,18 @@ pub(crate) struct Environment<D: SandboxDriver> {
     init_took: Option<Duration>,
     /// Set when the sandbox itself is gone: the environment cannot be kept.
     lost: bool,
+    traffic: Meter,
     clock: Clock,
     settings: Settings,
 }
 
 impl<D: SandboxDriver> Environment<D> {
     /// Makes the sandbox and its session. No process runs yet.
-    pub(crate) async fn launch(driver: &D, blueprint: Blueprint) -> Result<Self, LaunchError> {
+    pub(crate) async fn launch(
+        driver: &D,
+        blueprint: Blueprint,
+        tell_traffic: Tell,
+    ) -> Result<Self, LaunchError> {
         let Blueprint {
             version,
             mut program,
@@ -126,6 +134,7 @@ impl<D: SandboxDriver> Environment<D> {
             extensions_take_part: false,
             init_took: None,
             lost: false,
+            traffic: Meter::new(tell_traffic),
             clock,
             settings,
         })
@@ -260,6 +269,7 @@ impl<D: SandboxDriver> Environment<D> {
         if let Err(error) = self.sandbox.freeze().await {
             tracing::debug!(%error, "an idle environment could not be frozen and runs on");
         }
+        self.tell_traffic().await;
     }
 
     async fn thaw(&mut self) {

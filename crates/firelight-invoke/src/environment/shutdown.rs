@@ -62,6 +62,7 @@ impl<D: SandboxDriver> Environment<D> {
     /// Shuts the environment down for good and returns when nothing of it is left.
     pub(crate) async fn destroy(mut self, reason: ShutdownReason) {
         self.shut_down_processes(reason).await;
+        self.tell_traffic().await;
         self.session.close().await;
         if let Err(error) = self.sandbox.destroy().await {
             tracing::warn!(function = %self.version.arn, error = &error as &dyn std::error::Error, "sandbox was not destroyed cleanly");

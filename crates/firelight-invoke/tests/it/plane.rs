@@ -174,6 +174,7 @@ impl Plane {
                 let meters = Arc::clone(&meters);
                 Arc::new(move |meter| meters.lock().unwrap().push(meter))
             },
+            traffic: Arc::new(|_, _| {}),
             throttles: Arc::new(|_| {}),
             credentials: Arc::new(|_| Credentials {
                 access_key_id: "key".into(),

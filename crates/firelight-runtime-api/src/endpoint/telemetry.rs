@@ -37,6 +37,15 @@ fn book(shared: &Shared, api: TelemetryApi, id: &str, body: &[u8]) -> Result<(),
         let message = format!("{} API subscription is closed already", api.name());
         return Err(Refusal::forbidden(&error_type, &message));
     }
+    if shared.telemetry.is_used_through_other(api) {
+        // The text is ours; AWS's is not known.
+        let message = "the Telemetry API and the Logs API cannot both be used in one environment";
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "ValidationError",
+            message,
+        ));
+    }
     let request = SubscriptionRequest::parse(api, body).map_err(|error| {
         Refusal::new(
             StatusCode::BAD_REQUEST,

@@ -160,6 +160,11 @@ impl Subscriptions {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody subscribed through the other of the two APIs: an environment has one.
+    pub(crate) fn is_used_through_other(&self, api: TelemetryApi) -> bool {
+        self.lock().subscribed.iter().any(|one| one.api != api)
+    }
+
     /// Subscribes under a name. Returns false if it replaced a subscription.
     pub(crate) fn subscribe(
         &self,

@@ -131,6 +131,20 @@ async fn http_subscriber_gets_batches_of_what_it_asked_for() {
 }
 
 #[tokio::test]
+async fn an_environment_has_one_of_the_two_apis() {
+    let mut served = serve();
+    let (mut client, headers) = registered(&mut served).await;
+    let body = subscription(&json!({"protocol": "TCP", "port": 9}));
+    subscribe(&mut client, "/2022-07-01/telemetry", &headers, &body).await;
+
+    let other = subscribe(&mut client, "/2020-08-15/logs", &headers, &body).await;
+    let again = subscribe(&mut client, "/2022-07-01/telemetry", &headers, &body).await;
+
+    assert_eq!((other.status, again.status), (400, 200), "{}", other.text());
+    assert!(other.text().contains("ValidationError"), "{}", other.text());
+}
+
+#[tokio::test]
 async fn tcp_subscriber_gets_one_record_a_line() {
     let consumer = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = consumer.local_addr().unwrap().port();

@@ -405,6 +405,7 @@ fn plane_ports(
         prepare: Arc::<Catalogue>::clone(catalogue),
         logs: Arc::new(|_| {}),
         usage: Arc::new(|_| {}),
+        traffic: Arc::new(|_, _| {}),
         throttles: Arc::new(|_| {}),
         credentials: Arc::new(|_| Credentials {
             access_key_id: "key".to_owned(),

@@ -92,6 +92,13 @@ impl Client {
         self.send(call).await.map(Invocation::of_answer)
     }
 
+    /// Reads the asynchronous events of each function that wait or run.
+    pub async fn queue(&self) -> Result<Vec<Value>, CallError> {
+        let call = Call::new(LAMBDA, Method::GET, "/_firelight/queue".to_owned());
+        let answer: Value = self.send_for_json(call).await?;
+        Ok(answer.as_array().cloned().unwrap_or_default())
+    }
+
     /// Reads what was metered in a month, `YYYY-MM`.
     pub async fn usage(&self, month: &str) -> Result<Value, CallError> {
         let path = format!("/_firelight/usage?month={}", encode(month));

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::list::size;
 use crate::args::UsageArgs;
 use crate::billing::{FunctionUsage, MonthUsage, PRICES, UsageRow, by_function, total};
 use crate::client::Client;
@@ -65,6 +66,8 @@ fn text(month: &str, functions: &[FunctionUsage], total: &MonthUsage) -> String 
         "BILLED MS",
         "INIT MS",
         "GB-S",
+        "SENT",
+        "RECEIVED",
         "ON AWS",
     ];
     format!(
@@ -81,7 +84,7 @@ fn text(month: &str, functions: &[FunctionUsage], total: &MonthUsage) -> String 
     )
 }
 
-fn row(usage: &FunctionUsage) -> [String; 9] {
+fn row(usage: &FunctionUsage) -> [String; 11] {
     [
         usage.function.clone(),
         usage.architecture.clone(),
@@ -91,6 +94,8 @@ fn row(usage: &FunctionUsage) -> [String; 9] {
         usage.billed_ms.to_string(),
         usage.init_ms.to_string(),
         format!("{:.3}", usage.gb_seconds),
+        size(usage.sent_bytes),
+        size(usage.received_bytes),
         usd(usage.aws_usd),
     ]
 }

@@ -34,7 +34,7 @@ pub fn start(
     sts: Sts,
 ) -> DataPlane<LinuxDriver> {
     let settings = settings(config, &driver);
-    let throttled = books.clone();
+    let (throttled, moved) = (books.clone(), books.clone());
     let live = LiveLog::start(config.mode);
     let ports = Ports {
         driver,
@@ -48,6 +48,9 @@ pub fn start(
             logs.append(line);
         }),
         usage: Arc::new(move |meter| usage::record_invocation(&books, &meter, outside::now())),
+        traffic: Arc::new(move |version, traffic| {
+            usage::record_traffic(&moved, version, traffic, outside::now());
+        }),
         throttles: Arc::new(move |version| {
             usage::record_throttle(&throttled, version, outside::now())
         }),

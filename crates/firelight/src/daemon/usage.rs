@@ -2,6 +2,7 @@
 
 use firelight_invoke::InvocationMeter;
 use firelight_model::{FunctionVersion, WallTime};
+use firelight_sandbox::Traffic;
 use firelight_store::{UsageCounts, UsageHour, UsageKey, UsageStore};
 
 /// Enters an invocation that ran.
@@ -20,30 +21,46 @@ pub fn record_invocation(books: &UsageStore, meter: &InvocationMeter, now: WallT
     let counts = UsageCounts {
         requests: 1,
         errors: u64::from(meter.error),
-        throttles: 0,
         cold_starts: u64::from(meter.init.is_some()),
         billed_ms: meter.billed_ms,
         billed_mb_ms: meter.billed_ms * u64::from(meter.memory_mb),
         init_ms: init_ms.unwrap_or(0),
+        ..UsageCounts::default()
     };
     books.record(key, counts);
 }
 
 /// Enters an invocation that was refused.
 pub fn record_throttle(books: &UsageStore, version: &FunctionVersion, now: WallTime) {
-    let key = UsageKey {
+    let counts = UsageCounts {
+        throttles: 1,
+        ..UsageCounts::default()
+    };
+    books.record(key(version, now), counts);
+}
+
+/// Enters what went through the way out of an environment.
+pub fn record_traffic(
+    books: &UsageStore,
+    version: &FunctionVersion,
+    traffic: Traffic,
+    now: WallTime,
+) {
+    let counts = UsageCounts {
+        sent_bytes: traffic.sent_bytes,
+        received_bytes: traffic.received_bytes,
+        ..UsageCounts::default()
+    };
+    books.record(key(version, now), counts);
+}
+
+fn key(version: &FunctionVersion, now: WallTime) -> UsageKey {
+    UsageKey {
         account: version.account(),
         function: version.arn.name.clone(),
         version: version.version,
         architecture: version.architecture,
         memory_mb: version.memory.mb(),
         hour: UsageHour::of(now),
-    };
-    books.record(
-        key,
-        UsageCounts {
-            throttles: 1,
-            ..UsageCounts::default()
-        },
-    );
+    }
 }

@@ -88,3 +88,69 @@ fn a_function_reaches_the_api_as_its_role_and_only_what_the_role_may() {
     assert!(error.contains("assumed-role/lists/calls"), "{error}");
     assert!(environment.stop().is_none());
 }
+
+#[test]
+fn what_a_function_sends_and_receives_is_in_its_usage() {
+    const DOWNLOADS: &str = "
+    import os, urllib.request
+    url = os.environ['AWS_ENDPOINT_URL'] + '/_firelight/health'
+    return [urllib.request.urlopen(url, data=None, timeout=10).status for _ in range(20)]
+";
+    let Some(environment) = TestEnvironment::start() else {
+        return;
+    };
+    if !has_way_out(&environment) {
+        return firelight_e2e::lacking::lacking("a way out for functions").unwrap_or_default();
+    }
+    let name = environment.deploy_python("downloads", DOWNLOADS);
+
+    call(&environment, &name, "{}");
+
+    let usage = environment.until(|| {
+        let usage = environment.firelight(&["usage", "--json"]);
+        let usage = usage.succeeded().json();
+        let function = usage["functions"][0].clone();
+        (function["sent_bytes"].as_u64() > Some(0)).then_some(function)
+    });
+    // Twenty requests with their heads, and no more than that.
+    for direction in ["sent_bytes", "received_bytes"] {
+        let bytes = usage[direction].as_u64().unwrap();
+        assert!((2_000..200_000).contains(&bytes), "{usage}");
+    }
+    assert!(environment.stop().is_none());
+}
+
+#[test]
+fn on_the_hosts_own_network_functions_reach_what_listens_on_its_loopback_each_by_itself() {
+    const ASKS: &str = "
+    import os, socket
+    with socket.create_connection(('127.0.0.1', event['port']), 10) as connection:
+        return [connection.recv(100).decode(), os.environ['AWS_LAMBDA_RUNTIME_API']]
+";
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("firelight.toml");
+    std::fs::write(&file, "[sandbox]\nnetwork = 'host'\n").unwrap();
+    let flags = ["--config", file.to_str().unwrap()];
+    let Some(environment) = TestEnvironment::start_as(Flavor::dev().with(&flags)) else {
+        return;
+    };
+    let neighbour = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = neighbour.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = neighbour.accept() {
+            let _ = std::io::Write::write_all(&mut client, b"hello");
+        }
+    });
+    let payload = format!(r#"{{"port": {port}}}"#);
+    let names = ["asks-1", "asks-2"].map(|name| environment.deploy_python(name, ASKS));
+
+    let answers = names.map(|name| call(&environment, &name, &payload));
+
+    for answer in &answers {
+        assert_eq!(answer[0], "hello", "{answer}");
+        let own = answer[1].as_str().unwrap();
+        assert!(own.starts_with("127.0.0.1:"), "{own}");
+    }
+    assert_ne!(answers[0][1], answers[1][1], "each has a Runtime API of its own");
+    assert!(environment.stop().is_none());
+}

@@ -196,6 +196,34 @@ fn usage_counts_each_invocation() {
 }
 
 #[test]
+fn the_queue_shows_events_that_wait_and_how_old_they_are() {
+    let Some(environment) = TestEnvironment::start() else {
+        return;
+    };
+    let empty = environment.firelight(&["queue"]).succeeded().stdout();
+    let name = environment.deploy_python("slow", "import time; time.sleep(2)");
+
+    let accepted = environment.firelight(&["invoke", &name, "--event"]);
+    accepted.succeeded();
+
+    let queue = environment.until(|| {
+        let queue = environment
+            .firelight(&["queue", "--json"])
+            .succeeded()
+            .json();
+        (queue["functions"][0]["events"] == 1).then_some(queue)
+    });
+    assert_eq!(empty, "no events wait or run\n");
+    assert_eq!(queue["functions"][0]["function"], name);
+    assert!(queue["functions"][0]["oldest_seconds"].is_u64(), "{queue}");
+    environment.until(|| {
+        let queue = environment.firelight(&["queue"]).succeeded().stdout();
+        (queue == empty).then_some(())
+    });
+    assert!(environment.stop().is_none());
+}
+
+#[test]
 fn the_doctor_reports_on_this_host() {
     let Some(environment) = TestEnvironment::start() else {
         return;

@@ -7,8 +7,10 @@ use firelight_model::Version;
 use firelight_wire::{ErrorCode, ErrorReply};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::time::Instant;
 
 use crate::body::{Response, ResponseBody};
+use crate::occasionally::Occasionally;
 
 const REMAPPED_LENGTH: HeaderName = HeaderName::from_static("x-amzn-remapped-content-length");
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
@@ -73,7 +75,10 @@ pub(crate) fn not_started(reason: &NotStarted) -> ErrorReply {
     match reason {
         NotStarted::Throttled(reason) => throttled(reason.name()),
         NotStarted::NoCapacity { reason } => {
-            tracing::warn!(reason, "no room for an invocation");
+            static WARNING: Occasionally = Occasionally::new();
+            if let Some(refused) = WARNING.count(Instant::now()) {
+                tracing::warn!(reason, refused, "no room for invocations");
+            }
             throttled("ConcurrentInvocationLimitExceeded")
         }
         // The version was changed or deleted after it was resolved.

@@ -24,7 +24,7 @@ type OfVersion = (
     fn(&VersionSnapshot) -> u64,
 );
 
-const OF_VERSIONS: [OfVersion; 5] = [
+const OF_VERSIONS: [OfVersion; 7] = [
     (
         "firelight_invocations_total",
         Kind::Counter,
@@ -48,6 +48,18 @@ const OF_VERSIONS: [OfVersion; 5] = [
         Kind::Counter,
         "Requests refused because the host had no room for them.",
         |version| version.no_capacity,
+    ),
+    (
+        "firelight_egress_bytes_total",
+        Kind::Counter,
+        "Bytes that environments sent through their way out.",
+        |version| version.traffic.sent_bytes,
+    ),
+    (
+        "firelight_ingress_bytes_total",
+        Kind::Counter,
+        "Bytes that environments received through their way out.",
+        |version| version.traffic.received_bytes,
     ),
     (
         "firelight_requests_in_line",
@@ -297,6 +309,7 @@ mod tests {
 
     use firelight_invoke::{Budget, Counts, Histogram, StartKind, ThrottleReason};
     use firelight_model::{AccountId, FunctionArn, Version};
+    use firelight_sandbox::Traffic;
 
     use super::*;
 
@@ -320,6 +333,10 @@ mod tests {
             inits: Histogram {
                 classes: std::array::from_fn(|_| 0),
                 sum: std::time::Duration::ZERO,
+            },
+            traffic: Traffic {
+                sent_bytes: 4,
+                received_bytes: 5,
             },
             counts: Counts::default(),
         };
