@@ -35,6 +35,17 @@ struct Seen {
     ran_out: bool,
 }
 
+impl Seen {
+    fn peak(&self, used: u64) -> u64 {
+        match self.ran_out {
+            true => used,
+            false => self.working_set.peak(used),
+        }
+    }
+}
+
+/// The peak is good for so long: nobody uses more than a few MB in it.
+const PEAK_LASTS: Duration = Duration::from_millis(2);
 /// A look is good for so long, unless the peak has grown: what runs for long is looked at by the sampler.
 const LOOK_LASTS: Duration = Duration::from_millis(100);
 
@@ -67,18 +78,26 @@ impl Meters {
 
     /// The most that was needed: the peak of the working set.
     pub(super) fn memory_peak_bytes(&self) -> io::Result<u64> {
-        let peak = self.used_at_most()?;
         let now = Instant::now();
+        if let Some(peak) = self.just_seen(now) {
+            return Ok(peak);
+        }
+        let peak = self.used_at_most()?;
         let fresh = |(known, at): (u64, Instant)| known == peak && now - at < LOOK_LASTS;
         if !self.seen().last.is_some_and(fresh) {
             self.look()?;
         }
         let mut seen = self.seen();
         seen.last = Some((peak, now));
-        Ok(match seen.ran_out {
-            true => peak,
-            false => seen.working_set.peak(peak),
-        })
+        Ok(seen.peak(peak))
+    }
+
+    /// What was seen a moment ago, which is as good as another look: the counter costs more than a short invocation
+    /// can use.
+    fn just_seen(&self, now: Instant) -> Option<u64> {
+        let seen = self.seen();
+        let (peak, at) = seen.last?;
+        (now - at < PEAK_LASTS).then(|| seen.peak(peak))
     }
 
     /// The peak of all that was used; a kernel that keeps none tells what is used now.
