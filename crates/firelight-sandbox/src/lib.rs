@@ -56,6 +56,18 @@ pub trait SandboxDriver: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Sandbox, LaunchError>> + Send {
         self.launch(spec)
     }
+
+    /// Makes a sandbox like [`SandboxDriver::launch`], and has `process` begin in it as soon as all its walls and limits
+    /// stand, which may be before this returns. If `waiting` waits in some sandbox, it becomes that process.
+    /// [`Sandbox::take_begun`] returns it. A driver may begin nothing.
+    fn launch_with(
+        &self,
+        spec: SandboxSpec,
+        _process: ProcessSpec,
+        _waiting: Option<&WaitingProgram>,
+    ) -> impl Future<Output = Result<Self::Sandbox, LaunchError>> + Send {
+        self.launch(spec)
+    }
 }
 
 /// One sandbox. Dropping it destroys it in the background; [`Sandbox::destroy`] waits until nothing is left.
@@ -81,6 +93,14 @@ pub trait Sandbox: Send + Sync + 'static {
         &self,
         _process: &ProcessSpec,
     ) -> impl Future<Output = Result<Option<Self::Process>, SandboxError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Takes the process that the launch began. `None` if there is none, or it was taken, or killed since: then it is to
+    /// be spawned.
+    fn take_begun(
+        &self,
+    ) -> impl Future<Output = Result<Option<Begun<Self::Process>>, SpawnError>> + Send {
         async { Ok(None) }
     }
 
@@ -110,6 +130,14 @@ pub trait Sandbox: Send + Sync + 'static {
 
     /// Destroys the sandbox and returns when nothing of it is left.
     fn destroy(self) -> impl Future<Output = Result<(), SandboxError>> + Send;
+}
+
+/// A process that began with its sandbox.
+#[derive(Debug)]
+pub struct Begun<P> {
+    pub process: P,
+    /// Whether it is a program that waited.
+    pub waited: bool,
 }
 
 /// A process inside a sandbox.

@@ -5,10 +5,31 @@ use std::sync::Arc;
 
 use firelight_model::{EnvironmentConcurrency, FunctionVersion};
 use firelight_runtime_api::{Connect, Connecting, Limits, Session, SessionConfig, SessionEvents};
-use firelight_sandbox::{Dialer, LaunchError, Sandbox};
+use firelight_sandbox::{Dialer, Egress, LaunchError, Sandbox, SandboxDriver, SandboxSpec};
 use tokio::net::TcpStream;
 
 use crate::prepare::Program;
+use crate::started::StartedRuntime;
+
+/// Makes the sandbox, with the runtime in it as early as can be.
+pub(super) async fn launch_sandbox<D: SandboxDriver>(
+    driver: &D,
+    spec: SandboxSpec,
+    program: &Program,
+    started: Option<StartedRuntime>,
+) -> Result<D::Sandbox, LaunchError> {
+    let waits = started.map(|started| started.program);
+    // Extensions are up before the runtime begins; and in the host's own network the runtime can be told where its API
+    // is only when the sandbox has found a free port.
+    if program.extensions.is_empty() && spec.egress != Egress::Host {
+        let runtime = program.runtime.clone();
+        return driver.launch_with(spec, runtime, waits.as_ref()).await;
+    }
+    match waits {
+        Some(waits) => driver.launch_waiting(spec, &waits, &program.runtime).await,
+        None => driver.launch(spec).await,
+    }
+}
 
 pub(super) fn serve_session<S: Sandbox>(
     sandbox: &mut S,

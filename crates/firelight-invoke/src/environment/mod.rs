@@ -43,7 +43,6 @@ use crate::journal::Journal;
 use crate::platform_event::{InitPhase, PlatformEvent};
 use crate::prepare::{Blueprint, Program};
 use crate::settings::Settings;
-use crate::started::StartedRuntime;
 
 /// Whether the runtime is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,14 +107,7 @@ impl<D: SandboxDriver> Environment<D> {
             clock,
             settings,
         } = blueprint;
-        let mut sandbox = match started {
-            Some(StartedRuntime { program: waits, .. }) => {
-                driver
-                    .launch_waiting(spec, &waits, &program.runtime)
-                    .await?
-            }
-            None => driver.launch(spec).await?,
-        };
+        let mut sandbox = launch::launch_sandbox(driver, spec, &program, started).await?;
         let (session, events) = launch::serve_session(&mut sandbox, &version, &mut program)?;
         Ok(Self {
             version,

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use firelight_sandbox::{Exit, ProcessSpec, Sandbox, SandboxProcess, SpawnError};
+use firelight_sandbox::{Begun, Exit, ProcessSpec, Sandbox, SandboxProcess, SpawnError};
 
 use super::output::Output;
 
@@ -50,6 +50,21 @@ pub(crate) enum StartError {
     Pipe(#[from] io::Error),
 }
 
+/// The runtime that the launch began, or that waits in the sandbox.
+async fn begun<S: Sandbox>(
+    sandbox: &S,
+    spec: &ProcessSpec,
+) -> Result<Option<Begun<S::Process>>, SpawnError> {
+    if let Some(begun) = sandbox.take_begun().await? {
+        return Ok(Some(begun));
+    }
+    let claimed = sandbox.claim_waiting(spec).await?;
+    Ok(claimed.map(|process| Begun {
+        process,
+        waited: true,
+    }))
+}
+
 impl<P: SandboxProcess> Processes<P> {
     pub(crate) fn new() -> Self {
         Self {
@@ -58,23 +73,21 @@ impl<P: SandboxProcess> Processes<P> {
         }
     }
 
-    /// Starts a program in the sandbox. A runtime that waits there has only to be told what for.
+    /// Starts a program in the sandbox. A runtime may have begun with it; one that waits there has only to be told what
+    /// for.
     pub(crate) async fn start<S: Sandbox<Process = P>>(
         &mut self,
         sandbox: &S,
         role: Role,
         spec: ProcessSpec,
     ) -> Result<(), StartError> {
-        let waiting = match role {
-            Role::Runtime => {
-                let claimed = sandbox.claim_waiting(&spec).await;
-                claimed.map_err(SpawnError::from)?
-            }
+        let begun = match role {
+            Role::Runtime => begun(sandbox, &spec).await?,
             Role::Extension(_) => None,
         };
-        self.began_started |= waiting.is_some();
-        let mut process = match waiting {
-            Some(process) => process,
+        self.began_started |= begun.as_ref().is_some_and(|begun| begun.waited);
+        let mut process = match begun {
+            Some(begun) => begun.process,
             None => sandbox.spawn(spec).await?,
         };
         let stdout = Output::new(process.take_stdout())?;

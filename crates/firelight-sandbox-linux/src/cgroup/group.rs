@@ -75,14 +75,14 @@ impl Group {
         self.unified.as_ref().map(open).transpose()
     }
 
-    /// `cgroup.procs` of the version 1 directories, for the newborn to enter by itself.
+    /// `tasks` of the version 1 directories, for the newborn to enter by itself. It has one thread, and a thread that
+    /// moves itself is spared the grace period of some milliseconds that moving a process through `cgroup.procs` takes.
     pub(crate) fn entries(&self) -> io::Result<Vec<OwnedFd>> {
         let v1 = self
             .dirs
             .iter()
             .filter(|dir| self.unified.as_ref() != Some(dir));
-        v1.map(|dir| open_for_writing(&dir.join("cgroup.procs")))
-            .collect()
+        v1.map(|dir| open_for_writing(&dir.join("tasks"))).collect()
     }
 
     /// Opens everything that a claim writes or hands on, and writes what is the same for every sandbox.
@@ -245,6 +245,45 @@ impl Group {
             };
         }
         Ok(())
+    }
+}
+
+/// An empty group with a share of the CPU. While there is one, the kernel has its accounting of shares switched on;
+/// without it the first sandbox would wait until that is patched into the running kernel, and the last one until it is
+/// taken out again.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    dir: PathBuf,
+}
+
+impl Keeper {
+    /// Makes the group, where this host limits the CPU at all.
+    pub(crate) fn create(layout: &Layout) -> io::Result<Option<Self>> {
+        let Some(home) = &layout.cpu else {
+            return Ok(None);
+        };
+        let own = Home {
+            version: home.version,
+            dir: home.dir.join("keeper"),
+        };
+        fs::create_dir(&own.dir)?;
+        let this = Self {
+            dir: own.dir.clone(),
+        };
+        let (quota, period) = quota_and_period_us(1000);
+        let text = match own.version {
+            Version::V1 => quota.to_string(),
+            Version::V2 => format!("{quota} {period}"),
+        };
+        write(&open_quota(&own)?, &text)?;
+        Ok(Some(this))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // Nothing is ever in it; otherwise the next start sweeps.
+        let _ = fs::remove_dir(&self.dir);
     }
 }
 

@@ -15,6 +15,6 @@ mod layout;
 mod mounts;
 mod sweep;
 
-pub(crate) use group::{Files, Group, quota_and_period_us};
+pub(crate) use group::{Files, Group, Keeper, quota_and_period_us};
 pub(crate) use layout::Layout;
 pub(crate) use sweep::sweep;

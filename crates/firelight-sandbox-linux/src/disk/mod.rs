@@ -16,6 +16,7 @@
 mod image;
 mod make;
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,10 @@ use crate::sys::loop_device;
 
 /// Templates kept: a host runs functions of a few sizes.
 const MAX_TEMPLATES: usize = 8;
+/// Made ahead: attaching a device and mounting it wait for the disk and for other processors, which an order should not.
+const STOCK: usize = 2;
+/// Of all sizes together.
+const MAX_STOCK: usize = 4;
 /// Another process can take the free device first, but not for ever.
 const MAX_TRIES: u32 = 32;
 
@@ -48,6 +53,8 @@ pub(crate) struct Disks {
     control: OwnedFd,
     /// The one used last comes first.
     templates: Vec<(Capacity, Template)>,
+    /// New, empty file systems of nobody's, mounted nowhere; the oldest comes first.
+    stock: RefCell<Vec<(Capacity, OwnedFd)>>,
 }
 
 impl Disks {
@@ -58,6 +65,7 @@ impl Disks {
             nodes: nodes.to_owned(),
             control: open_control(nodes).step("open the control of loop devices")?,
             templates: Vec::new(),
+            stock: RefCell::default(),
         };
         this.ensure(usual)?;
         Ok(this)
@@ -78,9 +86,44 @@ impl Disks {
         Ok(())
     }
 
-    /// Makes a new, empty file system whose root belongs to `owner`, mounted nowhere. The capacity's template must be
-    /// there.
-    pub(crate) fn make(&self, capacity: Capacity, owner: u32) -> Result<OwnedFd, StepError> {
+    /// Gives out a new, empty file system whose root belongs to `owner`, mounted nowhere. The capacity's template must
+    /// be there.
+    pub(crate) fn provide(&self, capacity: Capacity, owner: u32) -> Result<OwnedFd, StepError> {
+        let mount = match self.take(capacity) {
+            Some(mount) => mount,
+            None => self.make(capacity)?,
+        };
+        let (user, group) = (Uid::from_raw(owner), Gid::from_raw(owner));
+        rustix::fs::chownat(&mount, "", Some(user), Some(group), AtFlags::EMPTY_PATH)
+            .step("give /tmp to the sandbox")?;
+        Ok(mount)
+    }
+
+    /// Whether there should be more of this capacity in stock.
+    pub(crate) fn is_short_of(&self, capacity: Capacity) -> bool {
+        let stock = self.stock.borrow();
+        stock.iter().filter(|(known, _)| *known == capacity).count() < STOCK
+    }
+
+    /// Makes one more of this capacity for the stock, in the place of the oldest if there are many.
+    pub(crate) fn restock(&mut self, capacity: Capacity) -> Result<(), StepError> {
+        self.ensure(capacity)?;
+        let mount = self.make(capacity)?;
+        let stock = self.stock.get_mut();
+        if stock.len() >= MAX_STOCK {
+            stock.remove(0);
+        }
+        stock.push((capacity, mount));
+        Ok(())
+    }
+
+    fn take(&self, capacity: Capacity) -> Option<OwnedFd> {
+        let mut stock = self.stock.borrow_mut();
+        let index = stock.iter().position(|(known, _)| *known == capacity)?;
+        Some(stock.remove(index).1)
+    }
+
+    fn make(&self, capacity: Capacity) -> Result<OwnedFd, StepError> {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let template = self
             .templates
@@ -91,11 +134,7 @@ impl Disks {
             .step("find the template of /tmp")?;
         let image = make::unnamed_file(&self.dir)?;
         template.write(&image).step("write the image of /tmp")?;
-        let mount = self.mount(&image)?;
-        let (user, group) = (Uid::from_raw(owner), Gid::from_raw(owner));
-        rustix::fs::chownat(&mount, "", Some(user), Some(group), AtFlags::EMPTY_PATH)
-            .step("give /tmp to the sandbox")?;
-        Ok(mount)
+        self.mount(&image)
     }
 
     /// Whether the disk still has room for all that a new `/tmp` may hold.

@@ -1,7 +1,6 @@
 //! The daemon's end of the socket to the launcher: matches answers with who waits for them.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -14,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::reader::PacketSocket;
 use super::sampler::Sampler;
-use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order, Packet};
+use crate::wire::{self, Fault, FdTag, First, MAX_PACKET, News, Order, Packet};
 
 /// Answers by ticket; `None` once the launcher is gone and nobody can be answered any more.
 type Waiting = Option<HashMap<u64, oneshot::Sender<Answer>>>;
@@ -30,8 +29,8 @@ enum Answer {
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) number: u64,
-    /// Whether a program waits inside.
-    pub(super) waiting: bool,
+    /// Whether the program that was to wait did.
+    pub(super) waited: bool,
     pub(super) fds: Vec<(FdTag, OwnedFd)>,
 }
 
@@ -74,37 +73,23 @@ impl Link {
         &self.sampler
     }
 
-    pub(super) async fn launch(self: &Arc<Self>, spec: SandboxSpec) -> Result<Parcel, LaunchError> {
-        self.order_launch(|ticket| Order::Launch { ticket, spec })
-            .await
-    }
-
-    /// Launches a sandbox in which the program of that number waits, if there is one.
-    pub(super) async fn launch_waiting(
+    /// Has the launcher make a sandbox for this first process, if it is known.
+    pub(super) async fn launch(
         self: &Arc<Self>,
         spec: SandboxSpec,
-        program: u64,
-        variables: Vec<(OsString, OsString)>,
-    ) -> Result<Parcel, LaunchError> {
-        self.order_launch(|ticket| Order::LaunchWaiting {
-            ticket,
-            spec,
-            program,
-            variables,
-        })
-        .await
-    }
-
-    async fn order_launch(
-        self: &Arc<Self>,
-        order: impl FnOnce(u64) -> Order,
+        first: Option<First>,
     ) -> Result<Parcel, LaunchError> {
         let Some((ticket, answer)) = self.ticket() else {
             return Err(LaunchError::LauncherGone);
         };
         let waiting = Launching { link: self, ticket };
-        let order = order(ticket).encode();
-        self.socket.send(&order).await.map_err(send_failed)?;
+        let order = Order::Launch {
+            ticket,
+            spec,
+            first,
+        };
+        let sent = self.socket.send(&order.encode()).await;
+        sent.map_err(send_failed)?;
         let answer = answer.await.map_err(|_| LaunchError::LauncherGone)?;
         std::mem::forget(waiting);
         match answer {
@@ -192,11 +177,11 @@ impl Link {
                 ticket,
                 number,
                 laps,
-                waiting,
+                waited,
                 tags,
             }) => {
-                tracing::debug!(number, waiting, ?laps, "sandbox launched");
-                if waiting {
+                tracing::debug!(number, waited, ?laps, "sandbox launched");
+                if waited {
                     let count = *self.programs_waiting.borrow();
                     self.note_waiting(count.saturating_sub(1));
                 }
@@ -207,7 +192,7 @@ impl Link {
                 }
                 let parcel = Parcel {
                     number,
-                    waiting,
+                    waited,
                     fds: tags.into_iter().zip(packet.fds).collect(),
                 };
                 self.answer(ticket, Answer::Launched(parcel));

@@ -31,7 +31,7 @@ use crate::launcher::raise_descriptor_limit;
 use crate::net::{EgressNetwork, Relay, Services};
 use crate::report::{self, HostReport};
 use crate::role::LAUNCHER;
-use crate::wire::{self, Begin, Fault, MAX_PACKET, News, Order};
+use crate::wire::{self, Begin, Begins, Fault, First, MAX_PACKET, News, Order};
 
 use link::Link;
 use waiting::Programs;
@@ -173,8 +173,8 @@ impl SandboxDriver for LinuxDriver {
     type Sandbox = LinuxSandbox;
 
     async fn launch(&self, spec: SandboxSpec) -> Result<LinuxSandbox, LaunchError> {
-        let parcel = self.link.launch(spec).await?;
-        LinuxSandbox::new(&self.link, parcel)
+        let parcel = self.link.launch(spec, None).await?;
+        LinuxSandbox::new(&self.link, parcel, None)
     }
 
     fn keep_waiting(&self, wanted: Vec<(WaitingProgram, u32)>) {
@@ -187,12 +187,29 @@ impl SandboxDriver for LinuxDriver {
         program: &WaitingProgram,
         process: &ProcessSpec,
     ) -> Result<LinuxSandbox, LaunchError> {
-        let Some(number) = self.programs.number_of(program) else {
-            return self.launch(spec).await;
+        let first = First {
+            process: process.clone(),
+            waiting: self.programs.number_of(program),
+            begins: Begins::WhenTold,
         };
-        let variables = process.variables.clone();
-        let parcel = self.link.launch_waiting(spec, number, variables).await?;
-        LinuxSandbox::new(&self.link, parcel)
+        let parcel = self.link.launch(spec, Some(first)).await?;
+        LinuxSandbox::new(&self.link, parcel, None)
+    }
+
+    async fn launch_with(
+        &self,
+        spec: SandboxSpec,
+        process: ProcessSpec,
+        waiting: Option<&WaitingProgram>,
+    ) -> Result<LinuxSandbox, LaunchError> {
+        let program = process.program.display().to_string();
+        let first = First {
+            process,
+            waiting: waiting.and_then(|waiting| self.programs.number_of(waiting)),
+            begins: Begins::AtOnce,
+        };
+        let parcel = self.link.launch(spec, Some(first)).await?;
+        LinuxSandbox::new(&self.link, parcel, Some(program))
     }
 }
 

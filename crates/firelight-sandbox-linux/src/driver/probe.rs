@@ -49,6 +49,7 @@ fn converse(socket: &OwnedFd, config: &LinuxConfig) -> Result<Vec<Wall>, StartEr
     let order = Order::Launch {
         ticket: 1,
         spec: smallest_sandbox(config),
+        first: None,
     };
     wire::send(socket, &order.encode(), &[]).map_err(failed)?;
     let mut buffer = vec![0; MAX_PACKET];

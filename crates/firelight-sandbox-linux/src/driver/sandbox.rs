@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use firelight_sandbox::{
-    Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Traffic, Usage,
+    Begun, Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Traffic,
+    Usage,
 };
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
@@ -22,7 +23,7 @@ use super::link::{Link, Parcel};
 use super::meters::{self, Meters, Motion};
 use super::process::LinuxProcess;
 use super::reader::PacketSocket;
-use crate::wire::{Ended, Event, FdTag, Packet, SpawnFault, Task};
+use crate::wire::{Ended, Event, FIRST_PROCESS, FdTag, Packet, SpawnFault, Task};
 
 /// Larger than any event; what is larger did not come from an init of ours.
 const MAX_EVENT: usize = 64;
@@ -39,7 +40,25 @@ pub struct LinuxSandbox {
     reader: AbortHandle,
     /// Whether a program waits inside that nobody has claimed.
     waiting: AtomicBool,
+    /// The process that the launch began, until it is taken.
+    begun: Mutex<Option<BegunProcess>>,
     destroyed: bool,
+}
+
+/// A process that init was told to begin, and what it is of.
+#[derive(Debug)]
+struct BegunProcess {
+    program: String,
+    waited: bool,
+    starting: Starting,
+}
+
+/// A process that init has yet to answer for.
+#[derive(Debug)]
+struct Starting {
+    number: u32,
+    answered: oneshot::Receiver<Result<(OwnedFd, OwnedFd), (SpawnFault, io::Error)>>,
+    exited: watch::Receiver<Option<Exit>>,
 }
 
 /// What the sandbox and its processes share.
@@ -72,17 +91,26 @@ struct Spawning {
 }
 
 impl LinuxSandbox {
-    /// Takes over what the launcher gave. A sandbox that cannot be taken over is destroyed.
-    pub(super) fn new(link: &Arc<Link>, parcel: Parcel) -> Result<Self, LaunchError> {
+    /// Takes over what the launcher gave, and the program that it began there. A sandbox that cannot be taken over is
+    /// destroyed.
+    pub(super) fn new(
+        link: &Arc<Link>,
+        parcel: Parcel,
+        begun: Option<String>,
+    ) -> Result<Self, LaunchError> {
         let number = parcel.number;
-        let taken = Self::take_over(Arc::clone(link), parcel);
+        let taken = Self::take_over(Arc::clone(link), parcel, begun);
         if taken.is_err() {
             link.destroy_later(number);
         }
         taken
     }
 
-    fn take_over(link: Arc<Link>, parcel: Parcel) -> Result<Self, LaunchError> {
+    fn take_over(
+        link: Arc<Link>,
+        parcel: Parcel,
+        begun: Option<String>,
+    ) -> Result<Self, LaunchError> {
         let mut fds: HashMap<FdTag, OwnedFd> = parcel.fds.into_iter().collect();
         let control = fds
             .remove(&FdTag::Control)
@@ -94,11 +122,20 @@ impl LinuxSandbox {
             source,
         };
         let control = Arc::new(PacketSocket::new(control).map_err(failed)?);
+        let mut book = Book::default();
+        // Entered before anything init says can be heard.
+        let begun = begun.map(|program| BegunProcess {
+            program,
+            waited: parcel.waited,
+            starting: book.start(),
+        });
+        let number = begun.as_ref().map(|begun| begun.starting.number);
+        debug_assert!(number.is_none_or(|number| number == FIRST_PROCESS));
         let inner = Arc::new(Inner {
             control: Arc::clone(&control),
             meters: link.sampler().meters(fds),
             traffic: Mutex::new(traffic),
-            book: Mutex::new(Book::default()),
+            book: Mutex::new(book),
         });
         let reader = tokio::spawn(read(Arc::clone(&inner))).abort_handle();
         Ok(Self {
@@ -107,7 +144,8 @@ impl LinuxSandbox {
             inner,
             link,
             reader,
-            waiting: AtomicBool::new(parcel.waiting),
+            waiting: AtomicBool::new(parcel.waited && begun.is_none()),
+            begun: Mutex::new(begun),
             destroyed: false,
         })
     }
@@ -117,23 +155,28 @@ impl LinuxSandbox {
         &self,
         task: impl FnOnce(u32) -> Task,
     ) -> Result<Result<LinuxProcess, (SpawnFault, io::Error)>, SandboxError> {
-        let (answer, answered) = oneshot::channel();
-        let (exit, exited) = watch::channel(None);
-        let number = {
-            let mut book = self.inner.book()?;
-            let number = book.number();
-            book.spawning.insert(number, Spawning { answer, exit });
-            number
-        };
-        self.inner.tell(&task(number)).await?;
-        let answer = answered.await.map_err(|_| SandboxError::Gone)?;
+        let starting = self.inner.book()?.start();
+        self.inner.tell(&task(starting.number)).await?;
+        self.started(starting).await
+    }
+
+    async fn started(
+        &self,
+        starting: Starting,
+    ) -> Result<Result<LinuxProcess, (SpawnFault, io::Error)>, SandboxError> {
+        let answer = starting.answered.await.map_err(|_| SandboxError::Gone)?;
         Ok(answer.map(|(stdout, stderr)| LinuxProcess {
-            number,
+            number: starting.number,
             stdout: Some(stdout),
             stderr: Some(stderr),
-            exit: exited,
+            exit: starting.exited,
             sandbox: Arc::clone(&self.inner),
         }))
+    }
+
+    fn begun(&self) -> Option<BegunProcess> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.take()
     }
 
     async fn move_to(&self, motion: Motion) -> Result<(), SandboxError> {
@@ -187,7 +230,7 @@ impl Sandbox for LinuxSandbox {
 
     async fn spawn(&self, process: ProcessSpec) -> Result<LinuxProcess, SpawnError> {
         let program = process.program.display().to_string();
-        let started = self.start(|number| spawn_task(number, process)).await?;
+        let started = self.start(|number| Task::spawn(number, process)).await?;
         started.map_err(|(fault, source)| spawn_error(program, fault, source))
     }
 
@@ -198,9 +241,22 @@ impl Sandbox for LinuxSandbox {
         if !self.waiting.swap(false, Ordering::AcqRel) {
             return Ok(None);
         }
-        let claimed = self.start(|number| claim_task(number, process)).await?;
+        let task = |number| Task::claim(number, process.clone());
         // It ended while it waited, or broke its silence: the process can still be spawned.
-        Ok(claimed.ok())
+        Ok(self.start(task).await?.ok())
+    }
+
+    async fn take_begun(&self) -> Result<Option<Begun<LinuxProcess>>, SpawnError> {
+        let Some(begun) = self.begun() else {
+            return Ok(None);
+        };
+        let waited = begun.waited;
+        match self.started(begun.starting).await? {
+            Ok(process) => Ok(Some(Begun { process, waited })),
+            // It ended while it waited, or broke its silence: the process can still be spawned.
+            Err(_) if waited => Ok(None),
+            Err((fault, source)) => Err(spawn_error(begun.program, fault, source)),
+        }
     }
 
     async fn kill_processes(&self) -> Result<(), SandboxError> {
@@ -214,6 +270,7 @@ impl Sandbox for LinuxSandbox {
         self.inner.note_out_of_memory_kills();
         let (answer, answered) = oneshot::channel();
         self.waiting.store(false, Ordering::Release);
+        drop(self.begun());
         let ticket = {
             let mut book = self.inner.book()?;
             let ticket = book.number();
@@ -403,6 +460,19 @@ impl Book {
         self.next
     }
 
+    /// Enters a process that init is told to start.
+    fn start(&mut self) -> Starting {
+        let (answer, answered) = oneshot::channel();
+        let (exit, exited) = watch::channel(None);
+        let number = self.number();
+        self.spawning.insert(number, Spawning { answer, exit });
+        Starting {
+            number,
+            answered,
+            exited,
+        }
+    }
+
     fn spawned(&mut self, process: u32, fds: Vec<OwnedFd>) {
         let Some(spawning) = self.spawning.remove(&process) else {
             return;
@@ -436,24 +506,6 @@ async fn read(inner: Arc<Inner>) {
         }
     }
     inner.lose();
-}
-
-fn spawn_task(number: u32, process: ProcessSpec) -> Task {
-    Task::Spawn {
-        process: number,
-        program: process.program,
-        arguments: process.arguments,
-        variables: process.variables,
-        directory: process.directory,
-    }
-}
-
-fn claim_task(number: u32, process: &ProcessSpec) -> Task {
-    Task::Claim {
-        process: number,
-        variables: process.variables.clone(),
-        directory: process.directory.clone(),
-    }
 }
 
 fn spawn_error(program: String, fault: SpawnFault, source: io::Error) -> SpawnError {

@@ -17,6 +17,7 @@ use crate::laps::{Lap, Watch};
 use crate::net::{Lease, SANDBOX_INDEX};
 use crate::seccomp::Filters;
 use crate::step::{Step, StepError};
+use crate::sys::mount::{RDONLY, Reach, set_attributes};
 use crate::sys::netlink::Netlink;
 use crate::sys::{self};
 use crate::wire;
@@ -24,8 +25,8 @@ use crate::wire;
 /// Everything about a sandbox that is fixed before it is claimed.
 pub(crate) struct Blueprint<'a> {
     pub(crate) filters: &'a Filters,
-    /// Writable `cgroup.procs` of the version 1 cgroups to enter. Held by init so that the launcher need not wait for
-    /// the kernel's grace period, which entering a version 1 cgroup costs.
+    /// Writable `tasks` of the version 1 cgroups, for init to enter: only a thread that moves itself is moved without
+    /// waiting for a grace period of the kernel.
     pub(crate) cgroup_entries: Vec<OwnedFd>,
     /// A directory on the host side of the mount namespace where the new root is put up.
     pub(crate) staging: &'a Path,
@@ -101,7 +102,6 @@ pub(crate) fn build(
     watch.done(Lap::AwaitRoot);
     become_owner(blueprint)?;
     sys::join_new_session_keyring().step("join a session keyring of its own")?;
-    forget_unused_shared_memory();
     rustix::system::sethostname(blueprint.host_name.as_bytes()).step("set the host name")?;
     let listener = open_network(blueprint)?;
     watch.done(Lap::OpenNetwork);
@@ -154,10 +154,13 @@ fn become_owner(blueprint: &Blueprint<'_>) -> Result<(), StepError> {
 }
 
 /// Has the kernel free a System V segment with its last user: one that outlives all processes would survive a reset,
-/// and hold memory that no kill can free.
-fn forget_unused_shared_memory() {
+/// and hold memory that no kill can free. Through the sandbox's own `/proc`, before it is read-only: in the host's the
+/// kernel searches the switches of all sandboxes there ever were.
+fn forget_unused_shared_memory(proc: &OwnedFd) {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
     // Not every kernel lets the owner of the namespace set this; what stays then goes with the sandbox.
-    let _ = std::fs::write("/proc/sys/kernel/shm_rmid_forced", "1");
+    let _ = rustix::fs::openat(proc, "sys/kernel/shm_rmid_forced", flags, Mode::empty())
+        .and_then(|switch| rustix::io::write(switch, b"1"));
 }
 
 fn open_network(blueprint: &Blueprint<'_>) -> Result<TcpListener, StepError> {
@@ -225,9 +228,10 @@ fn mount_proc(root: &OwnedFd) -> Result<(), StepError> {
         .step("hide other users' processes")?;
     let flags = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC
-        | MountAttrFlags::MOUNT_ATTR_RDONLY;
-    attach(&context, flags, root, "proc")
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let proc = attach(&context, flags, root, "proc")?;
+    forget_unused_shared_memory(&proc);
+    set_attributes(proc.as_fd(), RDONLY, Reach::This).step("make /proc read-only")
 }
 
 /// A `/tmp` in memory. The size is a placeholder, the real one is set when the sandbox is claimed.
@@ -237,7 +241,7 @@ fn mount_tmp(root: &OwnedFd) -> Result<(), StepError> {
         rustix::mount::fsconfig_set_string(&context, key, value).step("size /tmp")?;
     }
     let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    attach(&context, flags, root, "tmp")
+    attach(&context, flags, root, "tmp").map(drop)
 }
 
 fn new_filesystem(kind: &str) -> Result<OwnedFd, StepError> {
@@ -249,14 +253,15 @@ fn attach(
     flags: MountAttrFlags,
     root: &OwnedFd,
     target: &str,
-) -> Result<(), StepError> {
+) -> Result<OwnedFd, StepError> {
     rustix::mount::fsconfig_create(context)
         .step(format_args!("create the file system of /{target}"))?;
     let mount = rustix::mount::fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, flags)
         .step(format_args!("make the mount of /{target}"))?;
     let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     rustix::mount::move_mount(&mount, "", root, target, from_fd)
-        .step(format_args!("mount /{target}"))
+        .step(format_args!("mount /{target}"))?;
+    Ok(mount)
 }
 
 /// Covers entries of `/proc` with an empty file or an empty directory.

@@ -17,7 +17,7 @@ use rustix::pipe::PipeFlags;
 use super::waiting::Waiting;
 use crate::step::errno;
 use crate::sys::signal::{child_signals, kill_all_others, kill_child, reap_blocking, reap_one};
-use crate::sys::spawn::{self, Program};
+use crate::sys::spawn::{Program, Spawner};
 use crate::wire::{self, Ended, Event, MAX_PACKET, SpawnFault, Task};
 
 /// Serves until the other end of `control` is closed.
@@ -26,9 +26,11 @@ pub(super) fn serve(control: &OwnedFd) -> io::Result<()> {
         control: control.as_fd(),
         deaths: child_signals()?,
         null: rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?,
+        spawner: Spawner::new(),
         started: HashMap::new(),
         waiting: None,
     };
+    init.rehearse();
     // The kernel hands out zeroed pages as they are first used, so an idle init pays for none of this.
     let mut buffer = vec![0; MAX_PACKET];
     loop {
@@ -54,6 +56,7 @@ struct Init<'a> {
     control: BorrowedFd<'a>,
     deaths: OwnedFd,
     null: OwnedFd,
+    spawner: Spawner,
     /// Programs the daemon asked for and that were not reaped yet, by pid.
     started: HashMap<i32, u32>,
     /// The program that was prepared and that nobody has claimed.
@@ -68,6 +71,22 @@ struct Ready {
 }
 
 impl Init<'_> {
+    /// Starts a program that there is not. The pages that a start touches are shared with the launcher until then, or
+    /// not mapped at all; without this the first program of the function would wait for a hundred of them.
+    fn rehearse(&mut self) {
+        let nothing = Launch::new("/".into(), vec!["/".into()], Vec::new(), "/".into());
+        // It fails, as it should.
+        let _ = nothing.and_then(|launch| self.start(&launch, None));
+    }
+
+    fn start(
+        &mut self,
+        launch: &Launch,
+        waits_at: Option<BorrowedFd<'_>>,
+    ) -> Result<Started, (SpawnFault, io::Error)> {
+        launch.start(&mut self.spawner, self.null.as_fd(), waits_at)
+    }
+
     fn wait(&self) -> io::Result<Ready> {
         let unheard = self.waiting.as_ref().and_then(Waiting::unheard);
         let mut fds = vec![
@@ -94,7 +113,7 @@ impl Init<'_> {
                 directory,
             } => {
                 let launch = Launch::new(program, arguments, variables, directory);
-                let started = launch.and_then(|launch| launch.start(self.null.as_fd(), None));
+                let started = launch.and_then(|launch| self.start(&launch, None));
                 self.report_spawn(process, started)
             }
             Task::Prepare {
@@ -127,7 +146,7 @@ impl Init<'_> {
     fn prepare(&mut self, launch: Result<Launch, (SpawnFault, io::Error)>) -> io::Result<()> {
         let prepared = launch.and_then(|launch| {
             let (socket, theirs) = wire::pair().map_err(|error| (SpawnFault::Prepare, error))?;
-            let started = launch.start(self.null.as_fd(), Some(theirs.as_fd()))?;
+            let started = self.start(&launch, Some(theirs.as_fd()))?;
             Ok(Waiting::new(
                 started.pid,
                 started.stdout,
@@ -306,6 +325,7 @@ impl Launch {
     /// `/dev/stdout` like anywhere else. One that shall wait gets its end of the socket for that.
     fn start(
         &self,
+        spawner: &mut Spawner,
         null: BorrowedFd<'_>,
         waits_at: Option<BorrowedFd<'_>>,
     ) -> Result<Started, (SpawnFault, io::Error)> {
@@ -317,7 +337,7 @@ impl Launch {
         let (stderr, stderr_writer) = pipe()?;
         rustix::process::chdir(&self.directory)
             .map_err(|error| (SpawnFault::Directory, error.into()))?;
-        let pid = spawn::spawn(&Program {
+        let program = Program {
             path: &self.path,
             arguments: &self.arguments,
             variables: &self.variables,
@@ -325,8 +345,10 @@ impl Launch {
             stdout: stdout_writer.as_fd(),
             stderr: stderr_writer.as_fd(),
             waits_at,
-        })
-        .map_err(|error| (SpawnFault::Exec, error))?;
+        };
+        let pid = spawner
+            .spawn(&program)
+            .map_err(|error| (SpawnFault::Exec, error))?;
         Ok(Started {
             pid,
             stdout,

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use firelight_sandbox::Egress;
 use rustix::fs::{Mode, OFlags};
 
+use super::antechamber::Antechamber;
 use super::ground::{Ground, HostIds};
 use super::resident::{Doors, Kind, Parcel, Resident, Stage, Wanted};
 use crate::cgroup::Group;
@@ -80,7 +82,7 @@ fn copy_into_group(
     let blueprint = Blueprint {
         filters: &ground.filters,
         cgroup_entries: group.entries().step("open the cgroups")?,
-        staging: &ground.staging,
+        staging: Path::new(Antechamber::STAGING),
         listen_at: kind.listen_at.0,
         own_network: kind.egress != Egress::Host,
         lease: lease(ground, kind.egress, slot),
@@ -90,7 +92,12 @@ fn copy_into_group(
     };
     let birthplace = group.birthplace().step("open the cgroup")?;
     let birthplace = birthplace.as_ref().map(AsFd::as_fd);
-    match clone_process(namespaces(kind.egress), birthplace).step("copy into new namespaces")? {
+    let visit = ground.antechamber.enter(&ground.own_mounts)?;
+    let cloned = clone_process(namespaces(kind.egress), birthplace);
+    if !matches!(cloned, Ok(Side::Child)) {
+        visit.leave();
+    }
+    match cloned.step("copy into new namespaces")? {
         Side::Child => {
             // Its ends are closed by number along with all else that init does not keep.
             std::mem::forget((setup, control));
@@ -179,7 +186,7 @@ fn traffic(resident: &Resident) -> Result<Option<OwnedFd>, StepError> {
 fn make_tmp(ground: &Ground, resident: &Resident) -> Result<Option<OwnedFd>, StepError> {
     match (&ground.disks, resident.kind.tmp, ground.ids) {
         (Some(disks), Some(capacity), HostIds::Range { first }) => {
-            disks.make(capacity, first + 2 * resident.slot).map(Some)
+            disks.provide(capacity, first + 2 * resident.slot).map(Some)
         }
         _ => Ok(None),
     }

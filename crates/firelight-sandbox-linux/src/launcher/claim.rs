@@ -14,6 +14,7 @@ use rustix::thread::LinkNameSpaceType;
 use super::ground::{Ground, HostIds};
 use super::resident::{Doors, Kind, Parcel, Resident};
 use super::template::hosts;
+use super::visit::Visit;
 use crate::laps::{Lap, Watch};
 use crate::step::{Step, StepError};
 use crate::sys::mount::{NODEV, NOSUID, RDONLY, Reach, map_owners, set_attributes};
@@ -275,31 +276,4 @@ fn rename(ground: &Ground, doors: &Doors, host_name: &str) -> Result<(), StepErr
     let done = rustix::system::sethostname(host_name.as_bytes()).step("set the host name");
     there.leave();
     done
-}
-
-/// A stay of the launcher in another namespace. It must end with [`Visit::leave`].
-struct Visit<'a> {
-    home: &'a OwnedFd,
-    kind: LinkNameSpaceType,
-}
-
-impl<'a> Visit<'a> {
-    fn enter(
-        door: &OwnedFd,
-        home: &'a OwnedFd,
-        kind: LinkNameSpaceType,
-    ) -> Result<Self, StepError> {
-        rustix::thread::move_into_link_name_space(door.as_fd(), Some(kind))
-            .step("enter the sandbox's namespace")?;
-        Ok(Self { home, kind })
-    }
-
-    fn leave(self) {
-        let left = rustix::thread::move_into_link_name_space(self.home.as_fd(), Some(self.kind));
-        // Continuing in a sandbox's namespace would mix up everybody's mounts: better to end, which ends them all.
-        assert!(
-            left.is_ok(),
-            "the launcher can always return to its own namespace"
-        );
-    }
 }

@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use firelight_sandbox::{Egress, ListenAt, SandboxSpec};
 use rustix::mount::MountPropagationFlags;
 use rustix::thread::UnshareFlags;
 
+use super::antechamber::Antechamber;
 use super::resident::Kind;
 use super::sources::{Links, Sources};
 use super::template::Template;
-use crate::cgroup::{self, Layout};
+use crate::cgroup::{self, Keeper, Layout};
 use crate::disk::{Capacity, Disks};
 use crate::init::MASKED;
 use crate::net::{Router, Services};
@@ -33,11 +34,11 @@ pub(super) struct Ground {
     pub(super) sources: Sources,
     pub(super) masked: Vec<&'static str>,
     pub(super) walls: Vec<Wall>,
-    /// Where new roots are put up, in each sandbox's own mount namespace.
-    pub(super) staging: PathBuf,
+    pub(super) antechamber: Antechamber,
     pub(super) router: Option<Router>,
     /// Absent where `/tmp` has to be memory.
     pub(super) disks: Option<Disks>,
+    keeper: Option<Keeper>,
     pub(super) own_mounts: std::os::fd::OwnedFd,
     pub(super) own_names: std::os::fd::OwnedFd,
 }
@@ -51,9 +52,6 @@ impl Ground {
         }
         leave_host_mounts()?;
         fs::create_dir_all(&begin.state_dir).step("create the state directory")?;
-        // Not below the state directory: a data directory is closed to others, and init, being another user, could
-        // not walk to it. Any directory that all can reach does, as the root covers it only inside.
-        let staging = PathBuf::from("/usr");
         let template = Template::build(&begin.state_dir, &begin.host_name)?;
         let layout = prepare_cgroups(&begin)?;
         let router = build_router(&begin, privileged);
@@ -76,7 +74,11 @@ impl Ground {
         } else {
             Links::Any
         };
+        let own_mounts = super::birth::open_door("self", "mnt")?;
+        let keeper = Keeper::create(&layout).step("switch the accounting of CPU shares on")?;
         Ok(Self {
+            antechamber: Antechamber::build(&own_mounts)?,
+            keeper,
             sources: Sources::open(&begin.allowed_sources, links),
             filters: Filters::compile().step("compile the seccomp lists")?,
             masked: MASKED
@@ -84,7 +86,7 @@ impl Ground {
                 .copied()
                 .filter(|name| Path::new("/proc").join(name).exists())
                 .collect(),
-            own_mounts: super::birth::open_door("self", "mnt")?,
+            own_mounts,
             own_names: super::birth::open_door("self", "uts")?,
             begin,
             ids,
@@ -93,7 +95,6 @@ impl Ground {
             router,
             disks: disks.ok(),
             walls,
-            staging,
         })
     }
 
@@ -140,7 +141,8 @@ impl Ground {
     }
 
     /// Removes what `prepare` made outside its own namespaces.
-    pub(super) fn clear(&self) {
+    pub(super) fn clear(&mut self) {
+        self.keeper = None;
         for home in self.layout.homes() {
             // Whatever is still in there keeps it; the next start sweeps.
             let _ = fs::remove_dir(&home.dir);

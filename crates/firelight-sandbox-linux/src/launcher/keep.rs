@@ -19,11 +19,11 @@ use super::check;
 use super::claim::{self, Already};
 use super::environ::Environ;
 use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
-use super::serve::{Launcher, Token, claim_for, watch};
+use super::serve::{Launcher, Token, claim_for, precise_now, tell_first, watch};
 use super::waiting::{Programs, can_become, spec_of};
 use crate::laps::Watch;
 use crate::step::{Step, StepError};
-use crate::wire::{self, Event, News, Task, Waiting};
+use crate::wire::{self, Event, FIRST_PROCESS, News, Task, Waiting};
 
 /// How long a program may take until it waits.
 const PREPARATION_SECONDS: i64 = 20;
@@ -56,7 +56,7 @@ impl Launcher {
         self.give_up_late(now);
         self.give_up_surplus();
         self.tell_waiting()?;
-        if self.is_building() || self.is_preparing() {
+        if self.is_preparing() || !self.may_build() {
             return Ok(());
         }
         let short = self.programs.due(now).find(|entry| {
@@ -263,6 +263,10 @@ impl Launcher {
         };
         match self.claim_with_program(number, mounts, &mut wanted) {
             Ok(parcel) => {
+                self.refill.taken(precise_now());
+                tell_first(&parcel, &wanted, |process| {
+                    Task::claim(FIRST_PROCESS, process)
+                });
                 // The daemon takes the program that it is given off by itself.
                 self.told_waiting = self.told_waiting.saturating_sub(1);
                 self.deliver(number, parcel, &wanted).map(|()| None)
@@ -288,7 +292,7 @@ impl Launcher {
         let already = Already::Mounts(mounts);
         let parcel = claim_for(&self.ground, resident, wanted, already)?;
         // After the new limits: what a program that has just begun to wait lacks of CPU time would be waited for here.
-        environ.replace(&wanted.variables)?;
+        environ.replace(wanted.variables())?;
         // From now on its init speaks with the daemon.
         epoll::delete(&self.events, &parcel.control).step("stop watching the init")?;
         Ok(parcel)
@@ -305,7 +309,7 @@ impl Launcher {
             resident.program == Some(program)
                 && resident.kind == kind
                 && matches!(resident.stage, Stage::Blank)
-                && environ.is_some_and(|environ| environ.has_room_for(&wanted.variables))
+                && environ.is_some_and(|environ| environ.has_room_for(wanted.variables()))
         };
         let found = self.residents.values().find(waits)?;
         Some((found.number, waiting.mounts.len()))

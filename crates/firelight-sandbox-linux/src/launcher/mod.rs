@@ -15,6 +15,7 @@
 //!
 //! Deliberately absent: the network traffic, output and life of programs. The daemon has a socket to each init.
 
+mod antechamber;
 mod birth;
 mod check;
 mod claim;
@@ -22,11 +23,13 @@ mod demand;
 mod environ;
 mod ground;
 mod keep;
+mod refill;
 mod resident;
 mod serve;
 mod sources;
 mod template;
 mod trim;
+mod visit;
 mod waiting;
 
 use std::os::fd::OwnedFd;

@@ -9,6 +9,7 @@ use super::environ::Environ;
 use crate::cgroup::{Files, Group};
 use crate::disk::Capacity;
 use crate::laps::{Laps, Watch};
+use crate::wire::First;
 
 /// Where a sandbox is in its life.
 pub(super) enum Stage {
@@ -36,8 +37,17 @@ pub(super) struct Wanted {
     /// Running since the order came.
     pub(super) watch: Watch,
     pub(super) spec: SandboxSpec,
-    /// The variables that the program which waits inside will be told; empty where none shall.
-    pub(super) variables: Vec<(OsString, OsString)>,
+    /// What is to run first.
+    pub(super) first: Option<First>,
+}
+
+impl Wanted {
+    /// The variables of what is to run first.
+    pub(super) fn variables(&self) -> &[(OsString, OsString)] {
+        self.first
+            .as_ref()
+            .map_or(&[], |first| &first.process.variables)
+    }
 }
 
 /// What cannot be changed once a sandbox is built: only a blank one of the same kind can serve an order.

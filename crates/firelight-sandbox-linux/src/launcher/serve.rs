@@ -1,12 +1,11 @@
 //! The launcher's loop: orders, reports of inits, deaths, and the pool of blank sandboxes.
 
 use std::collections::{HashMap, VecDeque};
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use firelight_sandbox::{Egress, SandboxSpec};
+use firelight_sandbox::{Egress, ProcessSpec, SandboxSpec};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::{WaitId, WaitIdOptions};
@@ -15,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::claim::Already;
 use super::demand::Demand;
 use super::ground::{Ground, MAX_RESIDENTS};
+use super::refill::{Nanoseconds, Refill};
 use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
 use super::waiting::Programs;
 use super::{birth, check, claim};
@@ -23,7 +23,9 @@ use crate::init::Built;
 use crate::laps::{Lap, Laps, Watch};
 use crate::net::Router;
 use crate::step::{Step, StepError};
-use crate::wire::{self, Fault, FdTag, MAX_PACKET, News, Order};
+use crate::wire::{
+    self, Begins, FIRST_PROCESS, Fault, FdTag, First, MAX_PACKET, News, Order, Task,
+};
 
 /// How often to try again to remove a cgroup in which the kernel still counts a dead process.
 const REMOVAL_RETRY: Duration = Duration::from_millis(2);
@@ -42,6 +44,7 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
         told_waiting: 0,
         removals: VecDeque::new(),
         demand: Demand::new(first_kind, ground.begin.blank_sandboxes),
+        refill: Refill::default(),
         next_number: 1,
         ground,
         daemon,
@@ -116,6 +119,7 @@ pub(super) struct Launcher {
     pub(super) told_waiting: u32,
     removals: VecDeque<Removal>,
     demand: Demand,
+    pub(super) refill: Refill,
     /// The longest free one first, so that the kernel is done with it when it is used again.
     free_slots: VecDeque<u32>,
     next_number: u64,
@@ -159,13 +163,11 @@ impl Launcher {
     fn obey(&mut self, order: Order) -> io::Result<()> {
         match order {
             Order::Begin(_) => Err(io::Error::other("a second beginning")),
-            Order::Launch { ticket, spec } => self.launch(ticket, spec, None),
-            Order::LaunchWaiting {
+            Order::Launch {
                 ticket,
                 spec,
-                program,
-                variables,
-            } => self.launch(ticket, spec, Some((program, variables))),
+                first,
+            } => self.launch(ticket, spec, first),
             Order::KeepWaiting { wanted } => self.keep_waiting(wanted),
             Order::Destroy { ticket, number } => match self.residents.get_mut(&number) {
                 Some(resident) => {
@@ -190,14 +192,9 @@ impl Launcher {
         self.tell(&News::Destroyed { ticket }, &[])
     }
 
-    /// Launches a sandbox: one in which the program waits that is to become something with these variables, or else a
-    /// blank one, or else a new one.
-    fn launch(
-        &mut self,
-        ticket: u64,
-        spec: SandboxSpec,
-        waiting: Option<(u64, Vec<(OsString, OsString)>)>,
-    ) -> io::Result<()> {
+    /// Launches a sandbox: one in which the program waits that is to become its first process, or else a blank one, or
+    /// else a new one.
+    fn launch(&mut self, ticket: u64, spec: SandboxSpec, first: Option<First>) -> io::Result<()> {
         let checked = check::check(&spec).and_then(|()| self.check_egress(spec.egress));
         if let Err(fault) = checked {
             return self.tell(&News::LaunchFailed { ticket, fault }, &[]);
@@ -207,10 +204,9 @@ impl Launcher {
             ticket,
             watch: Watch::start(),
             spec,
-            variables: Vec::new(),
+            first,
         };
-        if let Some((program, variables)) = waiting {
-            wanted.variables = variables;
+        if let Some(program) = wanted.first.as_ref().and_then(|first| first.waiting) {
             match self.claim_waiting(program, kind, wanted)? {
                 None => return Ok(()),
                 Some(back) => wanted = back,
@@ -219,6 +215,7 @@ impl Launcher {
         self.demand
             .note(kind, clock_gettime(ClockId::Monotonic).tv_sec);
         if let Some(number) = self.blank(kind) {
+            self.refill.taken(precise_now());
             return self.hand_over(number, wanted);
         }
         match self.build(kind, Some(Box::new(wanted))) {
@@ -347,7 +344,10 @@ impl Launcher {
         };
         let ticket = wanted.ticket;
         match claim_for(&self.ground, resident, &mut wanted, Already::Nothing) {
-            Ok(parcel) => self.deliver(number, parcel, &wanted),
+            Ok(parcel) => {
+                tell_first(&parcel, &wanted, spawn_first);
+                self.deliver(number, parcel, &wanted)
+            }
             Err(error) => {
                 resident.kill(None);
                 self.tell(
@@ -372,7 +372,7 @@ impl Launcher {
             return Ok(());
         };
         resident.stage = Stage::Claimed;
-        let waiting = resident.program.is_some();
+        let waited = resident.program.is_some();
         let Parcel {
             control,
             listener,
@@ -390,7 +390,7 @@ impl Launcher {
             ticket: wanted.ticket,
             number,
             laps: wanted.watch.laps(),
-            waiting,
+            waited,
             tags,
         };
         self.tell(&launched, &fds)
@@ -478,8 +478,10 @@ impl Launcher {
     /// time: orders come first.
     fn tend_pool(&mut self) -> io::Result<()> {
         let now = clock_gettime(ClockId::Monotonic).tv_sec;
-        let may_build = self.demand.is_due(now) && !self.is_building();
-        for (kind, target) in self.demand.targets(now) {
+        let may_build = self.demand.is_due(now) && self.may_build();
+        let targets = self.demand.targets(now);
+        for (kind, target) in &targets {
+            let (kind, target) = (*kind, *target);
             let pooled = |resident: &&mut Resident| {
                 resident.kind == kind && resident.program.is_none() && resident.is_pooled()
             };
@@ -492,13 +494,33 @@ impl Launcher {
                 return self.add_blank(kind);
             }
         }
-        Ok(())
+        match targets.first() {
+            Some((kind, _)) if may_build => self.restock(*kind),
+            _ => Ok(()),
+        }
     }
 
-    pub(super) fn is_building(&self) -> bool {
-        self.residents
-            .values()
-            .any(|resident| matches!(resident.stage, Stage::Building { .. }))
+    /// Makes a `/tmp` ahead for a sandbox of this kind, if there are few.
+    fn restock(&mut self, kind: Kind) -> io::Result<()> {
+        let (Some(disks), Some(capacity)) = (&mut self.ground.disks, kind.tmp) else {
+            return Ok(());
+        };
+        if !disks.is_short_of(capacity) || !disks.has_room_for(capacity) {
+            return Ok(());
+        }
+        // The next one as soon as there is nothing else to do.
+        self.refill.taken(precise_now());
+        match disks.restock(capacity) {
+            Ok(()) => Ok(()),
+            Err(error) => self.blank_failed(&error.into()),
+        }
+    }
+
+    /// Whether something may be built ahead of orders: one at a time, and not while what was just claimed starts.
+    pub(super) fn may_build(&mut self) -> bool {
+        let mut residents = self.residents.values();
+        let is_building = residents.any(|one| matches!(one.stage, Stage::Building { .. }));
+        !is_building && !self.refill.is_paused(precise_now())
     }
 
     fn add_blank(&mut self, kind: Kind) -> io::Result<()> {
@@ -519,6 +541,9 @@ impl Launcher {
     fn patience(&self) -> Option<Duration> {
         if !self.removals.is_empty() {
             return Some(REMOVAL_RETRY);
+        }
+        if let Some(pause) = self.refill.remaining(precise_now()) {
+            return Some(pause);
         }
         (self.demand.will_change() || self.is_waiting_work_due()).then_some(POOL_TENDING)
     }
@@ -550,6 +575,11 @@ impl Launcher {
     }
 }
 
+pub(super) fn precise_now() -> Nanoseconds {
+    let now = clock_gettime(ClockId::Monotonic);
+    Nanoseconds(now.tv_sec * 1_000_000_000 + now.tv_nsec)
+}
+
 pub(super) fn claim_for(
     ground: &Ground,
     resident: &mut Resident,
@@ -567,6 +597,21 @@ pub(super) fn claim_for(
     let watch = &mut wanted.watch;
     claim::claim(ground, resident, &parcel, &wanted.spec, already, watch)?;
     Ok(parcel)
+}
+
+/// Has init begin the first process before the daemon has the sandbox: what it takes over meanwhile is not waited for.
+pub(super) fn tell_first(parcel: &Parcel, wanted: &Wanted, task: impl FnOnce(ProcessSpec) -> Task) {
+    let first = wanted.first.as_ref();
+    let Some(first) = first.filter(|first| first.begins == Begins::AtOnce) else {
+        return;
+    };
+    let task = task(first.process.clone()).encode();
+    // An init that cannot be told has ended, and the daemon hears that from its socket.
+    let _ = wire::send(&parcel.control, &task, &[]);
+}
+
+fn spawn_first(process: ProcessSpec) -> Task {
+    Task::spawn(FIRST_PROCESS, process)
 }
 
 fn take_listener(report: Option<wire::Packet>) -> Result<(OwnedFd, Laps), Fault> {

@@ -6,6 +6,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use firelight_sandbox::ProcessSpec;
+
 use super::codec::{Decoder, Encoder, Malformed};
 
 /// A task for init. `process` numbers are chosen by the daemon and never reused in one sandbox.
@@ -97,6 +99,24 @@ pub(crate) enum Event {
 }
 
 impl Task {
+    pub(crate) fn spawn(number: u32, process: ProcessSpec) -> Self {
+        Self::Spawn {
+            process: number,
+            program: process.program,
+            arguments: process.arguments,
+            variables: process.variables,
+            directory: process.directory,
+        }
+    }
+
+    pub(crate) fn claim(number: u32, process: ProcessSpec) -> Self {
+        Self::Claim {
+            process: number,
+            variables: process.variables,
+            directory: process.directory,
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Spawn {

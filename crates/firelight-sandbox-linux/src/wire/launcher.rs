@@ -1,6 +1,5 @@
 //! What the daemon orders from the launcher, and the launcher's news.
 
-use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -41,6 +40,7 @@ pub(crate) enum Order {
     Launch {
         ticket: u64,
         spec: SandboxSpec,
+        first: Option<First>,
     },
     Destroy {
         ticket: u64,
@@ -50,15 +50,29 @@ pub(crate) enum Order {
     KeepWaiting {
         wanted: Vec<Waiting>,
     },
-    /// Like `Launch`, of a sandbox in which the program waits that the daemon numbered so. The variables are those it
-    /// will be told.
-    LaunchWaiting {
-        ticket: u64,
-        spec: SandboxSpec,
-        program: u64,
-        variables: Vec<(OsString, OsString)>,
-    },
 }
+
+/// The first process of a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct First {
+    pub(crate) process: ProcessSpec,
+    /// The program that becomes this process, by the daemon's number for it, if one waits. Otherwise, or if none does,
+    /// the process is spawned.
+    pub(crate) waiting: Option<u64>,
+    pub(crate) begins: Begins,
+}
+
+/// When the first process begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begins {
+    /// As soon as its sandbox has an owner.
+    AtOnce,
+    /// When the daemon says so.
+    WhenTold,
+}
+
+/// The number of the process that a launch begins with, in its sandbox.
+pub(crate) const FIRST_PROCESS: u32 = 1;
 
 /// A program to keep waiting, by the daemon's number for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +97,8 @@ pub(crate) enum News {
         ticket: u64,
         number: u64,
         laps: Laps,
-        /// Whether a program waits inside.
-        waiting: bool,
+        /// Whether the program that was to wait in it did.
+        waited: bool,
         tags: Vec<FdTag>,
     },
     LaunchFailed {
@@ -165,27 +179,18 @@ impl Order {
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Begin(begin) => encode_begin(begin),
-            Self::Launch { ticket, spec } => {
+            Self::Launch {
+                ticket,
+                spec,
+                first,
+            } => {
                 let mut encoder = Encoder::new(1);
                 encoder.u64(*ticket);
                 encode_spec(&mut encoder, spec);
-                encoder.finish()
+                encoder.list(first.as_slice(), encode_first).finish()
             }
             Self::Destroy { ticket, number } => Encoder::new(2).u64(*ticket).u64(*number).finish(),
             Self::KeepWaiting { wanted } => Encoder::new(3).list(wanted, encode_waiting).finish(),
-            Self::LaunchWaiting {
-                ticket,
-                spec,
-                program,
-                variables,
-            } => {
-                let mut encoder = Encoder::new(4);
-                encoder.u64(*ticket);
-                encode_spec(&mut encoder, spec);
-                encoder.u64(*program);
-                encode_variables(&mut encoder, variables);
-                encoder.finish()
-            }
         }
     }
 
@@ -196,6 +201,7 @@ impl Order {
             1 => Self::Launch {
                 ticket: decoder.u64()?,
                 spec: decode_spec(&mut decoder)?,
+                first: decoder.list(decode_first)?.pop(),
             },
             2 => Self::Destroy {
                 ticket: decoder.u64()?,
@@ -203,12 +209,6 @@ impl Order {
             },
             3 => Self::KeepWaiting {
                 wanted: decoder.list(decode_waiting)?,
-            },
-            4 => Self::LaunchWaiting {
-                ticket: decoder.u64()?,
-                spec: decode_spec(&mut decoder)?,
-                program: decoder.u64()?,
-                variables: decode_variables(&mut decoder)?,
             },
             _ => return Err(Malformed("unknown order")),
         };
@@ -331,17 +331,48 @@ fn decode_spec(decoder: &mut Decoder<'_>) -> Result<SandboxSpec, Malformed> {
     })
 }
 
-fn encode_waiting(encoder: &mut Encoder, waiting: &Waiting) {
-    let program = &waiting.program;
-    encoder.u64(waiting.number).u32(waiting.count);
-    encode_mounts(encoder, &program.mounts);
-    let process = &program.process;
+fn encode_first(encoder: &mut Encoder, first: &First) {
+    encode_process(encoder, &first.process);
+    encoder.list(first.waiting.as_slice(), |encoder, number| {
+        encoder.u64(*number);
+    });
+    encoder.u8(u8::from(first.begins == Begins::AtOnce));
+}
+
+fn decode_first(decoder: &mut Decoder<'_>) -> Result<First, Malformed> {
+    Ok(First {
+        process: decode_process(decoder)?,
+        waiting: decoder.list(Decoder::u64)?.pop(),
+        begins: match decoder.u8()? {
+            0 => Begins::WhenTold,
+            _ => Begins::AtOnce,
+        },
+    })
+}
+
+fn encode_process(encoder: &mut Encoder, process: &ProcessSpec) {
     encoder.path(&process.program);
     encoder.list(&process.arguments, |encoder, argument| {
         encoder.text(argument);
     });
     encode_variables(encoder, &process.variables);
     encoder.path(&process.directory);
+}
+
+fn decode_process(decoder: &mut Decoder<'_>) -> Result<ProcessSpec, Malformed> {
+    Ok(ProcessSpec {
+        program: decoder.path()?,
+        arguments: decoder.list(Decoder::text)?,
+        variables: decode_variables(decoder)?,
+        directory: decoder.path()?,
+    })
+}
+
+fn encode_waiting(encoder: &mut Encoder, waiting: &Waiting) {
+    let program = &waiting.program;
+    encoder.u64(waiting.number).u32(waiting.count);
+    encode_mounts(encoder, &program.mounts);
+    encode_process(encoder, &program.process);
     encode_address(encoder, program.listen_at);
     encode_egress(encoder, program.egress);
     encoder.bytes(program.host_name.as_bytes());
@@ -354,12 +385,7 @@ fn decode_waiting(decoder: &mut Decoder<'_>) -> Result<Waiting, Malformed> {
         count: decoder.u32()?,
         program: WaitingProgram {
             mounts: decode_mounts(decoder)?,
-            process: ProcessSpec {
-                program: decoder.path()?,
-                arguments: decoder.list(Decoder::text)?,
-                variables: decode_variables(decoder)?,
-                directory: decoder.path()?,
-            },
+            process: decode_process(decoder)?,
             listen_at: decode_address(decoder)?,
             egress: decode_egress(decoder)?,
             host_name: decoder.string()?,
@@ -453,14 +479,14 @@ impl News {
                 ticket,
                 number,
                 laps,
-                waiting,
+                waited,
                 tags,
             } => {
                 let mut encoder = Encoder::new(1);
                 encoder.u64(*ticket).u64(*number);
                 laps.encode(&mut encoder);
                 encoder
-                    .u8(u8::from(*waiting))
+                    .u8(u8::from(*waited))
                     .list(tags, |encoder, tag| {
                         encoder.u8(*tag as u8);
                     })
@@ -489,7 +515,7 @@ impl News {
                 ticket: decoder.u64()?,
                 number: decoder.u64()?,
                 laps: Laps::decode(&mut decoder)?,
-                waiting: decoder.u8()? != 0,
+                waited: decoder.u8()? != 0,
                 tags: decoder.list(FdTag::decode)?,
             },
             2 => Self::LaunchFailed {

@@ -17,7 +17,9 @@ mod launcher;
 pub(crate) use channel::{MAX_PACKET, Packet, pair, receive, send};
 pub(crate) use codec::{Decoder, Encoder, Malformed};
 pub(crate) use init::{Ended, Event, SpawnFault, Task};
-pub(crate) use launcher::{Begin, Fault, FdTag, News, Order, Waiting};
+pub(crate) use launcher::{
+    Begin, Begins, FIRST_PROCESS, Fault, FdTag, First, News, Order, Waiting,
+};
 
 #[cfg(test)]
 mod tests {

@@ -143,6 +143,19 @@ impl SandboxDriver for FakeDriver {
             .unwrap_or_else(PoisonError::into_inner) = wanted;
     }
 
+    /// Begins nothing: a fake program is told its listener's address, which nobody knows before.
+    async fn launch_with(
+        &self,
+        spec: SandboxSpec,
+        process: ProcessSpec,
+        waiting: Option<&WaitingProgram>,
+    ) -> Result<FakeSandbox, LaunchError> {
+        match waiting {
+            Some(program) => self.launch_waiting(spec, program, &process).await,
+            None => self.launch(spec).await,
+        }
+    }
+
     async fn launch_waiting(
         &self,
         spec: SandboxSpec,

@@ -83,9 +83,13 @@ impl Sandboxes {
     /// Times from the order to the first byte that the program of a task directory writes.
     pub async fn first_byte(&self, task: &Path, program: &str) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        let sandbox = self.driver.launch(spec(vec![code(task)])).await?;
-        let program = Path::new(TASK_ROOT).join(program);
-        let mut process = sandbox.spawn(process(program)).await?;
+        let program = process(Path::new(TASK_ROOT).join(program));
+        let launched = self
+            .driver
+            .launch_with(spec(vec![code(task)]), program, None);
+        let sandbox = launched.await?;
+        let begun = sandbox.take_begun().await?;
+        let mut process = begun.context("the program did not begin")?.process;
         let stdout = process.take_stdout().context("the program has no output")?;
         let read = pipe::Receiver::from_owned_fd(stdout)?.read_u8().await;
         let elapsed = began.elapsed();
@@ -142,13 +146,14 @@ impl Sandboxes {
         let (process, mut spec) = (&runtime.process, runtime.spec.clone());
         spec.id = SandboxId::from_random(rand::random());
         let began = Instant::now();
-        let launched = self.driver.launch_waiting(spec, &runtime.waiting, process);
+        let waiting = Some(&runtime.waiting);
+        let launched = self.driver.launch_with(spec, process.clone(), waiting);
         let mut sandbox = launched.await?;
         let listener = sandbox.take_listener().context("there is no listener")?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let mut process = match sandbox.claim_waiting(process).await? {
-            Some(started) => started,
+        let mut process = match sandbox.take_begun().await? {
+            Some(begun) => begun.process,
             None => sandbox.spawn(process.clone()).await?,
         };
         let requested = tokio::select! {
