@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use firelight_control::Scope;
 use firelight_control::sts::Caller;
 use firelight_model::{AccountId, Region, RequestId};
 use jiff::Timestamp;
@@ -20,4 +21,14 @@ pub struct RequestContext {
     /// Scheme and authority as the client wrote them, without a trailing slash.
     pub base_url: String,
     pub received_at: Timestamp,
+}
+
+impl RequestContext {
+    /// Returns where the request acts.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            account: self.account,
+            region: self.region.clone(),
+        }
+    }
 }

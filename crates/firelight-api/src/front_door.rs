@@ -302,10 +302,11 @@ impl FrontDoor {
             }
             Service::Logs => {
                 let (target, body) = self.json_call(&service, &request, body).await?;
-                let needed = logs_permissions(context, &target, &body);
+                let logs = &self.services.logs;
+                let needed = logs_permissions(logs, context, &target, &body).await?;
                 self.authorizer(context, service.protocol())
                     .check_all(&needed)?;
-                logs::handle(&self.services.logs, context, &target, &body).await
+                logs::handle(logs, context, &target, &body).await
             }
             Service::Ssm => {
                 let (target, body) = self.json_call(&service, &request, body).await?;

@@ -66,6 +66,13 @@ impl Policy {
         }
     }
 
+    /// Returns the policy that says what both say.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.statements.extend(other.statements);
+        self
+    }
+
     /// Tells whether a decision by this policy can depend on condition keys.
     pub fn heeds_keys(&self) -> bool {
         self.statements.iter().any(Statement::heeds_keys)

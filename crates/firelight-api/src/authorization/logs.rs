@@ -1,8 +1,13 @@
 //! What calls of Logs need.
 
+use std::sync::Arc;
+
+use firelight_control::logs::Logs;
+
 use super::Permission;
 use super::members::Members;
 use crate::context::RequestContext;
+use crate::error::ApiError;
 
 /// The members that name what a call is about.
 const ABOUT: &[&str] = &[
@@ -13,12 +18,14 @@ const ABOUT: &[&str] = &[
     "resourceArn",
 ];
 
-/// Returns what an operation of Logs needs: one permission for each group it names in any way.
-pub(crate) fn logs_permissions(
+/// Returns what an operation of Logs needs: one permission for each group it names in any way. The policies of the
+/// account's groups apply to all of them.
+pub(crate) async fn logs_permissions(
+    logs: &Logs,
     context: &RequestContext,
     operation: &str,
     body: &[u8],
-) -> Vec<Permission> {
+) -> Result<Vec<Permission>, ApiError> {
     let about = Members::read(body, ABOUT);
     let single = ["logGroupName", "logGroupIdentifier", "resourceArn"];
     let single = single.iter().filter_map(|name| about.text(name));
@@ -29,11 +36,12 @@ pub(crate) fn logs_permissions(
     }
     let stream = about.text("logStreamName").unwrap_or_default();
     let action = format!("logs:{operation}");
+    let policy = logs.deciding_policy(&context.scope()).await?.map(Arc::new);
     let permission = |group: &String| {
         let resource = resource(context, group, stream);
-        Permission::new(context, &*action, resource)
+        Permission::new(context, &*action, resource).of(context.account, policy.clone())
     };
-    groups.iter().map(permission).collect()
+    Ok(groups.iter().map(permission).collect())
 }
 
 fn resource(context: &RequestContext, group: &str, stream: &str) -> String {

@@ -58,10 +58,7 @@ impl Call<'_> {
     }
 
     pub(super) fn scope(&self) -> Scope {
-        Scope {
-            account: self.context.account,
-            region: self.context.region.clone(),
-        }
+        self.context.scope()
     }
 
     /// Returns the URL that a function URL's id makes.

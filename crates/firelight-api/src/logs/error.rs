@@ -1,7 +1,8 @@
 //! The errors of Logs in AWS's words.
 
 use firelight_control::logs::{
-    ChangeLogsError, DeleteLogGroupError, InvalidPattern, LogTagsError, ReadLogsError,
+    ChangeLogsError, DeleteLogGroupError, InvalidPattern, LogRecordError, LogTagsError,
+    ReadLogsError,
 };
 
 use crate::error::ApiError;
@@ -62,10 +63,18 @@ impl From<ReadLogsError> for ApiError {
 
 impl From<LogTagsError> for ApiError {
     fn from(error: LogTagsError) -> Self {
-        match &error {
+        match error {
             LogTagsError::TooMany => Self::bad_request("TooManyTagsException", error.to_string()),
             LogTagsError::Reserved(error) => invalid(error.to_string()),
-            LogTagsError::Concurrent => {
+            LogTagsError::Record(error) => error.into(),
+        }
+    }
+}
+
+impl From<LogRecordError> for ApiError {
+    fn from(error: LogRecordError) -> Self {
+        match &error {
+            LogRecordError::Concurrent => {
                 Self::bad_request("OperationAbortedException", error.to_string())
             }
             _ => unavailable(&error),

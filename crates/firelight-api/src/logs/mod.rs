@@ -4,6 +4,7 @@ mod error;
 mod events;
 mod groups;
 mod names;
+mod policies;
 mod search;
 mod streams;
 mod tags;
@@ -54,6 +55,11 @@ pub(crate) async fn handle(
         "PutLogEvents" => call.put_log_events().await,
         "GetLogEvents" => call.get_log_events().await,
         "FilterLogEvents" => call.filter_log_events().await,
+        "PutResourcePolicy" => call.put_resource_policy().await,
+        "DescribeResourcePolicies" => call.describe_resource_policies().await,
+        "DeleteResourcePolicy" => call.delete_resource_policy().await,
+        "DescribeSubscriptionFilters" => call.describe_subscription_filters().await,
+        "DescribeMetricFilters" => call.describe_metric_filters().await,
         "TestMetricFilter" => call.test_metric_filter(),
         "TagResource" => call.tag_resource().await,
         "UntagResource" => call.untag_resource().await,
@@ -67,10 +73,7 @@ pub(crate) async fn handle(
 
 impl Call<'_> {
     fn scope(&self) -> Scope {
-        Scope {
-            account: self.context.account,
-            region: self.context.region.clone(),
-        }
+        self.context.scope()
     }
 
     fn place(&self) -> LogPlace {

@@ -101,7 +101,7 @@ impl Call<'_> {
         })
     }
 
-    async fn require_group(&self, group: &str) -> Result<(), ApiError> {
+    pub(super) async fn require_group(&self, group: &str) -> Result<(), ApiError> {
         self.logs
             .group(&self.scope(), group)
             .await?

@@ -284,3 +284,47 @@ async fn naming_a_version_of_a_parameter_does_not_lead_around_a_deny() {
         );
     }
 }
+
+#[tokio::test]
+async fn resource_policies_of_logs_allow_and_deny() {
+    let (server, _plane) = with_function().await;
+    let statement = json!({"Effect": "Allow", "Action": "logs:DeleteLogGroup", "Resource": "*"});
+    let key = user(&server, statement).await;
+    let ann = Signed {
+        server: &server,
+        credentials: &key,
+    };
+    let owner = crate::authorization::root();
+    let root = Signed {
+        server: &server,
+        credentials: &owner,
+    };
+    let call = async |who: &Signed<'_>, operation: &str, body: Value| {
+        let target = format!("Logs_20140328.{operation}");
+        let header = Some(("x-amz-target", &*target));
+        who.send("logs", "POST", "/", header, &body.to_string())
+            .await
+    };
+    let group = || json!({"logGroupName": "g"});
+    let before = call(&ann, "CreateLogGroup", group()).await;
+    let who = json!({"AWS": "arn:aws:iam::000000000000:user/ann"});
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": who, "Action": "logs:CreateLogGroup", "Resource": "*"},
+        {"Effect": "Deny", "Principal": who, "Action": "logs:DeleteLogGroup", "Resource": "*"},
+    ]});
+    let policy = json!({"policyName": "p", "policyDocument": document.to_string()});
+    let put = call(&root, "PutResourcePolicy", policy).await;
+
+    let created = call(&ann, "CreateLogGroup", group()).await;
+    let deleted = call(&ann, "DeleteLogGroup", group()).await;
+
+    assert!(
+        before.body.contains("no identity-based policy"),
+        "{}",
+        before.body
+    );
+    assert_eq!(put.status, 200, "{}", put.body);
+    assert_eq!(created.status, 200, "{}", created.body);
+    let text = "with an explicit deny in a resource-based policy";
+    assert!(deleted.body.contains(text), "{}", deleted.body);
+}

@@ -212,3 +212,52 @@ async fn a_group_is_of_one_region_with_its_tags() {
     assert!(there.body.contains(r#""logGroups":[]"#), "{}", there.body);
     assert_eq!(tags.body, r#"{"tags":{}}"#);
 }
+
+#[tokio::test]
+async fn resource_policies_are_put_listed_and_deleted() {
+    let server = server(Authentication::AnyCredentials).await;
+    let document = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents",
+        "Resource": "arn:aws:logs:us-east-1:000000000000:log-group:*"}});
+    let named = |name: &str| json!({"policyName": name, "policyDocument": document.to_string()});
+
+    let put = read(&server, "PutResourcePolicy", named("a")).await;
+    let all = read(&server, "DescribeResourcePolicies", json!({})).await;
+    let deleted = logs(&server, "DeleteResourcePolicy", json!({"policyName": "a"})).await;
+    let none = read(&server, "DescribeResourcePolicies", json!({})).await;
+    let again = refused(&server, "DeleteResourcePolicy", json!({"policyName": "a"})).await;
+    let malformed = json!({"policyName": "a", "policyDocument": "{}"});
+    let malformed = refused(&server, "PutResourcePolicy", malformed).await;
+    for number in 0..10 {
+        read(&server, "PutResourcePolicy", named(&number.to_string())).await;
+    }
+    let eleventh = refused(&server, "PutResourcePolicy", named("a")).await;
+
+    assert_eq!(
+        put["resourcePolicy"]["policyDocument"],
+        document.to_string()
+    );
+    assert_eq!(all["resourcePolicies"], json!([put["resourcePolicy"]]));
+    assert_eq!((deleted.status, deleted.body.as_str()), (200, ""));
+    assert_eq!(none, json!({"resourcePolicies": []}));
+    assert_eq!(again.1, "ResourceNotFoundException");
+    assert_eq!(malformed.1, "InvalidParameterException");
+    assert_eq!(
+        (eleventh.1.as_str(), eleventh.2.as_str()),
+        ("LimitExceededException", "Resource limit exceeded.")
+    );
+}
+
+#[tokio::test]
+async fn group_has_no_filters_and_an_unknown_one_is_missing() {
+    let server = with_events(&["line"]).await;
+    let of = |group: &str| json!({"logGroupName": group});
+
+    let subscriptions = read(&server, "DescribeSubscriptionFilters", of(GROUP)).await;
+    let metrics = read(&server, "DescribeMetricFilters", of(GROUP)).await;
+    let unknown = refused(&server, "DescribeSubscriptionFilters", of("none")).await;
+
+    assert_eq!(subscriptions, json!({"subscriptionFilters": []}));
+    assert_eq!(metrics, json!({"metricFilters": []}));
+    assert_eq!(unknown.2, "The specified log group does not exist.");
+}

@@ -1,8 +1,10 @@
-//! Log groups as the API shows them: the log store, their tags, and searches with patterns.
+//! Log groups as the API shows them: the log store, their tags and policies, and searches with patterns.
 //!
 //! Deliberately absent: how lines come in. The data plane hands them to the log store itself.
 
 mod pattern;
+mod policies;
+mod record;
 mod search;
 mod tags;
 
@@ -16,6 +18,8 @@ pub use firelight_store::{
     StreamOrder, StreamPage, StreamQuery, Streams,
 };
 pub use pattern::{FilterPattern, InvalidPattern};
+pub use policies::{LogPolicies, LogPolicy, LogPolicyError};
+pub use record::LogRecordError;
 pub use search::{Search, SearchPage};
 pub use tags::{LogTags, LogTagsError, check_tags};
 
@@ -35,7 +39,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Opens the logs in `store`; their tags are records.
+    /// Opens the logs in `store`; their tags and policies are records.
     pub fn new(store: LogStore, records: impl Store) -> Self {
         Self {
             store,

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use firelight_model::{ReservedTagKey, check_tag_keys};
-use firelight_store::{CommitError, Expect, Key, Kind, ReadError, Txn};
+use firelight_store::{Key, Kind};
 
-use super::Logs;
-use crate::records::encode;
+use super::{LogRecordError, Logs};
 use crate::scope::Scope;
 
 const LOG_GROUP_TAGS: Kind<'static> = Kind::new("log-group-tags");
 const MAX_TAGS: usize = 50;
-const ATTEMPTS: u32 = 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogTagsError {
@@ -19,14 +17,8 @@ pub enum LogTagsError {
     TooMany,
     #[error(transparent)]
     Reserved(#[from] ReservedTagKey),
-    #[error("too many changes of the tags at once")]
-    Concurrent,
-    #[error("could not read the tags")]
-    Read(#[from] ReadError),
-    #[error("could not store the tags")]
-    Commit(#[source] CommitError),
-    #[error("the stored tags are damaged")]
-    Damaged(#[from] serde_json::Error),
+    #[error(transparent)]
+    Record(#[from] LogRecordError),
 }
 
 /// Tag keys and values.
@@ -43,7 +35,7 @@ pub fn check_tags(new: &LogTags) -> Result<(), LogTagsError> {
 
 impl Logs {
     pub async fn tags(&self, scope: &Scope, group: &str) -> Result<LogTags, LogTagsError> {
-        Ok(self.read_tags(&key(scope, group)).await?.1)
+        Ok(self.read_record(&key(scope, group)).await?.1)
     }
 
     /// Adds tags; a key that is there gets the new value.
@@ -74,42 +66,14 @@ impl Logs {
         group: &str,
         change: impl Fn(&mut LogTags),
     ) -> Result<(), LogTagsError> {
-        let key = key(scope, group);
-        for _ in 0..ATTEMPTS {
-            let (expect, mut tags) = self.read_tags(&key).await?;
-            let before = tags.clone();
-            change(&mut tags);
-            if tags == before {
-                return Ok(());
+        self.change_record(&key(scope, group), |tags: &mut LogTags| {
+            change(tags);
+            match tags.len() {
+                0..=MAX_TAGS => Ok(()),
+                _ => Err(LogTagsError::TooMany),
             }
-            if tags.len() > MAX_TAGS {
-                return Err(LogTagsError::TooMany);
-            }
-            let txn = if tags.is_empty() {
-                Txn::new().delete(key.clone(), expect)
-            } else {
-                Txn::new().put(key.clone(), expect, encode(&tags))
-            };
-            match self.records.commit(txn).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(LogTagsError::Commit(error)),
-            }
-        }
-        Err(LogTagsError::Concurrent)
-    }
-
-    async fn read_tags(&self, key: &Key) -> Result<(Expect, LogTags), LogTagsError> {
-        let found = self
-            .records
-            .read_many(std::slice::from_ref(key))
-            .await?
-            .pop()
-            .flatten();
-        match found {
-            None => Ok((Expect::Absent, LogTags::new())),
-            Some(found) => Ok((Expect::Rev(found.rev), serde_json::from_slice(&found.body)?)),
-        }
+        })
+        .await
     }
 }
 

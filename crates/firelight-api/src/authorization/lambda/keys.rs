@@ -65,10 +65,7 @@ impl Call<'_> {
     }
 
     fn scope(&self) -> Scope {
-        Scope {
-            account: self.context.account,
-            region: self.context.region.clone(),
-        }
+        self.context.scope()
     }
 
     /// A URL's type of authorization is what the call sets, or else what the URL has.
