@@ -163,6 +163,7 @@ async fn soak(dir: &Path, count: usize, alive: usize) -> io::Result<()> {
     crowd.churn(&driver, count, alive).await?;
     let took = started.elapsed();
     settle(&driver, alive).await;
+    settle_kernel(before.kernel_kib).await;
     let after = count_now();
     let stopping = Instant::now();
     crowd.sandboxes.clear();
@@ -201,6 +202,17 @@ async fn settle(driver: &LinuxDriver, alive: usize) {
             0
         };
         last = now;
+    }
+}
+
+/// Waits a while for the kernel, which gives back what the dead had when it comes to it: control groups most of all.
+async fn settle_kernel(before_kib: u64) {
+    const TRIES: u32 = 240;
+    for _ in 0..TRIES {
+        if kernel_kib() <= before_kib + KERNEL_MEMORY_KIB {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -151,6 +151,9 @@ fn on_the_hosts_own_network_functions_reach_what_listens_on_its_loopback_each_by
         let own = answer[1].as_str().unwrap();
         assert!(own.starts_with("127.0.0.1:"), "{own}");
     }
-    assert_ne!(answers[0][1], answers[1][1], "each has a Runtime API of its own");
+    assert_ne!(
+        answers[0][1], answers[1][1],
+        "each has a Runtime API of its own"
+    );
     assert!(environment.stop().is_none());
 }
