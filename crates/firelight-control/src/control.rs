@@ -9,11 +9,15 @@
 use std::sync::Arc;
 
 use firelight_model::RequestId;
-use firelight_store::{Blobs, CommitError, Committed, IdempotencyKey, ReadError, Rev, Store, Txn};
+use firelight_store::{
+    Blobs, CommitError, Committed, IdempotencyKey, Key, ReadError, Rev, Store, Txn,
+};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::erased::{Contents, Records};
 use crate::outside::{Outside, World};
+use crate::transit::{self, SettleError, Settler, StagedPackage};
 use crate::view::{Follower, LoadError, Tables, View, ViewStopped};
 
 /// How often a decision is made anew because others changed the same records. Each failed attempt means that another
@@ -35,11 +39,16 @@ struct Shared {
     view: View,
     world: World,
     follower: JoinHandle<()>,
+    /// Where the settler is told of packages that a commit carried.
+    in_transit: mpsc::Sender<Key>,
+    settler: JoinHandle<()>,
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
         self.follower.abort();
+        // What is still in transit is stored at the next start.
+        self.settler.abort();
     }
 }
 
@@ -53,7 +62,19 @@ pub struct Origin {
 /// The control plane could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("could not start the control plane")]
-pub struct StartError(#[from] LoadError);
+pub struct StartError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<SettleError> for StartError {
+    fn from(error: SettleError) -> Self {
+        Self(Box::new(error))
+    }
+}
 
 /// A change could not be made for reasons of ours; the caller may try again.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +101,18 @@ impl<T> Decision<T> {
         Self { txn: None, outcome }
     }
 
+    /// Has the commit carry a package.
+    fn carrying(self, package: Option<&StagedPackage>) -> Self {
+        let carry = |txn| match package {
+            Some(package) => package.carried_by(txn),
+            None => txn,
+        };
+        Self {
+            txn: self.txn.map(carry),
+            ..self
+        }
+    }
+
     pub(crate) fn commit(txn: Txn, outcome: T) -> Self {
         Self {
             txn: Some(txn),
@@ -97,10 +130,19 @@ impl Control {
     ) -> Result<Self, StartError> {
         let records: Arc<dyn Records> = Arc::new(store);
         let view = View::new(outside.account_concurrency());
+        let contents: Arc<dyn Contents> = Arc::new(blobs);
+        let settler = Settler {
+            records: Arc::clone(&records),
+            contents: Arc::clone(&contents),
+        };
+        settler.resume().await?;
+        let (in_transit, arrivals) = transit::arrivals();
         let follower = Follower::load(Arc::clone(&records), view.clone()).await?;
         let shared = Shared {
             records,
-            contents: Arc::new(blobs),
+            contents,
+            in_transit,
+            settler: tokio::spawn(settler.run(arrivals)),
             view,
             world: World::new(outside),
             follower: tokio::spawn(follower.run()),
@@ -146,6 +188,22 @@ impl Control {
             }
         }
         Err(StoreTrouble::Contended.into())
+    }
+
+    /// Changes what names a package, together with the package itself as long as that is not durable.
+    pub(crate) async fn change_code<T, E: From<StoreTrouble>>(
+        &self,
+        origin: &Origin,
+        package: Option<&StagedPackage>,
+        mut decide: impl FnMut(&Tables) -> Result<Decision<T>, E>,
+    ) -> Result<T, E> {
+        let decide = |tables: &Tables| decide(tables).map(|decision| decision.carrying(package));
+        let outcome = self.change(Some(origin), decide).await?;
+        if let Some(key) = package.and_then(StagedPackage::key) {
+            // Without a settler the content stays where it is, which is safe.
+            let _ = self.shared.in_transit.send(key.clone()).await;
+        }
+        Ok(outcome)
     }
 
     /// Commits; a commit whose answer was lost is repeated, which its idempotency key makes harmless.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use firelight_store::{
     BlobDigest, Blobs, CommitError, Committed, Feed, FeedError, Key, OpenBlob, OpenBlobError, Page,
-    Prefix, PutBlobError, ReadError, Rev, Store, StoredBlob, Txn, Versioned,
+    Prefix, PutBlobError, ReadError, Rev, StagedBlob, Store, StoredBlob, Txn, Versioned,
 };
 use tokio::sync::watch;
 
@@ -70,12 +70,22 @@ impl<S: Store> Records for S {
 /// What control needs of a blob store.
 pub(crate) trait Contents: Send + Sync {
     fn put(&self, content: Bytes) -> Boxed<'_, Result<StoredBlob, PutBlobError>>;
+    fn stage(&self, content: Bytes) -> Boxed<'_, Result<StagedBlob, PutBlobError>>;
+    fn settle(&self) -> Boxed<'_, Result<(), PutBlobError>>;
     fn open(&self, digest: BlobDigest) -> Boxed<'_, Result<OpenBlob, OpenBlobError>>;
 }
 
 impl<B: Blobs> Contents for B {
     fn put(&self, content: Bytes) -> Boxed<'_, Result<StoredBlob, PutBlobError>> {
         Box::pin(self.put_bytes(content))
+    }
+
+    fn stage(&self, content: Bytes) -> Boxed<'_, Result<StagedBlob, PutBlobError>> {
+        Box::pin(Blobs::stage(self, content))
+    }
+
+    fn settle(&self) -> Boxed<'_, Result<(), PutBlobError>> {
+        Box::pin(Blobs::settle(self))
     }
 
     fn open(&self, digest: BlobDigest) -> Boxed<'_, Result<OpenBlob, OpenBlobError>> {

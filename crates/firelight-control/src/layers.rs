@@ -54,14 +54,16 @@ impl Control {
         origin: &Origin,
         request: PublishLayerVersion,
     ) -> Result<LayerVersionDescription, PublishLayerVersionError> {
-        let code = self.store_zip(request.zip.clone()).await?;
-        self.change(Some(origin), |tables| {
+        let package = self.store_zip(request.arn.account, request.zip.clone());
+        let package = package.await?;
+        self.change_code(origin, Some(&package), |tables| {
+            let code = &package.record;
             let scope = Scope {
                 account: request.arn.account,
                 region: request.arn.region.clone(),
             };
             tables.check_code_storage(self.world(), &scope, code.size_bytes)?;
-            Ok(self.decide_publish_layer(tables, &request, &code))
+            Ok(self.decide_publish_layer(tables, &request, code))
         })
         .await
     }

@@ -1,12 +1,13 @@
 //! New code for a function, from its arrival to a record of it.
 
 use bytes::Bytes;
-use firelight_model::{CodeSha256, PackageType};
+use firelight_model::{AccountId, CodeSha256, PackageType};
 use firelight_package::InvalidPackage;
 use firelight_store::PutBlobError;
 
 use crate::Control;
 use crate::records::configuration::{CodeRecord, ImageOverrides, ImageRecord, PackageRecord};
+use crate::transit::StagedPackage;
 
 /// Code as a request brings it.
 #[derive(Clone, Debug)]
@@ -50,26 +51,28 @@ pub enum CodeError {
     Inspection(#[source] tokio::task::JoinError),
 }
 
-/// Code that is safely stored.
+/// Code that is stored, or will be with the commit that carries it.
 #[derive(Clone, Debug)]
 pub(crate) enum StoredCode {
-    Zip(CodeRecord),
+    Zip(StagedPackage),
     Image { uri: String, sha256: CodeSha256 },
 }
 
 impl Control {
     /// Checks new code and stores it, before any record names it.
-    pub(crate) async fn store_code(&self, code: NewCode) -> Result<StoredCode, CodeError> {
+    pub(crate) async fn store_code(
+        &self,
+        account: AccountId,
+        code: NewCode,
+    ) -> Result<StoredCode, CodeError> {
         match code {
             NewCode::Zip {
                 zip,
                 source_kms_key,
             } => {
-                let code = self.store_zip(zip).await?;
-                Ok(StoredCode::Zip(CodeRecord {
-                    source_kms_key,
-                    ..code
-                }))
+                let mut package = self.store_zip(account, zip).await?;
+                package.record.source_kms_key = source_kms_key;
+                Ok(StoredCode::Zip(package))
             }
             NewCode::Image { uri } => {
                 let sha256 = image_sha256(&uri);
@@ -94,8 +97,16 @@ impl StoredCode {
     /// Returns how much of the account's code storage the code takes.
     pub(crate) fn stored_bytes(&self) -> u64 {
         match self {
-            Self::Zip(code) => code.size_bytes,
+            Self::Zip(package) => package.record.size_bytes,
             Self::Image { .. } => 0,
+        }
+    }
+
+    /// The package whose content a commit has to carry.
+    pub(crate) fn package(&self) -> Option<&StagedPackage> {
+        match self {
+            Self::Zip(package) => Some(package),
+            Self::Image { .. } => None,
         }
     }
 
@@ -109,9 +120,9 @@ impl StoredCode {
     /// Replaces the code of a package, keeping everything else of it.
     pub(crate) fn replace_in(&self, package: &PackageRecord) -> Result<PackageRecord, CodeError> {
         match (self, package) {
-            (Self::Zip(code), PackageRecord::Zip(zip)) => {
+            (Self::Zip(package), PackageRecord::Zip(zip)) => {
                 let mut zip = zip.clone();
-                zip.code = code.clone();
+                zip.code = package.record.clone();
                 Ok(PackageRecord::Zip(zip))
             }
             (Self::Image { .. }, PackageRecord::Image(image)) => {
@@ -138,7 +149,7 @@ impl StoredCode {
 
     pub(crate) fn zip(&self) -> Result<CodeRecord, CodeError> {
         match self {
-            Self::Zip(code) => Ok(code.clone()),
+            Self::Zip(package) => Ok(package.record.clone()),
             Self::Image { .. } => Err(CodeError::ImageForZip),
         }
     }

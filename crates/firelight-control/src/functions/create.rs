@@ -69,8 +69,10 @@ impl Control {
             .check_world(self.world(), &request.arn, request.architecture)?;
         let tags = Tags::new(request.tags.clone())?;
         self.view().read().check_creatable(&request)?;
-        let code = self.store_code(request.code.clone()).await?;
-        self.change(Some(origin), |tables| {
+        let code = self
+            .store_code(request.arn.account, request.code.clone())
+            .await?;
+        self.change_code(origin, code.package(), |tables| {
             self.decide_create(tables, &request, &code, &tags)
         })
         .await

@@ -4,25 +4,36 @@ use std::fs::File;
 use std::io::Cursor;
 
 use bytes::Bytes;
-use firelight_model::CodeSha256;
+use firelight_model::{AccountId, CodeSha256};
 use firelight_package::{InvalidPackage, Limits, PackageInfo, inspect};
-use firelight_store::{BlobDigest, OpenBlobError};
+use firelight_store::{BlobDigest, OpenBlobError, StagedBlob};
 
 use super::code::CodeError;
 use crate::control::Control;
 use crate::records::configuration::CodeRecord;
+use crate::transit::StagedPackage;
 
 impl Control {
     /// Checks a zip as a whole, then stores it. Nothing is stored of a zip that could not be unpacked.
-    pub(crate) async fn store_zip(&self, zip: Bytes) -> Result<CodeRecord, CodeError> {
+    ///
+    /// It is durable with the commit that carries it.
+    pub(crate) async fn store_zip(
+        &self,
+        account: AccountId,
+        zip: Bytes,
+    ) -> Result<StagedPackage, CodeError> {
         let info = inspected(zip.clone()).await?;
-        let stored = self.contents().put(zip).await.map_err(CodeError::Put)?;
-        Ok(CodeRecord {
-            sha256: CodeSha256::from_bytes(*stored.digest.as_bytes()),
-            size_bytes: stored.size,
+        let staged = self.contents().stage(zip.clone()).await;
+        let staged = staged.map_err(CodeError::Put)?;
+        let (StagedBlob::Durable(blob) | StagedBlob::Volatile(blob)) = staged;
+        let record = CodeRecord {
+            sha256: CodeSha256::from_bytes(*blob.digest.as_bytes()),
+            size_bytes: blob.size,
             unzipped_bytes: info.unzipped_bytes,
             source_kms_key: None,
-        })
+        };
+        let unique = self.world().revision();
+        Ok(StagedPackage::new(account, unique, staged, zip, record))
     }
 }
 

@@ -69,8 +69,10 @@ impl Control {
         self.view()
             .read()
             .updatable(&request.arn, request.expected_revision.as_deref())?;
-        let code = self.store_code(request.code.clone()).await?;
-        self.change(Some(origin), |tables| {
+        let code = self
+            .store_code(request.arn.account, request.code.clone())
+            .await?;
+        self.change_code(origin, code.package(), |tables| {
             decide_code(self.world(), tables, &request, &code)
         })
         .await

@@ -6,9 +6,9 @@
 use std::fmt;
 
 use firelight_model::{
-    AliasName, FunctionArn, LayerArn, LayerVersionArn, Qualifier, VersionNumber,
+    AccountId, AliasName, FunctionArn, LayerArn, LayerVersionArn, Qualifier, VersionNumber,
 };
-use firelight_store::{Key, Kind};
+use firelight_store::{BlobDigest, Key, Kind};
 
 use crate::scope::Scope;
 
@@ -26,6 +26,17 @@ pub(crate) const ACCOUNT: Kind<'static> = Kind::new("lambda-account");
 pub(crate) const CODE_SIGNING: Kind<'static> = Kind::new("code-signing-config");
 pub(crate) const CAPACITY_PROVIDER: Kind<'static> = Kind::new("capacity-provider");
 pub(crate) const MAPPING: Kind<'static> = Kind::new("event-source-mapping");
+
+pub(crate) const PACKAGE_IN_TRANSIT: Kind<'static> = Kind::new("package-in-transit");
+
+/// Where the content of a package lies until its blob is on the disk.
+pub(crate) fn in_transit(account: AccountId, digest: BlobDigest, unique: impl fmt::Display) -> Key {
+    Key::new(
+        account,
+        PACKAGE_IN_TRANSIT,
+        format_args!("{digest}/{unique}"),
+    )
+}
 
 /// Where what belongs to one qualifier of a function lies.
 pub(crate) fn qualified(arn: &FunctionArn, kind: Kind<'_>, qualifier: &Qualifier) -> Key {
