@@ -58,7 +58,7 @@ fn is_taken_for_json(given: &HeaderValue) -> bool {
     let essence = given.as_bytes().split(|&byte| byte == b';').next();
     let essence = essence.unwrap_or_default().trim_ascii();
     let is = |name: &&str| essence.eq_ignore_ascii_case(name.as_bytes());
-    essence.is_empty() || essence.ends_with(b"+json") || TAKEN_FOR_JSON.iter().any(|name| is(&name))
+    essence.is_empty() || essence.ends_with(b"+json") || TAKEN_FOR_JSON.iter().any(is)
 }
 
 fn has_body(request: &Parts) -> bool {
