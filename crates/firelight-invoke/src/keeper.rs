@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::NotStarted;
 use crate::data_plane::{Inner, VersionPool};
-use crate::environment::Environment;
+use crate::environment::{Environment, Tell};
 use crate::host::{Refusal, Share};
 use crate::metrics::StartKind;
 use crate::pool::Freed;
