@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::{
     AccountId, AliasName, Architecture, CodeSha256, ConfigIdentity, EnvironmentConcurrency,
-    EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, Handler, LayerVersionArn,
-    LoggingConfig, MemorySize, PackageType, Region, RoleArn, RuntimeIdentifier, SnapStart, Tenancy,
-    TracingMode, Version,
+    EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionName, FunctionTimeout, Handler,
+    LayerVersionArn, LoggingConfig, MemorySize, PackageType, Region, RoleArn, RuntimeIdentifier,
+    SnapStart, Tenancy, TracingMode, Version,
 };
 
 /// One immutable executable configuration of a function: a published version, or one state of `$LATEST`.
