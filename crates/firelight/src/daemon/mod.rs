@@ -56,6 +56,7 @@ use self::stop::Stop;
 use self::user::DaemonUser;
 use crate::announce;
 use crate::config::{Authentication, Mode, ServerConfig};
+use crate::descriptors;
 use crate::failure::{Exit, Failure};
 
 /// How long invocations may run on after the daemon was told to stop.
@@ -64,6 +65,9 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// Runs the daemon until a signal ends it.
 pub fn run(config: ServerConfig) -> Result<(), Failure> {
     log::start(&config.log);
+    if let Err(error) = descriptors::raise_limit() {
+        tracing::warn!(%error, "the limit of descriptors stays as it is; many connections at once may not fit");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
