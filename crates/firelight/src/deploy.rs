@@ -10,7 +10,9 @@
 mod archive;
 mod detect;
 mod files;
+mod libraries;
 
 pub use archive::zip;
 pub use detect::{DetectError, Detected, detect};
 pub use files::{FilesError, PackageFiles};
+pub use libraries::missing_libraries;

@@ -21,7 +21,7 @@ use super::Api;
 use crate::args::DeployArgs;
 use crate::client::{CallError, Client};
 use crate::commands::list::size;
-use crate::deploy::PackageFiles;
+use crate::deploy::{PackageFiles, missing_libraries};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal::Terminal;
 
@@ -32,6 +32,11 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(300);
 pub async fn run(api: &Api, args: &DeployArgs, terminal: &Terminal) -> Outcome {
     let files = plan::files(args)?;
     deploy(api, args, &files, terminal).await?;
+    if args.layer.is_empty()
+        && let Some(remark) = missing_libraries(&files)
+    {
+        terminal.note(&remark);
+    }
     if args.watch {
         watch(api, args, files, terminal).await
     } else {
