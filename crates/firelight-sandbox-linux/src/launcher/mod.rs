@@ -17,12 +17,15 @@
 
 mod antechamber;
 mod birth;
+mod bury;
 mod check;
 mod claim;
 mod demand;
 mod environ;
 mod ground;
 mod keep;
+mod orders;
+mod pool;
 mod refill;
 mod resident;
 mod serve;

@@ -12,14 +12,14 @@
 mod channel;
 mod codec;
 mod init;
-mod launcher;
+mod news;
+mod order;
 
 pub(crate) use channel::{MAX_PACKET, Packet, pair, receive, send};
 pub(crate) use codec::{Decoder, Encoder, Malformed};
 pub(crate) use init::{Ended, Event, SpawnFault, Task};
-pub(crate) use launcher::{
-    Begin, Begins, FIRST_PROCESS, Fault, FdTag, First, News, Order, Waiting,
-};
+pub(crate) use news::{Fault, FdTag, News};
+pub(crate) use order::{Begin, Begins, FIRST_PROCESS, First, Order, Waiting};
 
 #[cfg(test)]
 mod tests {

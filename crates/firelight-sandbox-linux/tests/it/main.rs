@@ -9,6 +9,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod begun;
 mod dial;
 mod egress;
 mod facts;
