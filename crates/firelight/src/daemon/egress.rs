@@ -122,14 +122,15 @@ fn lock(directory: &Path, network: Ipv4Network) -> Option<File> {
     file.try_lock().is_ok().then_some(file)
 }
 
-/// Where all daemons of a host look: only root gives sandboxes a network, and root has this directory.
+/// Where all daemons look that could meet: root's are on the host, an ordinary user's behind programs of that user's.
 fn lock_directory() -> PathBuf {
     let run = PathBuf::from("/run");
-    if run.is_dir() {
-        run
-    } else {
-        std::env::temp_dir()
+    if rustix::process::geteuid().is_root() && run.is_dir() {
+        return run;
     }
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    own.filter(|own| own.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
 }
 
 #[cfg(test)]
