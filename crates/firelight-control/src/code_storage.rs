@@ -7,7 +7,7 @@ use firelight_model::FunctionArn;
 use crate::functions::CodeError;
 use crate::outside::World;
 use crate::scope::Scope;
-use crate::view::{FunctionEntry, ScopeTables, Tables};
+use crate::view::{FunctionEntry, LayerEntry, Tables};
 
 impl Tables {
     /// Checks that there is room for packages that come in addition.
@@ -18,7 +18,7 @@ impl Tables {
         added_bytes: u64,
     ) -> Result<(), CodeError> {
         let limit_bytes = world.code_storage_limit_bytes();
-        let stored_bytes = self.scope(scope).map_or(0, ScopeTables::code_bytes);
+        let stored_bytes = self.scope(scope).map_or(0, |scope| scope.code_bytes);
         if added_bytes > 0 && stored_bytes.saturating_add(added_bytes) > limit_bytes {
             return Err(CodeError::StorageExceeded { limit_bytes });
         }
@@ -37,21 +37,15 @@ impl Tables {
     }
 }
 
-impl ScopeTables {
-    /// Counts every zip that is stored: of each function, of each version, of each layer version.
+impl LayerEntry {
     pub(crate) fn code_bytes(&self) -> u64 {
-        let functions = self.functions.values().map(|entry| entry.code_bytes());
-        let layers = self
-            .layers
-            .values()
-            .flat_map(|layer| layer.versions.values());
-        let layers = layers.map(|version| version.record.code.size_bytes);
-        functions.chain(layers).sum()
+        let versions = self.versions.values();
+        versions.map(|version| version.record.code.size_bytes).sum()
     }
 }
 
 impl FunctionEntry {
-    fn code_bytes(&self) -> u64 {
+    pub(crate) fn code_bytes(&self) -> u64 {
         let versions = self.versions.values();
         let versions = versions.map(|version| version.stored.record.configuration.code_size());
         self.function.record.latest.configuration.code_size() + versions.sum::<u64>()

@@ -168,7 +168,7 @@ impl Control {
         AccountUsage {
             concurrent_executions: limit,
             unreserved: limit.saturating_sub(tables.reserved_total()),
-            code_bytes: tables.code_bytes(),
+            code_bytes: tables.code_bytes,
             code_limit_bytes: self.world().code_storage_limit_bytes(),
             functions: tables.functions.len() as u64,
         }

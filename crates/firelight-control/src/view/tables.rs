@@ -43,6 +43,8 @@ pub(crate) struct ScopeTables {
     moving_mappings: BTreeSet<String>,
     /// The concurrency that functions have for themselves, in sum: kept, because every invocation asks.
     pub(crate) set_aside: u32,
+    /// What every stored zip has, of functions, versions and layer versions: kept, because every new zip asks.
+    pub(crate) code_bytes: u64,
 }
 
 impl Tables {
@@ -93,6 +95,7 @@ impl Tables {
                 let scope = self.scope_mut(&arn);
                 let removed = scope.functions.remove(&arn.name);
                 scope.set_aside -= removed.as_deref().map_or(0, FunctionEntry::set_aside);
+                scope.code_bytes -= removed.as_deref().map_or(0, FunctionEntry::code_bytes);
                 scope.moving.remove(&arn.name);
                 for url in removed.iter().flat_map(|entry| entry.urls.values()) {
                     self.urls.remove(&url.record.id);
@@ -138,8 +141,11 @@ impl Tables {
             }
             Arrival::Layer(arn, layer) => self.put_layer(arn, layer),
             Arrival::LayerVersion(arn, version) => {
-                if let Some(layer) = self.layers_mut(&arn.layer).get_mut(&arn.layer.name) {
+                let scope = self.layer_scope_mut(&arn.layer);
+                if let Some(layer) = scope.layers.get_mut(&arn.layer.name) {
+                    scope.code_bytes -= layer.code_bytes();
                     set(&mut layer.versions, arn.number, version);
+                    scope.code_bytes += layer.code_bytes();
                 }
             }
         }
@@ -153,9 +159,11 @@ impl Tables {
     fn change(&mut self, arn: &FunctionArn, change: impl FnOnce(&mut FunctionEntry)) {
         let scope = self.scope_mut(arn);
         if let Some(entry) = scope.functions.get_mut(&arn.name) {
-            let before = entry.set_aside();
+            scope.set_aside -= entry.set_aside();
+            scope.code_bytes -= entry.code_bytes();
             change(Arc::make_mut(entry));
-            scope.set_aside = scope.set_aside - before + entry.set_aside();
+            scope.set_aside += entry.set_aside();
+            scope.code_bytes += entry.code_bytes();
             scope.note_moving(&arn.name);
         }
     }
@@ -179,21 +187,21 @@ impl Tables {
         self.urls.get(id)
     }
 
-    fn layers_mut(&mut self, arn: &LayerArn) -> &mut BTreeMap<LayerName, LayerEntry> {
+    fn layer_scope_mut(&mut self, arn: &LayerArn) -> &mut ScopeTables {
         let scope = Scope {
             account: arn.account,
             region: arn.region.clone(),
         };
-        &mut self.scopes.entry(scope).or_default().layers
+        self.scopes.entry(scope).or_default()
     }
 
     fn put_layer(&mut self, arn: LayerArn, layer: Option<Stored<LayerRecord>>) {
-        let layers = self.layers_mut(&arn);
-        match (layer, layers.get_mut(&arn.name)) {
+        let scope = self.layer_scope_mut(&arn);
+        match (layer, scope.layers.get_mut(&arn.name)) {
             (Some(layer), Some(entry)) => entry.layer = layer,
             (Some(layer), None) => {
                 let name = arn.name.clone();
-                layers.insert(
+                scope.layers.insert(
                     name,
                     LayerEntry {
                         arn,
@@ -202,7 +210,10 @@ impl Tables {
                     },
                 );
             }
-            (None, _) => drop(layers.remove(&arn.name)),
+            (None, _) => {
+                let removed = scope.layers.remove(&arn.name);
+                scope.code_bytes -= removed.as_ref().map_or(0, LayerEntry::code_bytes);
+            }
         }
     }
 
@@ -270,13 +281,16 @@ impl ScopeTables {
             Some(entry) => {
                 let entry = Arc::make_mut(entry);
                 self.set_aside -= entry.set_aside();
+                self.code_bytes -= entry.code_bytes();
                 entry.function = function;
                 entry.latest = latest;
                 self.set_aside += entry.set_aside();
+                self.code_bytes += entry.code_bytes();
             }
             None => {
                 let entry = FunctionEntry::new(arn, function, latest);
                 self.set_aside += entry.set_aside();
+                self.code_bytes += entry.code_bytes();
                 self.functions.insert(name.clone(), Arc::new(entry));
             }
         }

@@ -1,10 +1,10 @@
 use firelight_control::{
     CodeError, CreateFunctionError, PublishLayerVersion, PublishLayerVersionError, PublishVersion,
-    PublishVersionError, UpdateFunctionCode, UpdateFunctionError,
+    PublishVersionError, Scope, UpdateFunctionCode, UpdateFunctionError,
 };
 use firelight_model::LayerArn;
 
-use crate::support::{TestControl, active, arn, code, creation, origin, settled, zip};
+use crate::support::{TestControl, active, arn, code, creation, origin, settled, whole, zip};
 
 fn publication() -> PublishVersion {
     PublishVersion {
@@ -83,4 +83,38 @@ async fn code_that_replaces_other_code_counts_by_what_it_adds() {
     assert!(matches!(published, Err(UpdateFunctionError::Code(error)) if full(&error)));
     assert!(replaced.is_ok(), "{replaced:?}");
     assert!(matches!(version, Err(PublishVersionError::Code(error)) if full(&error)));
+}
+
+#[tokio::test]
+async fn room_that_was_given_back_can_be_taken_again_also_after_a_restart() {
+    let room = zip("one").len() as u64 * 2;
+    let control = TestControl::with_code_storage(room).await;
+    active(&control, "f").await;
+    control
+        .publish_version(&origin(), publication())
+        .await
+        .unwrap();
+
+    control
+        .delete_function(&origin(), whole("f"))
+        .await
+        .unwrap();
+    control
+        .publish_layer_version(&origin(), layer())
+        .await
+        .unwrap();
+    control
+        .create_function(&origin(), creation("g"))
+        .await
+        .unwrap();
+
+    let again = control.again().await;
+    let full = again.create_function(&origin(), creation("h")).await;
+
+    assert!(matches!(
+        full,
+        Err(CreateFunctionError::Code(CodeError::StorageExceeded { .. }))
+    ));
+    let usage = again.account_usage(&Scope::of(&arn("f")));
+    assert_eq!(usage.code_bytes, room);
 }
