@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use firelight_model::WallTime;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, QueryBuilder, Sqlite, Transaction};
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::page::Page;
 use super::{ChangeLogsError, LogLine, LogPlace, NewLogEvent, StreamName};
-use crate::sqlite::database::to_sql;
+use crate::sqlite::database::{begin, to_sql};
 
 /// Streams whose ids are remembered; a busy host has fewer environments.
 const REMEMBERED_STREAMS: usize = 8 * 1024;
@@ -225,10 +225,6 @@ pub(super) async fn delete_stream(
         .execute(&mut *db)
         .await?;
     Ok(db.commit().await?)
-}
-
-pub(super) async fn begin(db: &mut SqliteConnection) -> sqlx::Result<Transaction<'_, Sqlite>> {
-    db.begin_with("BEGIN IMMEDIATE").await
 }
 
 fn some_row(rows: u64, otherwise: ChangeLogsError) -> Result<(), ChangeLogsError> {

@@ -5,8 +5,7 @@
 use firelight_model::WallTime;
 use sqlx::sqlite::SqliteConnection;
 
-use super::apply::begin;
-use crate::sqlite::database::to_sql;
+use crate::sqlite::database::{begin, to_sql};
 
 /// Most pages that one bite removes.
 const BITE_PAGES: u32 = 500;

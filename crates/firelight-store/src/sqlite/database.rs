@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions,
+    SqliteSynchronous, SqliteTransactionManager,
 };
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqlitePool, Transaction};
+use sqlx_core::transaction::TransactionManager;
 
 use super::writing::{self, WritingConnection};
 use crate::store::BackendError;
@@ -164,6 +166,21 @@ fn migration(step: &Step) -> Migration {
     )
 }
 
+/// Begins a transaction that holds the right to write from the start.
+///
+/// The one before may have ended half-way: on a full disk SQLite rolls back by itself. sqlx then counts a transaction as
+/// open that is not, and would never begin another.
+pub(crate) async fn begin(db: &mut SqliteConnection) -> sqlx::Result<Transaction<'_, Sqlite>> {
+    // What was dropped is rolled back in the background; after a round trip that is done.
+    db.ping().await?;
+    while SqliteTransactionManager::get_transaction_depth(db) > 0 {
+        // Gives the rollback something to end. It fails where a transaction is open after all.
+        let _ = sqlx::query("BEGIN").execute(&mut *db).await;
+        SqliteTransactionManager::rollback(db).await?;
+    }
+    db.begin_with("BEGIN IMMEDIATE").await
+}
+
 /// Brings a count or a time into SQLite's signed integers; no real one is near the bound.
 pub(crate) fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -172,4 +189,30 @@ pub(crate) fn to_sql(number: u64) -> i64 {
 /// Reads what [`to_sql`] wrote.
 pub(crate) fn from_sql(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(db: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
+        sqlx::query(sql).execute(db).await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn transaction_that_sqlite_rolled_back_itself_is_not_in_the_way_of_the_next() {
+        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        run(&mut db, "CREATE TABLE t (a UNIQUE)").await.unwrap();
+        let mut first = begin(&mut db).await.unwrap();
+        run(&mut first, "INSERT INTO t VALUES (1)").await.unwrap();
+        let refused = run(&mut first, "INSERT OR ROLLBACK INTO t VALUES (1)").await;
+        assert!(refused.is_err() && first.commit().await.is_err());
+
+        let mut second = begin(&mut db).await.unwrap();
+        run(&mut second, "INSERT INTO t VALUES (2)").await.unwrap();
+        second.commit().await.unwrap();
+
+        let rows = sqlx::query("SELECT a FROM t").fetch_all(&mut db).await;
+        assert_eq!(rows.unwrap().len(), 1);
+    }
 }

@@ -4,16 +4,16 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use firelight_model::AccountId;
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
-use sqlx::{Connection, Row};
 
 use super::{Usage, UsageCounts, UsageHour, UsageKey};
-use crate::sqlite::database::{from_sql, to_sql};
+use crate::sqlite::database::{begin, from_sql, to_sql};
 use crate::store::ReadError;
 
 /// Adds to the rows, all or none.
 pub(super) async fn add(db: &mut SqliteConnection, rows: &[Usage]) -> sqlx::Result<()> {
-    let mut db = db.begin_with("BEGIN IMMEDIATE").await?;
+    let mut db = begin(db).await?;
     for row in rows {
         add_row(&mut db, row).await?;
     }
