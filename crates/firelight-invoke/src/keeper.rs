@@ -169,10 +169,7 @@ async fn make<D: SandboxDriver>(
 
 /// Counts the traffic of an environment, and enters it into the books.
 fn traffic<D: SandboxDriver>(inner: &Inner<D>, pool: &VersionPool) -> Tell {
-    let (sink, version) = (
-        Arc::clone(&inner.ports.traffic),
-        Arc::clone(&pool.version),
-    );
+    let (sink, version) = (Arc::clone(&inner.ports.traffic), Arc::clone(&pool.version));
     let metrics = Arc::clone(&pool.metrics);
     Box::new(move |traffic| {
         metrics.transferred(traffic);

@@ -34,9 +34,9 @@ use firelight_runtime_api::{Session, SessionEvent, SessionEvents, ShutdownReason
 use firelight_sandbox::{Exit, LaunchError, Sandbox, SandboxDriver};
 use tokio::time::Instant;
 
-use self::traffic::Meter;
 use self::processes::{ProcessHappening, Processes, Role};
 pub(crate) use self::shared::{Crash, Ended};
+use self::traffic::Meter;
 pub(crate) use self::traffic::Tell;
 use crate::clock::Clock;
 use crate::journal::Journal;
