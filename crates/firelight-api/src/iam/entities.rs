@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use firelight_control::iam::{CreateRole, CreateUser, EntityKind, EntityRecord, IamError};
 use firelight_control::sts::Identity;
+use http::StatusCode;
 
 use super::paging::ListPage;
 use super::write::{self, Detail};
@@ -49,6 +50,8 @@ impl Call<'_> {
             "ListServiceSpecificCredentials" => {
                 self.list_nothing(User, "ServiceSpecificCredentials")
             }
+            "ListVirtualMFADevices" => self.none("VirtualMFADevices"),
+            "GetLoginProfile" | "DeleteLoginProfile" => self.no_login_profile(),
             "ListAccountAliases" => self.answer(|xml| {
                 let none = ListPage::cut(self.form, Vec::<String>::new(), String::clone);
                 if let Ok(none) = none {
@@ -226,12 +229,24 @@ impl Call<'_> {
         self.answer(|xml| page.write(xml, "Tags", |xml, tag| write::write_tag(xml, &tag)))
     }
 
-    /// Answers a list of things that do not exist here.
+    /// Answers a list of what a role or user never has here.
     fn list_nothing(&self, kind: EntityKind, name: &str) -> Answer {
         self.entity(kind)?;
+        self.none(name)
+    }
+
+    /// Answers a list of things that do not exist here.
+    fn none(&self, name: &str) -> Answer {
         self.answer(|xml: &mut Xml| {
             xml.element(name, |_| {});
             xml.text("IsTruncated", "false");
         })
+    }
+
+    /// Nobody has a password: there is no console.
+    fn no_login_profile(&self) -> Answer {
+        let name = &self.entity(User)?.name;
+        let text = format!("Login Profile for User {name} cannot be found.");
+        Err(ApiError::new(StatusCode::NOT_FOUND, "NoSuchEntity", text))
     }
 }

@@ -183,3 +183,26 @@ async fn concurrent_changes_of_one_role_are_all_kept() {
     let list = iam(&server, "ListRolePolicies&RoleName=app").await;
     assert_eq!(list.body.matches("<member>").count(), 8, "{}", list.body);
 }
+
+/// What Terraform asks of a user before it deletes it with `force_destroy`.
+#[tokio::test]
+async fn user_has_nothing_that_would_have_to_go_first() {
+    let server = server(Authentication::AnyCredentials).await;
+    iam(&server, "CreateUser&UserName=ann").await;
+
+    for call in [
+        "ListGroupsForUser&UserName=ann",
+        "ListSSHPublicKeys&UserName=ann",
+        "ListVirtualMFADevices&AssignmentStatus=Assigned",
+        "ListMFADevices&UserName=ann",
+        "ListSigningCertificates&UserName=ann",
+        "ListServiceSpecificCredentials&UserName=ann",
+    ] {
+        let answer = iam(&server, call).await;
+        assert_eq!(answer.status, 200, "{call}: {}", answer.body);
+        assert_eq!(answer.element("IsTruncated"), "false", "{call}");
+    }
+    let none = "Login Profile for User ann cannot be found.";
+    let call = "DeleteLoginProfile&UserName=ann";
+    refused(&server, call, 404, "NoSuchEntity", none).await;
+}
