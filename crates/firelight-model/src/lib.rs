@@ -32,8 +32,8 @@ pub use account::{AccountId, AccountIdError};
 pub use arn::{FunctionArn, RoleArn, RoleArnError};
 pub use concurrency::{AccountConcurrency, ReserveError, UNRESERVED_MINIMUM};
 pub use configuration::{
-    EnvironmentConcurrency, InvokeMode, PackageType, RecursiveLoop, RuntimeUpdateMode, SnapStart, Tenancy, TracingMode,
-    UnknownWord, UrlAuthType,
+    EnvironmentConcurrency, InvokeMode, PackageType, RecursiveLoop, RuntimeUpdateMode, SnapStart,
+    Tenancy, TracingMode, UnknownWord, UrlAuthType,
 };
 pub use digest::{CodeSha256, CodeSha256Error};
 pub use ids::{ConfigIdentity, IdError, RequestId, RevisionId};

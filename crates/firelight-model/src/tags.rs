@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn keys_of_aws_are_neither_put_on_nor_taken_away_but_stay() {
-        let reserved = || BTreeMap::from([("AWS:cloudformation:stack-id".to_owned(), "s".to_owned())]);
+        let reserved =
+            || BTreeMap::from([("AWS:cloudformation:stack-id".to_owned(), "s".to_owned())]);
         let borne = Tags::stored(reserved());
         let refused = TagError::Reserved(ReservedTagKey);
 

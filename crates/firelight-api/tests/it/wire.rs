@@ -219,7 +219,8 @@ async fn body_that_is_said_to_be_no_json_is_refused() {
     let server = server(Authentication::AnyCredentials).await;
     let send = async |media_type: &str, length: usize| {
         let body = "{}".repeat(length / 2);
-        let head = "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+        let head =
+            "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
         server
             .send(format!(
                 "{head}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n{body}"
