@@ -3,6 +3,7 @@
 //! Freezing, measuring and throttling go through descriptors of single cgroup files that come with each sandbox, so
 //! that an invocation costs no trip to the launcher.
 
+mod book;
 mod dial;
 mod link;
 mod meters;

@@ -15,9 +15,10 @@ use firelight_sandbox::{
     Begun, Dialer, Exit, LaunchError, ProcessSpec, Sandbox, SandboxError, SpawnError, Traffic,
     Usage,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::book::{Book, Starting};
 use super::dial::dial;
 use super::link::{Link, Parcel};
 use super::meters::{self, Meters, Motion};
@@ -53,14 +54,6 @@ struct BegunProcess {
     starting: Starting,
 }
 
-/// A process that init has yet to answer for.
-#[derive(Debug)]
-struct Starting {
-    number: u32,
-    answered: oneshot::Receiver<Result<(OwnedFd, OwnedFd), (SpawnFault, io::Error)>>,
-    exited: watch::Receiver<Option<Exit>>,
-}
-
 /// What the sandbox and its processes share.
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -69,25 +62,6 @@ pub(super) struct Inner {
     /// The counters of the interface. Open, they keep the sandbox's network alive, so they go before the sandbox does.
     traffic: Mutex<Option<OwnedFd>>,
     book: Mutex<Book>,
-}
-
-/// Open questions to init. Everything in it is dropped when init is gone, which tells everybody who waits.
-#[derive(Debug, Default)]
-struct Book {
-    gone: bool,
-    next: u32,
-    spawning: HashMap<u32, Spawning>,
-    running: HashMap<u32, watch::Sender<Option<Exit>>>,
-    killing: HashMap<u32, oneshot::Sender<()>>,
-    connecting: HashMap<u32, oneshot::Sender<io::Result<OwnedFd>>>,
-    /// Kills for lack of memory that are already accounted for.
-    known_out_of_memory_kills: u64,
-}
-
-#[derive(Debug)]
-struct Spawning {
-    answer: oneshot::Sender<Result<(OwnedFd, OwnedFd), (SpawnFault, io::Error)>>,
-    exit: watch::Sender<Option<Exit>>,
 }
 
 impl LinuxSandbox {
@@ -451,49 +425,6 @@ impl Inner {
             gone: true,
             ..Book::default()
         };
-    }
-}
-
-impl Book {
-    fn number(&mut self) -> u32 {
-        self.next += 1;
-        self.next
-    }
-
-    /// Enters a process that init is told to start.
-    fn start(&mut self) -> Starting {
-        let (answer, answered) = oneshot::channel();
-        let (exit, exited) = watch::channel(None);
-        let number = self.number();
-        self.spawning.insert(number, Spawning { answer, exit });
-        Starting {
-            number,
-            answered,
-            exited,
-        }
-    }
-
-    fn spawned(&mut self, process: u32, fds: Vec<OwnedFd>) {
-        let Some(spawning) = self.spawning.remove(&process) else {
-            return;
-        };
-        let Ok([stdout, stderr]) = <[OwnedFd; 2]>::try_from(fds) else {
-            // The program runs and nobody can read it: who asked for it gives up the sandbox.
-            let full = io::Error::from_raw_os_error(libc::EMFILE);
-            let _ = spawning.answer.send(Err((SpawnFault::Prepare, full)));
-            return;
-        };
-        self.running.insert(process, spawning.exit);
-        let _ = spawning.answer.send(Ok((stdout, stderr)));
-    }
-
-    fn connecting(&mut self, ticket: u32, fds: Vec<OwnedFd>) {
-        let Some(answer) = self.connecting.remove(&ticket) else {
-            return;
-        };
-        if let Ok([socket]) = <[OwnedFd; 1]>::try_from(fds) {
-            let _ = answer.send(Ok(socket));
-        }
     }
 }
 
