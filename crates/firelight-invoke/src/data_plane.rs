@@ -32,6 +32,7 @@ use crate::host::Host;
 use crate::keeper::{Purpose, keep_environment};
 use crate::metrics::{Registry, Snapshot, VersionMetrics};
 use crate::pool::{Counts, Pool, Requested};
+use crate::pools::Pools;
 use crate::ports::Ports;
 use crate::prepare::blueprint;
 use crate::settings::Settings;
@@ -54,7 +55,7 @@ pub(crate) struct Inner<D: SandboxDriver> {
     pub(crate) started: StartedRuntimes,
     admission: Admission,
     metrics: Registry,
-    pools: Mutex<HashMap<VersionKey, Arc<VersionPool>>>,
+    pools: Mutex<Pools>,
     tasks: TaskTracker,
     draining: AtomicBool,
 }
@@ -68,9 +69,10 @@ pub enum ProvisionError {
     InitFailed,
 }
 
-/// The pool of one state of one version.
+/// The pool of one state of one version; where tenants are kept apart, of one tenant of it.
 pub(crate) struct VersionPool {
     pub(crate) version: Arc<FunctionVersion>,
+    pub(crate) tenant: Option<String>,
     pub(crate) metrics: Arc<VersionMetrics>,
     gates: Gates,
     state: Mutex<Pool<Assignment, EnvironmentHandle>>,
@@ -145,7 +147,7 @@ impl<D: SandboxDriver> DataPlane<D> {
     pub async fn provision(&self, key: &VersionKey, wanted: u32) -> Result<(), ProvisionError> {
         let pool = self
             .0
-            .pool(key)
+            .pool(key, None)
             .map_err(|_| ProvisionError::NoSuchVersion)?;
         let (ready, mut told) = mpsc::channel(1);
         self.0.provision(&pool, wanted, &ready);
@@ -236,7 +238,7 @@ impl<D: SandboxDriver> Inner<D> {
         if self.is_draining() {
             return Err(NotStarted::Draining);
         }
-        let pool = self.pool(&call.version)?;
+        let pool = self.pool(&call.version, call.tenant_id.as_deref())?;
         let quota = self.ports.versions.quota(&call.version);
         let permit = self
             .admission
@@ -317,9 +319,9 @@ impl<D: SandboxDriver> Inner<D> {
         oldest.is_some_and(|(_, pool)| pool.lock().evict_oldest().is_some())
     }
 
-    fn pool(&self, key: &VersionKey) -> Result<Arc<VersionPool>, NotStarted> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(key) {
+    fn pool(&self, key: &VersionKey, tenant: Option<&str>) -> Result<Arc<VersionPool>, NotStarted> {
+        let mut pools = self.pools();
+        if let Some(pool) = pools.get(key, tenant) {
             return Ok(Arc::clone(pool));
         }
         let version = self.ports.versions.find(key);
@@ -330,11 +332,12 @@ impl<D: SandboxDriver> Inner<D> {
         let pool = Arc::new(VersionPool {
             metrics: self.metrics.of(&version),
             version,
+            tenant: tenant.map(str::to_owned),
             gates,
             state,
             line_moved: Notify::new(),
         });
-        pools.insert(key.clone(), Arc::clone(&pool));
+        pools.insert(Arc::clone(&pool));
         Ok(pool)
     }
 
@@ -372,7 +375,7 @@ impl<D: SandboxDriver> Inner<D> {
         for (key, wanted) in provisioned {
             // Nobody waits to be told.
             let (ready, _) = mpsc::channel(1);
-            if let Ok(pool) = self.pool(&key) {
+            if let Ok(pool) = self.pool(&key, None) {
                 self.provision(&pool, wanted, &ready);
             }
         }
@@ -397,29 +400,17 @@ impl<D: SandboxDriver> Inner<D> {
             // Dropping its handle retires an environment.
             drop(retired);
             if gone {
-                self.remove_if_empty(&key);
+                self.pools().remove_if_empty(&pool);
             }
         }
     }
 
-    fn remove_if_empty(&self, key: &VersionKey) {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only the map and this function hold it: nobody is about to put a request in.
-        if pools
-            .get(key)
-            .is_some_and(|pool| Arc::strong_count(pool) == 1 && pool.lock().is_empty())
-        {
-            pools.remove(key);
-        }
+    fn all_pools(&self) -> Vec<Arc<VersionPool>> {
+        self.pools().all()
     }
 
-    fn all_pools(&self) -> Vec<Arc<VersionPool>> {
-        self.pools
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

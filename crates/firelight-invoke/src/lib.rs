@@ -26,6 +26,7 @@ mod metering;
 mod metrics;
 mod platform_event;
 mod pool;
+mod pools;
 mod ports;
 mod prepare;
 mod responder;

@@ -92,7 +92,7 @@ impl Iam {
 }
 
 /// Returns the id of a role, a user or a policy: it is a letter longer than that of an access key.
-fn entity_id(prefix: &str, seed: [u8; 16]) -> String {
+pub(crate) fn entity_id(prefix: &str, seed: [u8; 16]) -> String {
     let last = char::from(b'A' + seed[15] % 26);
     format!("{}{last}", letters(prefix, seed))
 }

@@ -9,8 +9,8 @@ use firelight_iam::{
 use firelight_model::{AccountId, FunctionArn, RoleArn, WallTime};
 use sha2::{Digest, Sha256};
 
-use super::{Caller, Identity, Session, SessionKey, TemporaryCredentials, base32};
-use crate::iam::{EntityKind, EntityRecord, IamView, Sources};
+use super::{Caller, Identity, Session, SessionKey, TemporaryCredentials};
+use crate::iam::{EntityKind, EntityRecord, IamView, Sources, entity_id};
 
 const LAMBDA: &str = "lambda.amazonaws.com";
 const DEFAULT_SECONDS: u32 = 3_600;
@@ -373,9 +373,9 @@ fn packed_percent(policies: &[String]) -> Result<Option<usize>, AssumeRoleError>
 /// Returns an id for a role that is not there: always the same, and never one that was given.
 fn unknown_role_id(role_arn: &RoleArn) -> String {
     let digest = Sha256::digest(role_arn.to_string());
-    let mut bytes = [0; 10];
-    bytes.copy_from_slice(&digest[..10]);
-    format!("AROA{}", base32(bytes))
+    let mut seed = [0; 16];
+    seed.copy_from_slice(&digest[..16]);
+    entity_id("AROA", seed)
 }
 
 fn epoch_seconds(time: WallTime) -> i64 {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use firelight_invoke::{Call, Invoker};
 use firelight_sandbox::fake::FakeEvent;
 use tokio::sync::Notify;
 
-use crate::plane::{Plane, echo, error, success};
+use crate::plane::{Plane, call, echo, error, success};
 use crate::runtime::Act;
 
 fn launches(plane: &Plane) -> usize {
@@ -32,6 +33,22 @@ async fn second_invocation_finds_the_environment_of_the_first() {
         meters.get(1).is_none_or(|meter| meter.init.is_none()),
         "the second is warm"
     );
+}
+
+#[tokio::test]
+async fn no_environment_serves_two_tenants() {
+    let plane = Plane::new(echo);
+    let key = plane.add("f", 1);
+    let of_tenant = |tenant: &str| Call {
+        tenant_id: Some(tenant.into()),
+        ..call(&key, "1")
+    };
+
+    for tenant in ["blue", "green", "blue", "green"] {
+        success(plane.plane.invoke(of_tenant(tenant)).await);
+    }
+
+    assert_eq!(launches(&plane), 2);
 }
 
 #[tokio::test]

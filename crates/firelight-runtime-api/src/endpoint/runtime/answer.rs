@@ -103,7 +103,7 @@ pub(in crate::endpoint) async fn response(
         Some(b"streaming") => {
             prompt.set(true);
             streamed(answering, request).await
-        },
+        }
         Some(_) => {
             answering.finish(Answer::InvalidResponseMode);
             let error_type = "InvalidFunctionResponseMode";
