@@ -105,7 +105,7 @@ async fn first_byte(driver: &LinuxDriver, task: &Path) -> Outcome<Duration> {
         .await?
         .ok_or("it begins with the sandbox")?;
     let mut process = begun.process;
-    let stdout = process.take_stdout().ok_or("it was asked for")?;
+    let stdout = process.take_output().ok_or("it was asked for")?;
     pipe::Receiver::from_owned_fd(stdout)?.read_u8().await?;
     let elapsed = began.elapsed();
     sandbox.destroy().await?;

@@ -142,11 +142,9 @@ pub struct Begun<P> {
 
 /// A process inside a sandbox.
 pub trait SandboxProcess: Send + Sync + 'static {
-    /// Takes the read end of the pipe that is the process's standard output; `None` the second time.
-    fn take_stdout(&mut self) -> Option<OwnedFd>;
-
-    /// Takes the read end of the pipe that is the process's standard error; `None` the second time.
-    fn take_stderr(&mut self) -> Option<OwnedFd>;
+    /// Takes the read end of the pipe that is both the process's standard output and its standard error, so that what it
+    /// writes keeps its order; `None` the second time.
+    fn take_output(&mut self) -> Option<OwnedFd>;
 
     /// Sends a signal to this process alone (for example 15, the orderly shutdown).
     fn signal(&self, signal: i32) -> impl Future<Output = Result<(), SandboxError>> + Send;

@@ -39,6 +39,19 @@ def every_line_of_an_invocation_is_an_event():
 
 
 @scenario
+def what_goes_to_output_and_to_error_keeps_its_order():
+    lines = [f"{n} {'error' if n % 2 else 'output'}" for n in range(20)]
+    write = "        os.write(2 if 'error' in line else 1, (line + '\\n').encode())\n"
+    name = create(f"import os\ndef handler(e, c):\n    for line in e:\n{write}")
+    group = f"/aws/lambda/{name}"
+
+    invoke(name, lines)
+
+    until(lambda: any("REPORT" in message for message in messages(group)), "the report")
+    equal([message.strip() for message in messages(group)][2:-2], lines)
+
+
+@scenario
 def filter_patterns_choose():
     name = create(PRINTS)
     group = f"/aws/lambda/{name}"

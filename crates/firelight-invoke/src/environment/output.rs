@@ -1,4 +1,4 @@
-//! What the processes of an environment write: two pipes, read without blocking, cut into lines.
+//! What the processes of an environment write: a pipe for each, read without blocking, cut into lines.
 //!
 //! The environment's own task reads the pipes. That gives the order AWS shows (what a function wrote before its answer
 //! stands before `END`) without any barrier between tasks: after the answer, [`Output::drain`] reads what is in the

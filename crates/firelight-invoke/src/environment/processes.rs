@@ -30,8 +30,7 @@ struct Running<P> {
     role: Role,
     /// `None` once its exit was told.
     process: Option<P>,
-    stdout: Output,
-    stderr: Output,
+    output: Output,
 }
 
 #[derive(Debug)]
@@ -46,7 +45,7 @@ pub(crate) struct Processes<P> {
 pub(crate) enum StartError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
-    #[error("could not take over the pipes of a new process")]
+    #[error("could not take over the pipe of a new process")]
     Pipe(#[from] io::Error),
 }
 
@@ -90,13 +89,11 @@ impl<P: SandboxProcess> Processes<P> {
             Some(begun) => begun.process,
             None => sandbox.spawn(spec).await?,
         };
-        let stdout = Output::new(process.take_stdout())?;
-        let stderr = Output::new(process.take_stderr())?;
+        let output = Output::new(process.take_output())?;
         self.running.push(Running {
             role,
             process: Some(process),
-            stdout,
-            stderr,
+            output,
         });
         Ok(())
     }
@@ -120,33 +117,17 @@ impl<P: SandboxProcess> Processes<P> {
 
     /// Takes the complete lines that were printed up to now.
     pub(crate) fn drain(&mut self, mut line: impl FnMut(&Role, Bytes)) {
-        for Running {
-            role,
-            stdout,
-            stderr,
-            ..
-        } in &mut self.running
-        {
-            for output in [stdout, stderr] {
-                output.drain().into_iter().for_each(|one| line(role, one));
-            }
+        for Running { role, output, .. } in &mut self.running {
+            output.drain().into_iter().for_each(|one| line(role, one));
         }
     }
 
     /// Takes everything that was printed up to now, unfinished lines too.
     pub(crate) fn drain_all(&mut self, mut line: impl FnMut(&Role, Bytes)) {
         self.drain(&mut line);
-        for Running {
-            role,
-            stdout,
-            stderr,
-            ..
-        } in &mut self.running
-        {
-            for output in [stdout, stderr] {
-                let partial = output.take_partial();
-                partial.into_iter().for_each(|one| line(role, one));
-            }
+        for Running { role, output, .. } in &mut self.running {
+            let partial = output.take_partial();
+            partial.into_iter().for_each(|one| line(role, one));
         }
     }
 
@@ -180,8 +161,7 @@ impl<P: SandboxProcess> Running<P> {
         let Self {
             role,
             process,
-            stdout,
-            stderr,
+            output,
         } = self;
         let exit = async {
             match process {
@@ -191,8 +171,7 @@ impl<P: SandboxProcess> Running<P> {
         };
         tokio::select! {
             biased;
-            () = stdout.readable() => ProcessHappening::Printed,
-            () = stderr.readable() => ProcessHappening::Printed,
+            () = output.readable() => ProcessHappening::Printed,
             exit = exit => {
                 self.process = None;
                 ProcessHappening::Exited(role.clone(), exit)

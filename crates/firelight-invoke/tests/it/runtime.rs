@@ -87,7 +87,7 @@ async fn work(inside: &FakeProgram, mut api: Api, handler: &Handler) -> Exit {
                     .await
             }
             Act::Print(text, answer) => {
-                (&inside.stdout).write_all(text.as_bytes()).unwrap();
+                (&inside.output).write_all(text.as_bytes()).unwrap();
                 api.post(&format!("invocation/{id}/response"), None, &answer)
                     .await;
             }

@@ -13,7 +13,7 @@ use crate::wire::SpawnFault;
 #[derive(Debug)]
 pub(super) struct Starting {
     pub(super) number: u32,
-    pub(super) answered: oneshot::Receiver<Result<(OwnedFd, OwnedFd), (SpawnFault, io::Error)>>,
+    pub(super) answered: oneshot::Receiver<Result<OwnedFd, (SpawnFault, io::Error)>>,
     pub(super) exited: watch::Receiver<Option<Exit>>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Book {
 
 #[derive(Debug)]
 pub(super) struct Spawning {
-    pub(super) answer: oneshot::Sender<Result<(OwnedFd, OwnedFd), (SpawnFault, io::Error)>>,
+    pub(super) answer: oneshot::Sender<Result<OwnedFd, (SpawnFault, io::Error)>>,
     pub(super) exit: watch::Sender<Option<Exit>>,
 }
 
@@ -59,14 +59,14 @@ impl Book {
         let Some(spawning) = self.spawning.remove(&process) else {
             return;
         };
-        let Ok([stdout, stderr]) = <[OwnedFd; 2]>::try_from(fds) else {
+        let Ok([output]) = <[OwnedFd; 1]>::try_from(fds) else {
             // The program runs and nobody can read it: who asked for it gives up the sandbox.
             let full = io::Error::from_raw_os_error(libc::EMFILE);
             let _ = spawning.answer.send(Err((SpawnFault::Prepare, full)));
             return;
         };
         self.running.insert(process, spawning.exit);
-        let _ = spawning.answer.send(Ok((stdout, stderr)));
+        let _ = spawning.answer.send(Ok(output));
     }
 
     pub(super) fn connecting(&mut self, ticket: u32, fds: Vec<OwnedFd>) {

@@ -13,19 +13,14 @@ use crate::wire::Task;
 #[derive(Debug)]
 pub struct LinuxProcess {
     pub(super) number: u32,
-    pub(super) stdout: Option<OwnedFd>,
-    pub(super) stderr: Option<OwnedFd>,
+    pub(super) output: Option<OwnedFd>,
     pub(super) exit: watch::Receiver<Option<Exit>>,
     pub(super) sandbox: Arc<Inner>,
 }
 
 impl SandboxProcess for LinuxProcess {
-    fn take_stdout(&mut self) -> Option<OwnedFd> {
-        self.stdout.take()
-    }
-
-    fn take_stderr(&mut self) -> Option<OwnedFd> {
-        self.stderr.take()
+    fn take_output(&mut self) -> Option<OwnedFd> {
+        self.output.take()
     }
 
     async fn signal(&self, signal: i32) -> Result<(), SandboxError> {

@@ -139,10 +139,9 @@ impl LinuxSandbox {
         starting: Starting,
     ) -> Result<Result<LinuxProcess, (SpawnFault, io::Error)>, SandboxError> {
         let answer = starting.answered.await.map_err(|_| SandboxError::Gone)?;
-        Ok(answer.map(|(stdout, stderr)| LinuxProcess {
+        Ok(answer.map(|output| LinuxProcess {
             number: starting.number,
-            stdout: Some(stdout),
-            stderr: Some(stderr),
+            output: Some(output),
             exit: starting.exited,
             sandbox: Arc::clone(&self.inner),
         }))

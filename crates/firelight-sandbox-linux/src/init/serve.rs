@@ -147,12 +147,7 @@ impl Init<'_> {
         let prepared = launch.and_then(|launch| {
             let (socket, theirs) = wire::pair().map_err(|error| (SpawnFault::Prepare, error))?;
             let started = self.start(&launch, Some(theirs.as_fd()))?;
-            Ok(Waiting::new(
-                started.pid,
-                started.stdout,
-                started.stderr,
-                socket,
-            ))
+            Ok(Waiting::new(started.pid, started.output, socket))
         });
         self.waiting = prepared.ok();
         match self.waiting {
@@ -184,8 +179,7 @@ impl Init<'_> {
         let claimed = waiting.and_then(|waiting| waiting.claim(variables, directory));
         let started = claimed.map(|claimed| Started {
             pid: claimed.pid,
-            stdout: claimed.stdout,
-            stderr: claimed.stderr,
+            output: claimed.output,
         });
         self.report_spawn(
             process,
@@ -201,7 +195,7 @@ impl Init<'_> {
         match started {
             Ok(started) => {
                 self.started.insert(started.pid, process);
-                let fds = [started.stdout.as_fd(), started.stderr.as_fd()];
+                let fds = [started.output.as_fd()];
                 wire::send(self.control, &Event::Spawned { process }.encode(), &fds)
             }
             Err((fault, error)) => self.tell(&Event::SpawnFailed {
@@ -289,8 +283,7 @@ struct Launch {
 
 struct Started {
     pid: i32,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    output: OwnedFd,
 }
 
 impl Launch {
@@ -321,7 +314,7 @@ impl Launch {
         convert().map_err(|error| (SpawnFault::Prepare, error))
     }
 
-    /// Starts the program with pipes of its own: made here, they belong to the function's user, who can then open
+    /// Starts the program with a pipe of its own: made here, it belongs to the function's user, who can then open
     /// `/dev/stdout` like anywhere else. One that shall wait gets its end of the socket for that.
     fn start(
         &self,
@@ -329,12 +322,8 @@ impl Launch {
         null: BorrowedFd<'_>,
         waits_at: Option<BorrowedFd<'_>>,
     ) -> Result<Started, (SpawnFault, io::Error)> {
-        let pipe = || {
-            rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
-                .map_err(|error| (SpawnFault::Prepare, error.into()))
-        };
-        let (stdout, stdout_writer) = pipe()?;
-        let (stderr, stderr_writer) = pipe()?;
+        let (output, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+            .map_err(|error| (SpawnFault::Prepare, error.into()))?;
         rustix::process::chdir(&self.directory)
             .map_err(|error| (SpawnFault::Directory, error.into()))?;
         let program = Program {
@@ -342,18 +331,13 @@ impl Launch {
             arguments: &self.arguments,
             variables: &self.variables,
             stdin: null,
-            stdout: stdout_writer.as_fd(),
-            stderr: stderr_writer.as_fd(),
+            output: writer.as_fd(),
             waits_at,
         };
         let pid = spawner
             .spawn(&program)
             .map_err(|error| (SpawnFault::Exec, error))?;
-        Ok(Started {
-            pid,
-            stdout,
-            stderr,
-        })
+        Ok(Started { pid, output })
     }
 }
 

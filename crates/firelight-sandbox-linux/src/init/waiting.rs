@@ -16,11 +16,10 @@ use std::path::{Path, PathBuf};
 use crate::sys::signal::kill_child;
 use crate::wire;
 
-/// A program started ahead, with its pipes.
+/// A program started ahead, with its pipe.
 pub(super) struct Waiting {
     pid: i32,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    output: OwnedFd,
     socket: OwnedFd,
     is_ready: bool,
 }
@@ -28,16 +27,14 @@ pub(super) struct Waiting {
 /// What became of it: a process with its output.
 pub(super) struct Claimed {
     pub(super) pid: i32,
-    pub(super) stdout: OwnedFd,
-    pub(super) stderr: OwnedFd,
+    pub(super) output: OwnedFd,
 }
 
 impl Waiting {
-    pub(super) fn new(pid: i32, stdout: OwnedFd, stderr: OwnedFd, socket: OwnedFd) -> Self {
+    pub(super) fn new(pid: i32, output: OwnedFd, socket: OwnedFd) -> Self {
         Self {
             pid,
-            stdout,
-            stderr,
+            output,
             socket,
             is_ready: false,
         }
@@ -61,9 +58,7 @@ impl Waiting {
 
     /// What it printed would look like the function's own output.
     fn is_silent(&self) -> bool {
-        [&self.stdout, &self.stderr]
-            .into_iter()
-            .all(|pipe| rustix::io::ioctl_fionread(pipe) == Ok(0))
+        rustix::io::ioctl_fionread(&self.output) == Ok(0)
     }
 
     /// Tells it what for. A program that cannot be told is killed.
@@ -84,8 +79,7 @@ impl Waiting {
         }
         Ok(Claimed {
             pid: self.pid,
-            stdout: self.stdout,
-            stderr: self.stderr,
+            output: self.output,
         })
     }
 

@@ -19,8 +19,8 @@ pub(crate) struct Program<'a> {
     pub(crate) arguments: &'a [CString],
     pub(crate) variables: &'a [CString],
     pub(crate) stdin: BorrowedFd<'a>,
-    pub(crate) stdout: BorrowedFd<'a>,
-    pub(crate) stderr: BorrowedFd<'a>,
+    /// What becomes its standard output and its standard error.
+    pub(crate) output: BorrowedFd<'a>,
     /// What a program that waits finds at its [`WAITING_DESCRIPTOR`].
     pub(crate) waits_at: Option<BorrowedFd<'a>>,
 }
@@ -55,7 +55,7 @@ impl Spawner {
     pub(crate) fn spawn(&mut self, program: &Program<'_>) -> io::Result<i32> {
         let arguments = pointers(program.arguments);
         let variables = pointers(program.variables);
-        let standard = [program.stdin, program.stdout, program.stderr];
+        let standard = [program.stdin, program.output, program.output];
         let mut errand = Errand {
             path: program.path.as_ptr(),
             arguments: arguments.as_ptr(),

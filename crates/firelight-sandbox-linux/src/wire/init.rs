@@ -68,7 +68,7 @@ pub(crate) enum Ended {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Comes with two descriptors: the read ends of standard output and standard error.
+    /// Comes with a descriptor: the read end of the pipe for its output.
     Spawned {
         process: u32,
     },

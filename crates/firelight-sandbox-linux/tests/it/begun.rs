@@ -27,7 +27,7 @@ async fn a_process_that_begins_with_its_sandbox_is_like_one_that_is_spawned() {
         assert!(!begun.waited);
         assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
         assert_eq!(
-            outcome.stdout,
+            outcome.output,
             "A=1\ndirectory /var/task\nargument environment\n"
         );
         assert!(sandbox.take_begun().await.unwrap().is_none());

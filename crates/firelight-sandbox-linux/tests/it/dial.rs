@@ -57,7 +57,7 @@ fn ready() -> io::Result<()> {
 }
 
 async fn until_ready(process: &mut LinuxProcess) {
-    let mut stdout = std::fs::File::from(process.take_stdout().unwrap());
+    let mut stdout = std::fs::File::from(process.take_output().unwrap());
     let heard = tokio::task::spawn_blocking(move || {
         let mut line = [0; 6];
         stdout.read_exact(&mut line).map(|()| line)

@@ -20,7 +20,7 @@ async fn no_capability_is_held_or_can_be_gained() {
 
     let outcome = run_probe(&sandbox, "status").await;
 
-    let status = status(&outcome.stdout);
+    let status = status(&outcome.output);
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(status[set], "0000000000000000", "{set}");
     }
@@ -35,7 +35,7 @@ async fn the_seccomp_filters_and_the_users_are_in_force() {
 
     let outcome = run_probe(&sandbox, "status").await;
 
-    let status = status(&outcome.stdout);
+    let status = status(&outcome.output);
     // The launcher's, what is known, and what is refused.
     assert_eq!((status["Seccomp"], status["Seccomp_filters"]), ("2", "3"));
     assert_eq!(status["Uid"], "993\t993\t993\t993");
@@ -54,7 +54,7 @@ async fn signals_are_as_a_program_expects_them_and_init_is_its_parent() {
     let outcome = run_probe(&sandbox, "signals").await;
 
     assert_eq!(
-        outcome.stdout, "ignored none blocked none parent 1\n",
+        outcome.output, "ignored none blocked none parent 1\n",
         "{outcome:?}"
     );
     rig.end(sandbox).await;
@@ -66,8 +66,8 @@ async fn every_namespace_is_the_sandboxs_own() {
     let (one, two) = (rig.sandbox().await, rig.sandbox().await);
 
     let (first, second) = (
-        run_probe(&one, "namespaces").await.stdout,
-        run_probe(&two, "namespaces").await.stdout,
+        run_probe(&one, "namespaces").await.output,
+        run_probe(&two, "namespaces").await.output,
     );
 
     let host = crate::probe::namespaces().unwrap();
@@ -138,7 +138,7 @@ async fn only_tmp_is_writable() {
 
     let outcome = run_probe(&sandbox, "writable").await;
 
-    assert_eq!(outcome.stdout, "/tmp\n", "{outcome:?}");
+    assert_eq!(outcome.output, "/tmp\n", "{outcome:?}");
     rig.end(sandbox).await;
 }
 
@@ -150,12 +150,12 @@ async fn the_root_holds_the_standard_directories_and_nothing_of_the_host() {
     let outcome = run_probe(&sandbox, "root").await;
 
     assert_eq!(
-        outcome.stdout.lines().next().unwrap_or_default(),
+        outcome.output.lines().next().unwrap_or_default(),
         "bin dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var",
         "{outcome:?}"
     );
     assert_eq!(
-        outcome.stdout.lines().nth(1).unwrap_or_default(),
+        outcome.output.lines().nth(1).unwrap_or_default(),
         "fd full null random stderr stdin stdout urandom zero"
     );
     rig.end(sandbox).await;
@@ -176,7 +176,7 @@ async fn files_belong_to_root_and_the_function_is_who_lambda_says() {
         return rig.end(sandbox).await;
     }
     assert_eq!(
-        outcome.stdout,
+        outcome.output,
         "/ 0 0 755\n/var/task 0 0 755\n/etc/passwd 0 0 644\n/tmp 0 0 1777\n/var/task/probe 0 0\n",
         "{outcome:?}"
     );
@@ -191,7 +191,7 @@ async fn names_of_network_services_are_those_of_the_host() {
     let outcome = run_probe(&sandbox, "services").await;
 
     let of_the_host = std::fs::read_to_string("/etc/services").unwrap_or_default();
-    assert_eq!(outcome.stdout, of_the_host, "{outcome:?}");
+    assert_eq!(outcome.output, of_the_host, "{outcome:?}");
     rig.end(sandbox).await;
 }
 
@@ -203,7 +203,7 @@ async fn the_limits_of_a_process_are_those_of_the_specification() {
     let outcome = run_probe(&sandbox, "limits").await;
 
     assert_eq!(
-        outcome.stdout,
+        outcome.output,
         "files 512 512 core 1 1 memlock 65536 65536 processes 65 65\n"
     );
     rig.end(sandbox).await;
@@ -216,7 +216,7 @@ async fn a_program_inherits_its_standard_streams_and_no_other_descriptor() {
 
     let outcome = run_probe(&sandbox, "descriptors").await;
 
-    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    let lines: Vec<&str> = outcome.output.lines().collect();
     assert_eq!(lines.len(), 3, "{outcome:?}");
     assert_eq!(lines[0], "0 /dev/null");
     assert!(
@@ -235,7 +235,7 @@ async fn standard_output_can_be_opened_again_by_its_name() {
     let outcome = run_probe(&sandbox, "reopen-stdout").await;
 
     assert_eq!(
-        (outcome.exit, outcome.stdout.as_str()),
+        (outcome.exit, outcome.output.as_str()),
         (Exit::Code(0), "again"),
         "{outcome:?}"
     );
@@ -308,7 +308,7 @@ async fn the_hosts_own_interpreters_run_unmodified() {
         let program = crate::rig::program(&path.to_string_lossy(), &arguments);
         let outcome = run(&sandbox, program).await;
         assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
-        assert!(outcome.stdout.contains(expected), "{outcome:?}");
+        assert!(outcome.output.contains(expected), "{outcome:?}");
         tried += 1;
     }
     eprintln!("{tried} interpreters ran");

@@ -29,7 +29,7 @@ async fn a_program_gets_exactly_its_variables_arguments_and_directory() {
 
     assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
     assert_eq!(
-        outcome.stdout,
+        outcome.output,
         "B=2\nA==\n\ndirectory /var/task\nargument environment\n"
     );
     rig.end(sandbox).await;
@@ -91,7 +91,7 @@ async fn the_listener_is_reached_from_inside_and_from_nowhere_else() {
 
     assert_eq!(&heard, b"hello");
     assert_eq!(peer.ip(), rig::listen_at().0.ip());
-    assert_eq!(finish(&mut process).await.stdout, "world");
+    assert_eq!(finish(&mut process).await.output, "world");
     // Whatever answers on the host's network, it is not this listener.
     let _ = TcpStream::connect_timeout(&rig::listen_at().0, Duration::from_millis(200));
     second.set_nonblocking(true).unwrap();
@@ -109,7 +109,7 @@ async fn killing_the_processes_keeps_the_sandbox_its_tmp_and_its_listener() {
     assert_eq!(run_probe(&sandbox, "write-tmp").await.exit, Exit::Code(0));
     let mut stubborn = sandbox.spawn(probe("orphans")).await.unwrap();
     let mut first_line = [0; 6];
-    let stdout = std::fs::File::from(stubborn.take_stdout().unwrap());
+    let stdout = std::fs::File::from(stubborn.take_output().unwrap());
     let mut reader = stdout.try_clone().unwrap();
     tokio::task::spawn_blocking(move || reader.read_exact(&mut first_line))
         .await
@@ -124,7 +124,7 @@ async fn killing_the_processes_keeps_the_sandbox_its_tmp_and_its_listener() {
     // The pipe ends only when the last of the orphans is dead.
     stdout.read_to_end(&mut rest).unwrap();
     let outcome = run_probe(&sandbox, "read-tmp").await;
-    assert_eq!(outcome.stdout, "kept", "{outcome:?}");
+    assert_eq!(outcome.output, "kept", "{outcome:?}");
     rig.end(sandbox).await;
 }
 
@@ -136,7 +136,7 @@ async fn a_frozen_sandbox_stands_still_until_it_is_thawed() {
     }
     let sandbox = rig.sandbox().await;
     let mut counter = sandbox.spawn(probe("count")).await.unwrap();
-    let mut stdout = std::fs::File::from(counter.take_stdout().unwrap());
+    let mut stdout = std::fs::File::from(counter.take_output().unwrap());
     let mut byte = [0];
     stdout.read_exact(&mut byte).unwrap();
 
@@ -185,7 +185,7 @@ async fn dropping_a_sandbox_kills_everything_in_it() {
     let rig = Rig::new();
     let sandbox = rig.sandbox().await;
     let mut sleeper = sandbox.spawn(probe("sleep")).await.unwrap();
-    let mut stdout = std::fs::File::from(sleeper.take_stdout().unwrap());
+    let mut stdout = std::fs::File::from(sleeper.take_output().unwrap());
 
     drop(sandbox);
 
@@ -287,7 +287,7 @@ async fn a_blank_sandbox_serves_a_spec_of_its_kind_with_all_that_it_asks() {
 
     let outcome = run_probe(&sandbox, "names").await;
     assert_eq!(
-        outcome.stdout, "other-name 4194304 127.0.0.1\n",
+        outcome.output, "other-name 4194304 127.0.0.1\n",
         "{outcome:?}"
     );
     first.destroy().await.unwrap();
@@ -314,7 +314,7 @@ async fn layers_are_merged_and_the_last_one_wins() {
 
     let outcome = run_probe(&sandbox, "layers").await;
 
-    assert_eq!(outcome.stdout, "1 here here\n", "{outcome:?}");
+    assert_eq!(outcome.output, "1 here here\n", "{outcome:?}");
     rig.end(sandbox).await;
 }
 

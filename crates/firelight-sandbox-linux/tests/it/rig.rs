@@ -198,9 +198,7 @@ pub(crate) fn program(path: &str, arguments: &[&str]) -> ProcessSpec {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) exit: Exit,
-    pub(crate) stdout: String,
-    #[expect(dead_code, reason = "read by whoever reads why a test failed")]
-    pub(crate) stderr: String,
+    pub(crate) output: String,
 }
 
 /// Runs a probe to its end.
@@ -214,13 +212,11 @@ pub(crate) async fn run(sandbox: &LinuxSandbox, program: ProcessSpec) -> Outcome
 }
 
 pub(crate) async fn finish(process: &mut LinuxProcess) -> Outcome {
-    let stdout = read_later(process.take_stdout().expect("standard output"));
-    let stderr = read_later(process.take_stderr().expect("standard error"));
+    let output = read_later(process.take_output().expect("the output"));
     let exit = process.wait().await;
     Outcome {
         exit,
-        stdout: stdout.await.unwrap(),
-        stderr: stderr.await.unwrap(),
+        output: output.await.unwrap(),
     }
 }
 

@@ -243,7 +243,7 @@ impl Crowd {
             // As an environment is between its invocations.
             let sleeping = sandbox.spawn(rig::probe("doze")).await;
             let mut sleeping = sleeping.map_err(io::Error::other)?;
-            let stdout = sleeping.take_stdout().map(std::fs::File::from);
+            let stdout = sleeping.take_output().map(std::fs::File::from);
             let awaited = tokio::task::spawn_blocking(move || {
                 stdout.map_or(Ok(()), |mut stdout| stdout.read_exact(&mut [0]))
             });

@@ -98,10 +98,10 @@ async fn a_claimed_program_cannot_be_told_from_one_that_was_started_for_its_purp
 
     assert_eq!(waited.exit, Exit::Code(0), "{waited:?}");
     assert!(
-        fresh.stdout.contains("environ: THEN=looks|B==\n|"),
+        fresh.output.contains("environ: THEN=looks|B==\n|"),
         "{fresh:?}"
     );
-    assert_eq!(fresh.stdout, waited.stdout);
+    assert_eq!(fresh.output, waited.output);
     first.destroy().await.unwrap();
     rig.end(second).await;
 }

@@ -268,7 +268,7 @@ mod tests {
 
         assert_eq!(process.wait().await, Exit::Code(0));
         let mut written = String::new();
-        let mut stdout = std::fs::File::from(process.take_stdout().unwrap());
+        let mut stdout = std::fs::File::from(process.take_output().unwrap());
         stdout.read_to_string(&mut written).unwrap();
         assert_eq!(written, "ONLY=this\n");
     }

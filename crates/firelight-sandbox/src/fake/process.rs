@@ -8,8 +8,7 @@ use crate::{Exit, SandboxError, SandboxProcess};
 
 #[derive(Debug)]
 pub struct FakeProcess {
-    pub(crate) stdout: Option<OwnedFd>,
-    pub(crate) stderr: Option<OwnedFd>,
+    pub(crate) output: Option<OwnedFd>,
     pub(crate) exit: watch::Receiver<Option<Exit>>,
     pub(crate) signals: mpsc::Sender<i32>,
     pub(crate) note: Note,
@@ -25,12 +24,8 @@ impl std::fmt::Debug for Note {
 }
 
 impl SandboxProcess for FakeProcess {
-    fn take_stdout(&mut self) -> Option<OwnedFd> {
-        self.stdout.take()
-    }
-
-    fn take_stderr(&mut self) -> Option<OwnedFd> {
-        self.stderr.take()
+    fn take_output(&mut self) -> Option<OwnedFd> {
+        self.output.take()
     }
 
     async fn signal(&self, signal: i32) -> Result<(), SandboxError> {

@@ -135,22 +135,19 @@ impl FakeSandbox {
             step: "make a pipe".into(),
             source,
         };
-        let (stdout, stdout_writer) = io::pipe().map_err(preparing)?;
-        let (stderr, stderr_writer) = io::pipe().map_err(preparing)?;
+        let (output, output_writer) = io::pipe().map_err(preparing)?;
         let (signals, signals_inside) = mpsc::channel(16);
         let program = FakeProgram {
             spec: process,
             listener_address: inner.address,
-            stdout: stdout_writer,
-            stderr: stderr_writer,
+            output: output_writer,
             signals: signals_inside,
         };
         let (exit, exited) = watch::channel(None);
         inner.start(program, exit)?;
         let (noted, id) = (Arc::clone(&inner.shared), inner.spec.id);
         Ok(FakeProcess {
-            stdout: Some(stdout.into()),
-            stderr: Some(stderr.into()),
+            output: Some(output.into()),
             exit: exited,
             signals,
             note: Note(Box::new(move |signal| {
@@ -282,12 +279,12 @@ impl Inner {
             Programs::Plain => {
                 let FakeProgram {
                     spec,
-                    stdout,
-                    stderr,
+                    output,
                     signals,
                     ..
                 } = program;
-                let started = command(&self.spec, &spec, stdout, stderr).spawn();
+                let started =
+                    command(&self.spec, &spec, output).and_then(|mut command| command.spawn());
                 let failed = |source| exec_failed(&spec, source);
                 let child = started.map_err(failed)?;
                 tokio::spawn(async move { inner.end(number, oversee(child, signals).await) })

@@ -34,9 +34,8 @@ pub struct FakeProgram {
     pub spec: ProcessSpec,
     /// Where the sandbox's listener really is.
     pub listener_address: SocketAddr,
-    /// The write ends of its pipes.
-    pub stdout: io::PipeWriter,
-    pub stderr: io::PipeWriter,
+    /// The write end of its pipe.
+    pub output: io::PipeWriter,
     /// Signals sent to it. SIGKILL never arrives here: it ends the script.
     pub signals: mpsc::Receiver<i32>,
 }
@@ -52,10 +51,10 @@ impl FakeProgram {
         found.1.to_str()
     }
 
-    /// Writes a line to standard output.
+    /// Writes a line.
     pub fn print(&mut self, line: &str) {
         // A closed read end is the test's own business.
-        let _ = writeln!(self.stdout, "{line}");
+        let _ = writeln!(self.output, "{line}");
     }
 }
 
@@ -63,9 +62,8 @@ impl FakeProgram {
 pub(crate) fn command(
     sandbox: &SandboxSpec,
     process: &ProcessSpec,
-    stdout: io::PipeWriter,
-    stderr: io::PipeWriter,
-) -> tokio::process::Command {
+    output: io::PipeWriter,
+) -> io::Result<tokio::process::Command> {
     let mut command = tokio::process::Command::new(on_host(sandbox, &process.program));
     if let Some((name, rest)) = process.arguments.split_first() {
         command.arg0(name).args(rest);
@@ -75,10 +73,10 @@ pub(crate) fn command(
         .envs(process.variables.iter().map(|(name, value)| (name, value)))
         .current_dir(on_host(sandbox, &process.directory))
         .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(stderr)
+        .stdout(output.try_clone()?)
+        .stderr(output)
         .kill_on_drop(true);
-    command
+    Ok(command)
 }
 
 /// Translates a path inside to the host's: the last mount that covers it decides.

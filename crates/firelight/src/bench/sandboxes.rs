@@ -90,7 +90,7 @@ impl Sandboxes {
         let sandbox = launched.await?;
         let begun = sandbox.take_begun().await?;
         let mut process = begun.context("the program did not begin")?.process;
-        let stdout = process.take_stdout().context("the program has no output")?;
+        let stdout = process.take_output().context("the program has no output")?;
         let read = pipe::Receiver::from_owned_fd(stdout)?.read_u8().await;
         let elapsed = began.elapsed();
         read.context("the program wrote nothing")?;

@@ -140,6 +140,7 @@ scenarios! {
     logs {
         groups_and_streams_are_named_as_in_lambda
         every_line_of_an_invocation_is_an_event
+        what_goes_to_output_and_to_error_keeps_its_order
         filter_patterns_choose
         groups_are_made_retained_and_deleted
         json_logs_are_objects_and_levels_filter

@@ -183,19 +183,19 @@ async fn be_the_daemon() -> io::Result<()> {
     let brief = Duration::from_millis(300);
     print!(
         "{}",
-        try_to_reach(&sandbox, &[SERVER], patient).await.stdout
+        try_to_reach(&sandbox, &[SERVER], patient).await.output
     );
-    print!("{}", try_to_reach(&sandbox, &BLOCKED, brief).await.stdout);
+    print!("{}", try_to_reach(&sandbox, &BLOCKED, brief).await.output);
     await_word()?;
 
     let later = format!("{LATER}:4566");
     // The launcher hears of the address a moment after it is there.
-    let mut reached = try_to_reach(&sandbox, &[&later], brief).await.stdout;
+    let mut reached = try_to_reach(&sandbox, &[&later], brief).await.output;
     for _ in 0..20 {
         if reached.contains("blocked") {
             break;
         }
-        reached = try_to_reach(&sandbox, &[&later], brief).await.stdout;
+        reached = try_to_reach(&sandbox, &[&later], brief).await.output;
     }
     print!("{reached}");
     await_word()?;
@@ -207,9 +207,9 @@ async fn be_the_daemon() -> io::Result<()> {
             _ => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     };
-    let mut reached = try_to_reach(&sandbox, &[SERVER], brief).await.stdout;
+    let mut reached = try_to_reach(&sandbox, &[SERVER], brief).await.output;
     while reached.contains("blocked") {
-        reached = try_to_reach(&sandbox, &[SERVER], brief).await.stdout;
+        reached = try_to_reach(&sandbox, &[SERVER], brief).await.output;
     }
     print!("{reached}");
     await_word()?;

@@ -79,10 +79,10 @@ fn the_internet_is_reached_through_the_hosts_address_and_nothing_nearer() {
         )
         .await;
 
-        assert_eq!(reached.stdout, format!("{SERVER} {HOST}\n"), "{reached:?}");
+        assert_eq!(reached.output, format!("{SERVER} {HOST}\n"), "{reached:?}");
         assert_eq!(blocked.exit, Exit::Code(0), "{blocked:?}");
-        assert_eq!(blocked.stdout.lines().count(), 8);
-        for line in blocked.stdout.lines() {
+        assert_eq!(blocked.output.lines().count(), 8);
+        for line in blocked.output.lines() {
             assert!(line.ends_with("blocked"), "{line}");
         }
         daemon.set_nonblocking(true).unwrap();
@@ -110,12 +110,12 @@ async fn answering(
 ) -> Vec<String> {
     let outcome = try_to_reach(sandbox, addresses, Duration::from_millis(300)).await;
     assert_eq!(
-        outcome.stdout.lines().count(),
+        outcome.output.lines().count(),
         addresses.len(),
         "{outcome:?}"
     );
     let answered = outcome
-        .stdout
+        .output
         .lines()
         .filter(|line| !line.ends_with("blocked"));
     answered
@@ -238,7 +238,7 @@ fn the_api_listens_inside_the_sandboxes_network_and_nowhere_else() {
             TcpStream::connect_timeout(&API.parse().unwrap(), Duration::from_millis(300));
 
         // The daemon sees the sandbox's own address.
-        assert_eq!(reached.stdout, format!("{API} 198.18.1.1\n"), "{reached:?}");
+        assert_eq!(reached.output, format!("{API} 198.18.1.1\n"), "{reached:?}");
         assert!(from_host.is_err(), "the host has no business there");
         assert!(rig.driver.take_api_listener().is_none());
         rig.end(sandbox).await;
@@ -285,7 +285,7 @@ fn a_sandbox_cannot_lie_about_its_address() {
 
         // Without rights over its network it cannot even take another address.
         assert_eq!(
-            outcome.stdout,
+            outcome.output,
             "take-address EPERM\nfrom-other-address EADDRNOTAVAIL\n"
         );
         rig.end(sandbox).await;
@@ -315,7 +315,7 @@ fn nothing_of_the_network_is_left_when_the_launcher_is_killed() {
         let again = rig.start_again();
         let sandbox = again.sandbox_with(|spec| spec.egress = Egress::Nat).await;
         assert_eq!(
-            reach(&sandbox, &[SERVER]).await.stdout,
+            reach(&sandbox, &[SERVER]).await.output,
             format!("{SERVER} {HOST}\n")
         );
         again.end(sandbox).await;
@@ -342,7 +342,7 @@ fn sandboxes_with_egress_come_and_go_and_each_has_a_way_out() {
         for _ in 0..30 {
             let sandbox = rig.sandbox_with(|spec| spec.egress = Egress::Nat).await;
             let outcome = reach(&sandbox, &[SERVER]).await;
-            assert_eq!(outcome.stdout, format!("{SERVER} {HOST}\n"), "{outcome:?}");
+            assert_eq!(outcome.output, format!("{SERVER} {HOST}\n"), "{outcome:?}");
             drop(sandbox);
         }
         rig.stop().await;
@@ -386,7 +386,7 @@ async fn the_hosts_own_network_is_given_only_where_it_is_allowed() {
 
     let outcome = reach(&sandbox, &[&address]).await;
 
-    assert_eq!(outcome.stdout, format!("{address} hello\n"), "{outcome:?}");
+    assert_eq!(outcome.output, format!("{address} hello\n"), "{outcome:?}");
     let listener = sandbox.take_listener().unwrap();
     assert_ne!(listener.local_addr().unwrap().port(), 0);
     rig.end(sandbox).await;

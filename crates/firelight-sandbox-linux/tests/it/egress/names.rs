@@ -24,7 +24,7 @@ fn a_resolver_on_the_hosts_loopback_is_asked_by_the_daemon_in_the_sandboxs_place
 
         let resolved = run(&sandbox, probe("egress-name")).await;
 
-        assert_eq!(resolved.stdout, "203.0.113.2:80\n", "{resolved:?}");
+        assert_eq!(resolved.output, "203.0.113.2:80\n", "{resolved:?}");
         rig.end(sandbox).await;
     });
 }

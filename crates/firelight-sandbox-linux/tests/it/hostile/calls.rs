@@ -21,7 +21,7 @@ async fn calls_that_no_function_needs_answer_eperm() {
     } else {
         &["EPERM", "EINVAL"]
     };
-    assert_all_refused(&outcome.stdout, allowed, 60);
+    assert_all_refused(&outcome.output, allowed, 60);
     rig.end(sandbox).await;
 }
 
@@ -32,7 +32,7 @@ async fn calls_that_the_lists_do_not_know_answer_enosys() {
 
     let outcome = run_probe(&sandbox, "calls-unknown").await;
 
-    assert_all_refused(&outcome.stdout, &["ENOSYS"], 3);
+    assert_all_refused(&outcome.output, &["ENOSYS"], 3);
     rig.end(sandbox).await;
 }
 

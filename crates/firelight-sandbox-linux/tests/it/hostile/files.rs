@@ -42,7 +42,7 @@ async fn a_package_cannot_bring_devices_links_out_or_writable_code() {
 
     let outcome = run_probe(&sandbox, "files-package").await;
 
-    assert_all_refused(&outcome.stdout, &["EROFS", "EACCES", "ENOENT", "EPERM"], 10);
+    assert_all_refused(&outcome.output, &["EROFS", "EACCES", "ENOENT", "EPERM"], 10);
     assert_eq!(fs::read_to_string(code).unwrap(), "original");
     rig.end(sandbox).await;
 }
@@ -58,7 +58,7 @@ async fn a_setuid_program_runs_as_the_function() {
 
     assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
     assert!(
-        outcome.stdout.contains("Uid:\t993\t993\t993\t993"),
+        outcome.output.contains("Uid:\t993\t993\t993\t993"),
         "{outcome:?}"
     );
     rig.end(sandbox).await;

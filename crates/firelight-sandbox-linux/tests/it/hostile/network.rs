@@ -20,7 +20,7 @@ async fn without_egress_nothing_outside_is_reached() {
 
     let outcome = run(&sandbox, program).await;
 
-    assert_all_refused(&outcome.stdout, &["ENETUNREACH", "ECONNREFUSED"], 16);
+    assert_all_refused(&outcome.output, &["ENETUNREACH", "ECONNREFUSED"], 16);
     daemon.set_nonblocking(true).unwrap();
     assert_eq!(
         daemon.accept().unwrap_err().kind(),

@@ -15,7 +15,7 @@ async fn init_and_the_hosts_memory_cannot_be_read() {
 
     let outcome = run_probe(&sandbox, "proc-read").await;
 
-    assert_all_refused(&outcome.stdout, &["EACCES", "ENOENT", "EPERM", "EMPTY"], 20);
+    assert_all_refused(&outcome.output, &["EACCES", "ENOENT", "EPERM", "EMPTY"], 20);
     rig.end(sandbox).await;
 }
 
@@ -26,7 +26,7 @@ async fn no_knob_of_the_kernel_can_be_turned() {
 
     let outcome = run_probe(&sandbox, "proc-write").await;
 
-    assert_all_refused(&outcome.stdout, &["EACCES", "ENOENT", "EPERM", "EROFS"], 8);
+    assert_all_refused(&outcome.output, &["EACCES", "ENOENT", "EPERM", "EROFS"], 8);
     rig.end(sandbox).await;
 }
 
@@ -39,7 +39,7 @@ async fn only_the_sandboxs_own_processes_are_seen() {
     let outcome = run_probe(&sandbox, "proc-list").await;
 
     // Not even init: it is nobody's to look at.
-    assert_eq!(outcome.stdout.lines().count(), 1, "{outcome:?}");
+    assert_eq!(outcome.output.lines().count(), 1, "{outcome:?}");
     other.destroy().await.unwrap();
     rig.end(sandbox).await;
 }

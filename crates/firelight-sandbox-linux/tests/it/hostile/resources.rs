@@ -31,14 +31,14 @@ async fn attack(name: &str, wall: &str) -> Option<(Outcome, u64)> {
 async fn a_fork_bomb_stops_at_the_process_limit() {
     if let Some((outcome, _)) = attack("fork-bomb", "process-limit").await {
         // The limit is 64, and the bomb itself is one of them.
-        assert_eq!(outcome.stdout, "63 EAGAIN\n", "{outcome:?}");
+        assert_eq!(outcome.output, "63 EAGAIN\n", "{outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn a_thread_bomb_stops_at_the_process_limit() {
     if let Some((outcome, _)) = attack("thread-bomb", "process-limit").await {
-        assert_eq!(outcome.stdout, "63 EAGAIN\n", "{outcome:?}");
+        assert_eq!(outcome.output, "63 EAGAIN\n", "{outcome:?}");
     }
 }
 
@@ -58,7 +58,7 @@ async fn memory_hidden_in_pipes_sockets_and_anonymous_files_counts() {
         };
         assert!(peak <= 256 * MIB, "{name}: {peak}");
         // Ended by the kernel, or by running out of descriptors first; never by reaching its goal of 512 MiB.
-        assert!(!outcome.stdout.contains("WORKED"), "{name}: {outcome:?}");
+        assert!(!outcome.output.contains("WORKED"), "{name}: {outcome:?}");
     }
 }
 
@@ -70,7 +70,7 @@ async fn tmp_is_full_at_its_size_and_its_number_of_files() {
     let outcome = run_probe(&sandbox, "fill-tmp").await;
 
     assert_eq!(
-        outcome.stdout, "bytes ENOSPC 16\nfiles ENOSPC\n",
+        outcome.output, "bytes ENOSPC 16\nfiles ENOSPC\n",
         "{outcome:?}"
     );
     rig.end(sandbox).await;
@@ -83,7 +83,7 @@ async fn descriptors_end_at_their_limit() {
 
     let outcome = run_probe(&sandbox, "open-files").await;
 
-    assert_eq!(outcome.stdout, "1021 EMFILE\n", "{outcome:?}");
+    assert_eq!(outcome.output, "1021 EMFILE\n", "{outcome:?}");
     rig.end(sandbox).await;
 }
 

@@ -14,14 +14,14 @@ async fn a_sandbox_cannot_find_or_hurt_its_neighbour() {
     let rig = Rig::new();
     let (victim, attacker) = (rig.sandbox().await, rig.sandbox().await);
     let mut held = victim.spawn(probe_program("sibling-victim")).await.unwrap();
-    let mut stdout = std::fs::File::from(held.take_stdout().unwrap());
+    let mut stdout = std::fs::File::from(held.take_output().unwrap());
     let ready = tokio::task::spawn_blocking(move || io::Read::read_exact(&mut stdout, &mut [0; 6]));
     ready.await.unwrap().unwrap();
 
     let outcome = run_probe(&attacker, "sibling-attack").await;
 
     assert_all_refused(
-        &outcome.stdout,
+        &outcome.output,
         &["ESRCH", "ECONNREFUSED", "ENOENT", "EPERM"],
         6,
     );

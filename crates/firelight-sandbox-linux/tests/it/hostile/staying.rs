@@ -10,7 +10,7 @@ use crate::rig::{Rig, probe as probe_program};
 async fn entrenched(sandbox: &firelight_sandbox_linux::LinuxSandbox, name: &str) -> std::fs::File {
     use firelight_sandbox::SandboxProcess;
     let mut process = sandbox.spawn(probe_program(name)).await.unwrap();
-    let mut stdout = std::fs::File::from(process.take_stdout().unwrap());
+    let mut stdout = std::fs::File::from(process.take_output().unwrap());
     tokio::task::spawn_blocking(move || {
         stdout.read_exact(&mut [0; 6]).unwrap();
         stdout

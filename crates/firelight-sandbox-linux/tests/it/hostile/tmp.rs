@@ -26,7 +26,7 @@ async fn tmp_holds_its_size_and_never_a_byte_more() {
 
         let outcome = run_probe(&sandbox, "tmp-to-the-byte").await;
 
-        let mut words = outcome.stdout.split_whitespace();
+        let mut words = outcome.output.split_whitespace();
         let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
         let (free, written) = (number().unwrap(), number().unwrap());
         assert_eq!(free, bytes, "{outcome:?}");
@@ -54,7 +54,7 @@ async fn a_function_of_128_mib_writes_400_to_tmp_and_reads_them_back() {
 
     let usage = sandbox.usage().await.unwrap();
     assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
-    assert_eq!(outcome.stdout, "400 MiB as written\n");
+    assert_eq!(outcome.output, "400 MiB as written\n");
     assert_eq!(usage.out_of_memory_kills, 0, "{usage:?}");
     assert!(usage.memory_peak_bytes <= 128 * MIB, "{usage:?}");
     rig.end(sandbox).await;
@@ -73,7 +73,7 @@ async fn what_lies_in_tmp_is_not_memory_that_the_function_used() {
         })
         .await;
     let mut process = sandbox.spawn(rig::probe("tmp-400-kept")).await.unwrap();
-    let mut stdout = File::from(process.take_stdout().unwrap());
+    let mut stdout = File::from(process.take_output().unwrap());
     let written = tokio::task::spawn_blocking(move || stdout.read_exact(&mut [0]));
     written.await.unwrap().unwrap();
 
@@ -98,7 +98,7 @@ async fn tmp_ends_at_its_number_of_files() {
 
     let outcome = run_probe(&sandbox, "tmp-inodes").await;
 
-    let made: u64 = outcome.stdout.trim().parse().unwrap();
+    let made: u64 = outcome.output.trim().parse().unwrap();
     // One is the root itself in memory; on disk the last block of the inode table is used whole.
     assert!((4090..4096 + 16).contains(&made), "{outcome:?}");
     rig.end(sandbox).await;
@@ -116,8 +116,8 @@ async fn nothing_of_one_tmp_is_seen_in_another() {
     let third = rig.sandbox().await;
     let after = run_probe(&third, "tmp-search").await;
 
-    assert_eq!(beside.stdout, "0 names, clean\n", "{beside:?}");
-    assert_eq!(after.stdout, "0 names, clean\n", "{after:?}");
+    assert_eq!(beside.output, "0 names, clean\n", "{beside:?}");
+    assert_eq!(after.output, "0 names, clean\n", "{after:?}");
     second.destroy().await.unwrap();
     rig.end(third).await;
 }
@@ -151,10 +151,10 @@ async fn the_owner_of_tmp_cannot_change_the_file_system_under_it() {
     let outcome = run_probe(&sandbox, "tmp-ioctls").await;
 
     let refusals = ["EPERM", "EACCES", "EBADF", "ENOTTY", "EOPNOTSUPP", "EINVAL"];
-    assert_all_refused(&outcome.stdout, &refusals, 9);
+    assert_all_refused(&outcome.output, &refusals, 9);
     let full = run_probe(&sandbox, "tmp-to-the-byte").await;
     assert!(
-        full.stdout.starts_with("16777216 16777216 ENOSPC"),
+        full.output.starts_with("16777216 16777216 ENOSPC"),
         "{full:?}"
     );
     rig.end(sandbox).await;
