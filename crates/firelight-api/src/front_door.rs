@@ -115,7 +115,9 @@ impl FrontDoor {
     pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         let started = Instant::now();
         let request_id = RequestId::from_random(rand::random());
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        // Boxed, so that what waits does not hold a copy in each of its layers.
+        let mut parts = Box::new(parts);
         add_host(&mut parts);
         let claim = Claim::read(&parts);
         let scope = claim
@@ -143,7 +145,7 @@ impl FrontDoor {
                 Some(url) => {
                     let visit = Visit {
                         url,
-                        request: parts,
+                        request: *parts,
                         body,
                         claim,
                         peer: peer.ip(),
@@ -204,7 +206,7 @@ impl FrontDoor {
         &self,
         service: Service,
         claim: Result<Option<Claim>, crate::sigv4::ClaimError>,
-        request: Parts,
+        request: Box<Parts>,
         body: RequestBody,
         arrival: Arrival,
     ) -> Result<Response, HandleError> {
@@ -260,18 +262,18 @@ impl FrontDoor {
             received_at,
         };
         if service == Service::S3 {
-            return Ok(Box::pin(self.s3_call(&context, request, body, chunks)).await?);
+            return Ok(Box::pin(self.s3_call(&context, *request, body, chunks)).await?);
         }
         if service == Service::Lambda {
             return Ok(self.lambda_call(&context, request, body).await?);
         }
-        Ok(Box::pin(self.dispatch(service, &context, request, body)).await?)
+        Ok(Box::pin(self.dispatch(service, &context, *request, body)).await?)
     }
 
     async fn lambda_call(
         &self,
         context: &RequestContext,
-        request: Parts,
+        request: Box<Parts>,
         body: RequestBody,
     ) -> Result<Response, ApiError> {
         let authorizer = self.authorizer(context, Protocol::RestJson);

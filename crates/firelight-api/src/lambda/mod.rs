@@ -101,7 +101,7 @@ impl Lambda {
 pub(crate) async fn handle(
     door: &FrontDoor,
     context: &RequestContext,
-    request: Parts,
+    request: Box<Parts>,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let lambda = &door.lambda;

@@ -117,7 +117,7 @@ fn launched(environment: &TestEnvironment) -> (usize, usize) {
     let launches = told(environment, "sandbox launched");
     let with = launches
         .iter()
-        .filter(|launch| launch["waiting"] == true)
+        .filter(|launch| launch["waited"] == true)
         .count();
     (with, launches.len() - with)
 }
