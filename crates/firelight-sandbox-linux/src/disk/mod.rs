@@ -53,7 +53,8 @@ pub(crate) struct Disks {
     control: OwnedFd,
     /// The one used last comes first.
     templates: Vec<(Capacity, Template)>,
-    /// New, empty file systems of nobody's, mounted nowhere; the oldest comes first.
+    /// New, empty file systems of nobody's, open and without a mount: one made ahead would stand out by its place among
+    /// the mounts of its sandbox. The oldest comes first.
     stock: RefCell<Vec<(Capacity, OwnedFd)>>,
 }
 
@@ -89,10 +90,11 @@ impl Disks {
     /// Gives out a new, empty file system whose root belongs to `owner`, mounted nowhere. The capacity's template must
     /// be there.
     pub(crate) fn provide(&self, capacity: Capacity, owner: u32) -> Result<OwnedFd, StepError> {
-        let mount = match self.take(capacity) {
-            Some(mount) => mount,
+        let disk = match self.take(capacity) {
+            Some(disk) => disk,
             None => self.make(capacity)?,
         };
+        let mount = mount(&disk)?;
         let (user, group) = (Uid::from_raw(owner), Gid::from_raw(owner));
         rustix::fs::chownat(&mount, "", Some(user), Some(group), AtFlags::EMPTY_PATH)
             .step("give /tmp to the sandbox")?;
@@ -108,12 +110,12 @@ impl Disks {
     /// Makes one more of this capacity for the stock, in the place of the oldest if there are many.
     pub(crate) fn restock(&mut self, capacity: Capacity) -> Result<(), StepError> {
         self.ensure(capacity)?;
-        let mount = self.make(capacity)?;
+        let disk = self.make(capacity)?;
         let stock = self.stock.get_mut();
         if stock.len() >= MAX_STOCK {
             stock.remove(0);
         }
-        stock.push((capacity, mount));
+        stock.push((capacity, disk));
         Ok(())
     }
 
@@ -134,7 +136,7 @@ impl Disks {
             .step("find the template of /tmp")?;
         let image = make::unnamed_file(&self.dir)?;
         template.write(&image).step("write the image of /tmp")?;
-        self.mount(&image)
+        self.open(&image)
     }
 
     /// Whether the disk still has room for all that a new `/tmp` may hold.
@@ -147,7 +149,7 @@ impl Disks {
         let image = make::unnamed_file(&self.dir)?;
         make::format(&image, capacity)?;
         let spare_blocks = {
-            let mount = self.mount(&image)?;
+            let mount = mount(&self.open(&image)?)?;
             make::empty(&mount).step("empty the new file system of /tmp")?;
             let found = rustix::fs::fstatvfs(&mount).step("measure the new file system of /tmp")?;
             found.f_bavail.checked_sub(capacity.bytes / BLOCK_BYTES)
@@ -161,12 +163,13 @@ impl Disks {
         template.step("read the template of /tmp")
     }
 
-    fn mount(&self, image: &OwnedFd) -> Result<OwnedFd, StepError> {
+    /// Opens the file system in an image.
+    fn open(&self, image: &OwnedFd) -> Result<OwnedFd, StepError> {
         let (device, node) = self.attach(image).step("attach the image of /tmp")?;
-        let mount = mount_device(&node);
-        // The mount holds the device from here on.
+        let opened = open_device(&node);
+        // The file system holds the device from here on.
         drop(device);
-        mount
+        opened
     }
 
     fn attach(&self, image: &OwnedFd) -> io::Result<(OwnedFd, PathBuf)> {
@@ -203,7 +206,7 @@ fn own_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(dir)
 }
 
-fn mount_device(node: &Path) -> Result<OwnedFd, StepError> {
+fn open_device(node: &Path) -> Result<OwnedFd, StepError> {
     let context = rustix::mount::fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC)
         .step("open the ext4 file system")?;
     rustix::mount::fsconfig_set_string(&context, "source", node).step("name the disk of /tmp")?;
@@ -212,8 +215,13 @@ fn mount_device(node: &Path) -> Result<OwnedFd, StepError> {
         rustix::mount::fsconfig_set_flag(&context, flag).step("set up /tmp")?;
     }
     rustix::mount::fsconfig_create(&context).step("open the file system of /tmp")?;
+    Ok(context)
+}
+
+/// Mounts an open file system, at no place yet.
+fn mount(context: &OwnedFd) -> Result<OwnedFd, StepError> {
     let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, flags)
+    rustix::mount::fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, flags)
         .step("make the mount of /tmp")
 }
 
