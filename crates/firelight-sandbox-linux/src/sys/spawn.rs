@@ -102,7 +102,7 @@ extern "C" fn run(errand: *mut libc::c_void) -> libc::c_int {
 ///
 /// The errand's pointers are valid, and the caller is the child.
 unsafe fn execute(errand: &Errand) -> libc::c_int {
-    // SAFETY: none of these touches memory but the mask, which is on this stack; `execve` reads what the caller vouches
+    // SAFETY: none of these touches memory but the mask and the parameter, which are on this stack; `execve` reads what the caller vouches
     // for. The error number is the parent's own variable, which it does not look at meanwhile.
     unsafe {
         libc::setsid();
@@ -115,6 +115,10 @@ unsafe fn execute(errand: &Errand) -> libc::c_int {
         if !placed {
             return *libc::__errno_location();
         }
+        // A program that wakes up waits for its turn, instead of taking the processor from whoever woke it: that is the
+        // daemon, which has more to do. Only how soon it runs changes, so a kernel that refuses does no harm.
+        let no_priority: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const no_priority);
         // Init blocks SIGCHLD, which a program does not expect.
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);

@@ -61,6 +61,17 @@ async fn signals_are_as_a_program_expects_them_and_init_is_its_parent() {
 }
 
 #[tokio::test]
+async fn a_program_that_wakes_up_takes_the_processor_from_nobody() {
+    let rig = Rig::new();
+    let sandbox = rig.sandbox().await;
+
+    let outcome = run_probe(&sandbox, "policy").await;
+
+    assert_eq!(outcome.output, format!("{}\n", libc::SCHED_BATCH));
+    rig.end(sandbox).await;
+}
+
+#[tokio::test]
 async fn every_namespace_is_the_sandboxs_own() {
     let rig = Rig::new();
     let (one, two) = (rig.sandbox().await, rig.sandbox().await);

@@ -41,6 +41,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "names" => names(),
         "layers" => layers(),
         "signals" => signals(),
+        "policy" => policy(),
         "namespaces" => namespaces().map(|names| print!("{names}")),
         "writable" => writable(),
         "root" => root(),
@@ -147,6 +148,14 @@ fn names() -> io::Result<()> {
 fn layers() -> io::Result<()> {
     let read = |name: &str| std::fs::read_to_string(format!("/opt/{name}"));
     println!("{} {} {}", read("both")?, read("only0")?, read("only1")?);
+    Ok(())
+}
+
+/// Prints the number of the scheduling policy: field 41, which is the 39th behind the name.
+fn policy() -> io::Result<()> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let behind = stat.rsplit(')').next().unwrap_or_default();
+    println!("{}", behind.split_whitespace().nth(38).unwrap_or_default());
     Ok(())
 }
 
