@@ -180,7 +180,7 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
     /// Kills the processes and frees the seats that were held for that. `false` if the environment is lost.
     async fn start_over(&mut self, reason: ShutdownReason) -> bool {
         if self.environment.can_be_kept() {
-            self.environment.reset_between(reason).await;
+            self.environment.reset(reason).await;
         }
         self.crash.send_replace(None);
         for handle in std::mem::take(&mut self.held) {

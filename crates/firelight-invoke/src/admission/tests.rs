@@ -1,3 +1,6 @@
+//! Admission: each limit by example, then any order of calls against limits that are never passed. Time is made up; nothing
+//! runs.
+
 use std::time::Duration;
 
 use firelight_model::{ConfigIdentity, VersionNumber};

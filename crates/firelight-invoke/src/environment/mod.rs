@@ -189,7 +189,7 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     /// Kills the processes after a failure. The sandbox and its `/tmp` stay for the next init.
-    async fn reset(&mut self, reason: ShutdownReason) {
+    pub(crate) async fn reset(&mut self, reason: ShutdownReason) {
         self.phase = Phase::NeedsInit;
         self.unreported_init = None;
         self.shut_down_processes(reason).await;

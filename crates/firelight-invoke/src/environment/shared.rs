@@ -257,9 +257,4 @@ impl<D: SandboxDriver> Environment<D> {
         self.conclude(&started.call, &started.request_id, &ending, duration)
             .await
     }
-
-    /// Kills the processes once nobody runs any more; the next invocation brings them up again.
-    pub(crate) async fn reset_between(&mut self, reason: ShutdownReason) {
-        self.reset(reason).await;
-    }
 }

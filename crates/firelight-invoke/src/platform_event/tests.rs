@@ -1,3 +1,5 @@
+//! The forms of platform events, text and JSON, beside what AWS writes. Where they go is tested elsewhere.
+
 use super::*;
 
 fn report(status: Status, init: Option<Duration>) -> PlatformEvent {

@@ -1,3 +1,5 @@
+//! The pool by example: who is served next, what is started for it, what is retired. Environments are numbers here.
+
 use super::*;
 
 fn pool() -> Pool<&'static str, u32> {

@@ -1,3 +1,5 @@
+//! Refusals on their way through s3s and back. The texts of each are tested where they are given.
+
 use super::*;
 
 #[test]

@@ -10,7 +10,6 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use firelight_sandbox::{ProcessSpec, SandboxSpec};
 use rustix::event::epoll;
@@ -21,6 +20,7 @@ use super::claim::{self, Already};
 use super::environ::Environ;
 use super::orders::{claim_for, tell_first};
 use super::pool::precise_now;
+use super::refill::Taken;
 use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
 use super::serve::{Launcher, Token, watch};
 use super::waiting::{Programs, can_become, spec_of};
@@ -30,9 +30,6 @@ use crate::wire::{self, Event, FIRST_PROCESS, News, Task, Waiting};
 
 /// How long a program may take until it waits.
 const PREPARATION_SECONDS: i64 = 20;
-/// For so long after a waiting program was claimed nothing is built in its place, nor any other blank sandbox: creating
-/// a network namespace holds a processor for a millisecond, which the claimed program is about to need.
-const QUIET: Duration = Duration::from_millis(10);
 
 impl Launcher {
     /// Takes over which programs are to wait. What is wanted wrongly is not kept, and the daemon is told.
@@ -81,12 +78,6 @@ impl Launcher {
             }
             Err(fault) => self.program_failed(number, &format!("{fault:?}")),
         }
-    }
-
-    /// How long nothing is to be built yet that nobody ordered.
-    pub(super) fn quiet(&self) -> Option<Duration> {
-        let left = self.quiet_until.checked_sub(monotonic());
-        left.filter(|left| !left.is_zero())
     }
 
     /// Whether time alone will bring work here.
@@ -275,13 +266,12 @@ impl Launcher {
         };
         match self.claim_with_program(number, mounts, &mut wanted) {
             Ok(parcel) => {
-                self.refill.taken(precise_now());
+                self.refill.taken(Taken::WithProgram, precise_now());
                 tell_first(&parcel, &wanted, |process| {
                     Task::claim(FIRST_PROCESS, process)
                 });
                 // The daemon takes the program that it is given off by itself.
                 self.told_waiting = self.told_waiting.saturating_sub(1);
-                self.quiet_until = monotonic() + QUIET;
                 self.deliver(number, parcel, &wanted).map(|()| None)
             }
             Err(error) => {
@@ -327,10 +317,6 @@ impl Launcher {
         let found = self.residents.values().find(waits)?;
         Some((found.number, waiting.mounts.len()))
     }
-}
-
-fn monotonic() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 fn says_that_it_waits(control: &impl AsFd, buffer: &mut [u8]) -> bool {

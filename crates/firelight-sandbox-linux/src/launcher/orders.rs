@@ -16,6 +16,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::claim::Already;
 use super::ground::{Ground, MAX_RESIDENTS};
 use super::pool::precise_now;
+use super::refill::Taken;
 use super::resident::{Kind, Parcel, Resident, Stage, Wanted};
 use super::serve::{Launcher, Token, watch};
 use super::{birth, check, claim};
@@ -53,7 +54,7 @@ impl Launcher {
         self.demand
             .note(kind, clock_gettime(ClockId::Monotonic).tv_sec);
         if let Some(number) = self.blank(kind) {
-            self.refill.taken(precise_now());
+            self.refill.taken(Taken::Blank, precise_now());
             return self.hand_over(number, wanted);
         }
         match self.build(kind, Some(Box::new(wanted))) {

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::refill::Nanoseconds;
+use super::refill::{Nanoseconds, Taken};
 use super::resident::{Kind, Resident, Stage};
 use super::serve::Launcher;
 use crate::wire::{Fault, News};
@@ -45,7 +45,7 @@ impl Launcher {
             return Ok(());
         }
         // The next one as soon as there is nothing else to do.
-        self.refill.taken(precise_now());
+        self.refill.taken(Taken::Blank, precise_now());
         match disks.restock(capacity) {
             Ok(()) => Ok(()),
             Err(error) => self.blank_failed(&error.into()),

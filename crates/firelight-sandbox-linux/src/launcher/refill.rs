@@ -7,8 +7,23 @@
 //! Building a sandbox keeps a processor busy for a millisecond, and the cgroup locks that starting a program needs. The
 //! function whose sandbox was just taken would wait for that.
 
-/// Long enough for a program to be started and to ask for its first event.
-const PAUSE_NS: i64 = 5_000_000;
+/// What was just taken, which says how long it must be left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Long enough for a program to be started.
+    Blank,
+    /// Long enough for a program that waited to ask for its first event.
+    WithProgram,
+}
+
+impl Taken {
+    const fn pause_ns(self) -> i64 {
+        match self {
+            Self::Blank => 5_000_000,
+            Self::WithProgram => 10_000_000,
+        }
+    }
+}
 
 /// A clock's reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,9 +36,9 @@ pub(super) struct Refill {
 
 impl Refill {
     /// Notes that a sandbox was taken. A pause that has begun is not made longer: the pool would stay empty under load.
-    pub(super) fn taken(&mut self, now: Nanoseconds) {
+    pub(super) fn taken(&mut self, what: Taken, now: Nanoseconds) {
         self.paused_until
-            .get_or_insert(Nanoseconds(now.0 + PAUSE_NS));
+            .get_or_insert(Nanoseconds(now.0 + what.pause_ns()));
     }
 
     /// Whether building is still put off.
@@ -34,11 +49,12 @@ impl Refill {
         self.paused_until.is_some()
     }
 
-    /// How long the pause still lasts.
+    /// How long the pause still lasts; never zero, which would have the launcher spin.
     pub(super) fn remaining(&self, now: Nanoseconds) -> Option<std::time::Duration> {
         let until = self.paused_until?;
-        let left = u64::try_from(until.0 - now.0).unwrap_or(0);
-        Some(std::time::Duration::from_nanos(left))
+        let left = u64::try_from(until.0 - now.0).ok();
+        left.filter(|left| *left > 0)
+            .map(std::time::Duration::from_nanos)
     }
 }
 
@@ -51,15 +67,16 @@ mod tests {
         let mut refill = Refill::default();
         assert!(!refill.is_paused(Nanoseconds(0)));
 
-        refill.taken(Nanoseconds(100));
-        refill.taken(Nanoseconds(100 + PAUSE_NS / 2));
+        let pause = Taken::Blank.pause_ns();
+        refill.taken(Taken::Blank, Nanoseconds(100));
+        refill.taken(Taken::WithProgram, Nanoseconds(100 + pause / 2));
 
-        assert!(refill.is_paused(Nanoseconds(99 + PAUSE_NS)));
+        assert!(refill.is_paused(Nanoseconds(99 + pause)));
         assert_eq!(
             refill.remaining(Nanoseconds(100)),
             Some(std::time::Duration::from_millis(5))
         );
-        assert!(!refill.is_paused(Nanoseconds(100 + PAUSE_NS)));
-        assert_eq!(refill.remaining(Nanoseconds(100 + PAUSE_NS)), None);
+        assert_eq!(refill.remaining(Nanoseconds(100 + pause)), None);
+        assert!(!refill.is_paused(Nanoseconds(100 + pause)));
     }
 }

@@ -30,7 +30,6 @@ pub(super) fn serve(daemon: OwnedFd, ground: Ground) -> io::Result<()> {
         residents: HashMap::new(),
         programs: Programs::default(),
         told_waiting: 0,
-        quiet_until: Duration::ZERO,
         removals: VecDeque::new(),
         demand: Demand::new(first_kind, ground.begin.blank_sandboxes),
         refill: Refill::default(),
@@ -97,8 +96,6 @@ pub(super) struct Launcher {
     pub(super) programs: Programs,
     /// How many of them the daemon was last told to wait.
     pub(super) told_waiting: u32,
-    /// Until when nothing is built that nobody ordered, by the monotonic clock.
-    pub(super) quiet_until: Duration,
     pub(super) removals: VecDeque<Removal>,
     pub(super) demand: Demand,
     pub(super) refill: Refill,
@@ -113,13 +110,9 @@ impl Launcher {
         let mut buffer = vec![0; MAX_PACKET];
         let mut ready = Vec::with_capacity(64);
         loop {
-            let quiet = self.quiet();
-            if quiet.is_none() {
-                self.tend_pool()?;
-                self.tend_waiting()?;
-            }
-            let timeout = quiet.or_else(|| self.patience());
-            let timeout = timeout.map(Timespec::try_from).transpose();
+            self.tend_pool()?;
+            self.tend_waiting()?;
+            let timeout = self.patience().map(Timespec::try_from).transpose();
             let timeout = timeout.map_err(io::Error::other)?;
             rustix::io::retry_on_intr(|| {
                 epoll::wait(
