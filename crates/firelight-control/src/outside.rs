@@ -19,11 +19,10 @@ pub trait Outside: Send + Sync + 'static {
     fn random(&self) -> [u8; 16];
 
     /// Tells whether functions of this runtime can be created here.
-    fn check_runtime(
-        &self,
-        runtime: &RuntimeIdentifier,
-        architecture: Architecture,
-    ) -> Result<(), RuntimeRefusal>;
+    fn check_runtime(&self, runtime: &RuntimeIdentifier) -> Result<(), RuntimeRefusal>;
+
+    /// Hears what machine a function is for, when it is created and when new code comes for another one.
+    fn note_architecture(&self, _function: &FunctionArn, _architecture: Architecture) {}
 
     /// Returns what the packages of one account may have together in a region.
     fn code_storage_limit_bytes(&self) -> u64 {

@@ -103,6 +103,13 @@ words! {
 
 impl Architecture {
     pub const DEFAULT: Self = Self::X86_64;
+
+    /// What the programs of this machine are built for.
+    pub const HERE: Self = if cfg!(target_arch = "aarch64") {
+        Self::Arm64
+    } else {
+        Self::X86_64
+    };
 }
 
 /// Returns the ARN that names the version of a managed runtime here: stable, and different for each runtime.

@@ -11,8 +11,10 @@ mod archive;
 mod detect;
 mod files;
 mod libraries;
+mod machine;
 
 pub use archive::zip;
 pub use detect::{DetectError, Detected, detect};
 pub use files::{FilesError, PackageFiles};
 pub use libraries::missing_libraries;
+pub use machine::{other_machine, program_architecture};

@@ -1,5 +1,8 @@
 """What a caller sees when the function fails: payload, header, and log lines."""
 
+import platform
+import struct
+
 from support import *
 
 
@@ -247,6 +250,23 @@ def a_bootstrap_that_is_missing_or_cannot_run():
 
     for name in (missing, not_executable, no_program):
         equal(failed(name).json["errorType"], "Runtime.InvalidEntrypoint")
+
+
+@scenario
+def a_function_for_the_other_machine():
+    other, number = ("x86_64", 62) if platform.machine() == "aarch64" else ("arm64", 183)
+    program = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHI", 2, number, 1) + bytes(40)
+    code = package({"bootstrap": program}, {"bootstrap": 0o755})
+
+    interpreted = create("def handler(e, c):\n    return 'ran'\n", Architectures=[other])
+    native = create(code, handler="x", runtime=CUSTOM, Architectures=[other])
+
+    for name in (interpreted, native):
+        equal(client.get_function(FunctionName=name)["Configuration"]["Architectures"], [other])
+    equal(invoke(interpreted).json, "ran")
+    answer = failed(native).json
+    equal(answer["errorType"], "Runtime.InvalidEntrypoint")
+    matches(r"^RequestId: \S+ Error: fork/exec /var/task/bootstrap: exec format error$", answer["errorMessage"])
 
 
 main()

@@ -64,18 +64,20 @@ impl Control {
         request.settings.role = Some(request.role.clone());
         check_required(&request.settings, request.package_type)?;
         check_package_type(request.package_type, &request.code)?;
-        request
-            .settings
-            .check_world(self.world(), &request.arn, request.architecture)?;
+        request.settings.check_world(self.world(), &request.arn)?;
         let tags = Tags::new(request.tags.clone())?;
         self.view().read().check_creatable(&request)?;
         let code = self
             .store_code(request.arn.account, request.code.clone())
             .await?;
-        self.change_code(origin, code.package(), |tables| {
-            self.decide_create(tables, &request, &code, &tags)
-        })
-        .await
+        let created = self
+            .change_code(origin, code.package(), |tables| {
+                self.decide_create(tables, &request, &code, &tags)
+            })
+            .await?;
+        self.world()
+            .note_architecture(&request.arn, request.architecture);
+        Ok(created)
     }
 
     fn decide_create(

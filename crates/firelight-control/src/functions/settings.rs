@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use firelight_model::{
-    Architecture, EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionTimeout, Handler,
-    LayerListError, LayerVersionArn, LevelWithText, LoggingChange, MemorySize, PackageType,
-    RoleArn, RuntimeIdentifier, SnapStart, Tenancy, TracingMode, check_layers,
+    EnvironmentVariables, EphemeralStorage, FunctionArn, FunctionTimeout, Handler, LayerListError,
+    LayerVersionArn, LevelWithText, LoggingChange, MemorySize, PackageType, RoleArn,
+    RuntimeIdentifier, SnapStart, Tenancy, TracingMode, check_layers,
 };
 
 use crate::outside::{RuntimeRefusal, World};
@@ -100,7 +100,6 @@ impl Settings {
         &self,
         world: &World,
         function: &FunctionArn,
-        architecture: Architecture,
     ) -> Result<(), SettingsError> {
         let cannot_assume = |role: &&RoleArn| !world.can_assume(role, function);
         if let Some(role) = self.role.as_ref().filter(cannot_assume) {
@@ -113,7 +112,7 @@ impl Settings {
             runtime: runtime.clone(),
             refusal,
         };
-        world.check_runtime(runtime, architecture).map_err(refused)
+        world.check_runtime(runtime).map_err(refused)
     }
 
     /// Returns `base` with the settings changed.

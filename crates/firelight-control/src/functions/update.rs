@@ -66,16 +66,27 @@ impl Control {
         request: UpdateFunctionCode,
     ) -> Result<FunctionDescription, UpdateFunctionError> {
         // Before the package is stored, so that a request for nothing costs nothing.
-        self.view()
+        let before = self
+            .view()
             .read()
-            .updatable(&request.arn, request.expected_revision.as_deref())?;
+            .updatable(&request.arn, request.expected_revision.as_deref())?
+            .record
+            .latest
+            .configuration
+            .architecture;
         let code = self
             .store_code(request.arn.account, request.code.clone())
             .await?;
-        self.change_code(origin, code.package(), |tables| {
-            decide_code(self.world(), tables, &request, &code)
-        })
-        .await
+        let updated = self
+            .change_code(origin, code.package(), |tables| {
+                decide_code(self.world(), tables, &request, &code)
+            })
+            .await?;
+        let after = updated.configuration.architecture;
+        if after != before && !request.dry_run {
+            self.world().note_architecture(&request.arn, after);
+        }
+        Ok(updated)
     }
 
     /// Changes settings. Environments with the old ones serve until completion.
@@ -185,7 +196,7 @@ fn decide_settings(
     let old = &function.record.latest.configuration;
     request.settings.check_durable(old)?;
     request.settings.check_capacity(old)?;
-    request.settings.check_world(world, arn, old.architecture)?;
+    request.settings.check_world(world, arn)?;
     let configuration = request.settings.applied(old, arn, tables)?;
     let record = updated(world, &function.record, configuration);
     let txn = Txn::new().replace(key::function(arn), function.rev, encode(&record));

@@ -42,11 +42,7 @@ impl Outside for Counting {
         bytes
     }
 
-    fn check_runtime(
-        &self,
-        runtime: &RuntimeIdentifier,
-        _architecture: Architecture,
-    ) -> Result<(), RuntimeRefusal> {
+    fn check_runtime(&self, runtime: &RuntimeIdentifier) -> Result<(), RuntimeRefusal> {
         match runtime.as_str() {
             "python3.7" => Err(RuntimeRefusal::Deprecated),
             "python9" => Err(RuntimeRefusal::Unknown),

@@ -11,6 +11,7 @@
 use std::io;
 use std::time::Duration;
 
+use firelight_model::Architecture;
 use firelight_runtime_api::{
     ErrorReport, ExtensionEvent, ExtensionKind, SessionEvent, ShutdownReason,
 };
@@ -25,6 +26,9 @@ use crate::platform_event::{InitPhase, PlatformEvent, Status};
 /// How long a report may lag behind the exit of the process that sent it: the kernel tells of both at once, on
 /// different descriptors.
 const REPORT_GRACE: Duration = Duration::from_millis(50);
+
+/// The kernel knows no way to run a program; the standard library has no kind for it.
+const ENOEXEC: i32 = 8;
 
 /// What is tried where a custom runtime brought no bootstrap.
 const LAST_BOOTSTRAP: &str = "/var/runtime/bootstrap";
@@ -174,6 +178,7 @@ impl<D: SandboxDriver> Environment<D> {
             .await;
         started.map_err(|error| match error {
             StartError::Spawn(SpawnError::Exec { program, source }) => {
+                self.note_other_machine(&program, &source);
                 InitFailure::NotExecutable { role, cause: not_executable(&program, &source) }
             }
             error => {
@@ -181,6 +186,19 @@ impl<D: SandboxDriver> Environment<D> {
                 InitFailure::SandboxLost
             }
         })
+    }
+
+    /// Tells the operator when a program did not start because it is for the other machine.
+    fn note_other_machine(&self, program: &str, error: &io::Error) {
+        let architecture = self.version.architecture;
+        if error.raw_os_error() == Some(ENOEXEC) && architecture != Architecture::HERE {
+            tracing::warn!(
+                function = %self.version.arn,
+                "{program} did not start: the function is for {}, and this host runs programs for {}",
+                architecture.as_str(),
+                Architecture::HERE.as_str(),
+            );
+        }
     }
 
     /// Waits for the next event that init waits for; everything that ends it is an error.

@@ -100,25 +100,25 @@ async fn exit_during_init_is_an_exit_error() {
 
 #[tokio::test]
 async fn bootstrap_that_cannot_be_executed_is_an_invalid_entrypoint() {
-    let plane = Plane::new(echo);
-    let key = plane.add("f", 1);
-    for _ in 0..2 {
-        plane.driver.faults().fail_next_spawn(SpawnError::Exec {
-            program: "/var/task/bootstrap".into(),
-            source: std::io::Error::from_raw_os_error(2),
-        });
+    for (errno, cause) in [(2, "no such file or directory"), (8, "exec format error")] {
+        let plane = Plane::new(echo);
+        let key = plane.add("f", 1);
+        for _ in 0..2 {
+            plane.driver.faults().fail_next_spawn(SpawnError::Exec {
+                program: "/var/task/bootstrap".into(),
+                source: std::io::Error::from_raw_os_error(errno),
+            });
+        }
+
+        let answer = error(plane.invoke(&key, "{}").await);
+
+        assert!(
+            answer.contains(r#""errorType":"Runtime.InvalidEntrypoint""#),
+            "{answer}"
+        );
+        let text = format!("fork/exec /var/task/bootstrap: {cause}");
+        assert!(answer.contains(&text), "{answer}");
     }
-
-    let answer = error(plane.invoke(&key, "{}").await);
-
-    assert!(
-        answer.contains(r#""errorType":"Runtime.InvalidEntrypoint""#),
-        "{answer}"
-    );
-    assert!(
-        answer.contains("fork/exec /var/task/bootstrap: no such file or directory"),
-        "{answer}"
-    );
 }
 
 #[tokio::test]

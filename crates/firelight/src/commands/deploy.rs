@@ -21,7 +21,7 @@ use super::Api;
 use crate::args::DeployArgs;
 use crate::client::{CallError, Client};
 use crate::commands::list::size;
-use crate::deploy::{PackageFiles, missing_libraries};
+use crate::deploy::{PackageFiles, missing_libraries, other_machine};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal::Terminal;
 
@@ -35,6 +35,9 @@ pub async fn run(api: &Api, args: &DeployArgs, terminal: &Terminal) -> Outcome {
     if args.layer.is_empty()
         && let Some(remark) = missing_libraries(&files)
     {
+        terminal.note(&remark);
+    }
+    if let Some(remark) = other_machine(&files) {
         terminal.note(&remark);
     }
     if args.watch {

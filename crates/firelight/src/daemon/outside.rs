@@ -7,7 +7,7 @@ use firelight_control::iam::Sources;
 use firelight_control::sts::Sts;
 use firelight_control::{Outside, RuntimeRefusal};
 use firelight_model::{Architecture, FunctionArn, RoleArn, RuntimeIdentifier, WallTime};
-use firelight_runtimes::{Date, Inventory, Machine, catalogue};
+use firelight_runtimes::{Date, Inventory, catalogue};
 use firelight_store::WallClock;
 
 use crate::config::{Mode, ServerConfig};
@@ -66,16 +66,11 @@ impl Outside for ControlOutside {
         random()
     }
 
-    fn check_runtime(
-        &self,
-        runtime: &RuntimeIdentifier,
-        architecture: Architecture,
-    ) -> Result<(), RuntimeRefusal> {
+    fn check_runtime(&self, runtime: &RuntimeIdentifier) -> Result<(), RuntimeRefusal> {
         let runtime = catalogue::find(runtime.as_str()).ok_or(RuntimeRefusal::Unknown)?;
         if !runtime.allows_create(today()) {
             return Err(RuntimeRefusal::Deprecated);
         }
-        check_machine(architecture)?;
         let interpreter = self.inventory.interpreter_for(runtime);
         let interpreter = interpreter.map_err(|missing| RuntimeRefusal::NotHere {
             text: missing.to_string(),
@@ -85,6 +80,19 @@ impl Outside for ControlOutside {
             return Err(RuntimeRefusal::NotHere { text });
         }
         Ok(())
+    }
+
+    /// Both machines are taken everywhere, as on AWS; who deploys for the other one should know what that means here.
+    fn note_architecture(&self, function: &FunctionArn, architecture: Architecture) {
+        if architecture != Architecture::HERE {
+            tracing::info!(
+                %function,
+                "is for {}, and this host is {}: interpreters run as the host has them, and programs and native \
+                 modules of the package start only where the host runs those of the other machine",
+                architecture.as_str(),
+                Architecture::HERE.as_str(),
+            );
+        }
     }
 
     fn account_concurrency(&self) -> u32 {
@@ -99,30 +107,6 @@ impl Outside for ControlOutside {
     fn can_assume(&self, role: &RoleArn, function: &FunctionArn) -> bool {
         self.mode == Mode::Dev || self.sts.lambda_can_assume(role, function)
     }
-}
-
-fn check_machine(architecture: Architecture) -> Result<(), RuntimeRefusal> {
-    let here = if cfg!(target_arch = "aarch64") {
-        Machine::Arm64
-    } else {
-        Machine::X86_64
-    };
-    let wanted = match architecture {
-        Architecture::X86_64 => Machine::X86_64,
-        Architecture::Arm64 => Machine::Arm64,
-    };
-    if here == wanted {
-        return Ok(());
-    }
-    let text = format!(
-        "This host runs {} functions only.",
-        if here == Machine::Arm64 {
-            "arm64"
-        } else {
-            "x86_64"
-        }
-    );
-    Err(RuntimeRefusal::NotHere { text })
 }
 
 /// The day it is, by which runtimes are still created.

@@ -136,6 +136,7 @@ scenarios! {
         an_oversized_response
         a_result_that_is_no_json
         a_bootstrap_that_is_missing_or_cannot_run
+        a_function_for_the_other_machine
     }
     logs {
         groups_and_streams_are_named_as_in_lambda

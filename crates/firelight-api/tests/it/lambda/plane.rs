@@ -15,8 +15,7 @@ use firelight_events::{
 };
 use firelight_invoke::{Call, Clock, Invoker, NotStarted, Outcome};
 use firelight_model::{
-    Architecture, Draw, FunctionArn, FunctionVersion, Qualifier, Reason, RoleArn,
-    RuntimeIdentifier, WallTime,
+    Draw, FunctionArn, FunctionVersion, Qualifier, Reason, RoleArn, RuntimeIdentifier, WallTime,
 };
 use firelight_store::{DirectoryBlobs, MemoryQueue, MemoryStore, StoreClock};
 use serde_json::{Value, json};
@@ -39,11 +38,7 @@ impl Outside for World {
         *uuid::Uuid::new_v4().as_bytes()
     }
 
-    fn check_runtime(
-        &self,
-        runtime: &RuntimeIdentifier,
-        _architecture: Architecture,
-    ) -> Result<(), RuntimeRefusal> {
+    fn check_runtime(&self, runtime: &RuntimeIdentifier) -> Result<(), RuntimeRefusal> {
         match runtime.as_str() {
             "python3.7" => Err(RuntimeRefusal::Deprecated),
             name if name.starts_with("python") || name.starts_with("nodejs") => Ok(()),

@@ -2,13 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use firelight_model::Architecture;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::runtime;
 use crate::args::DeployArgs;
 use crate::config::ClientConfig;
-use crate::deploy::{DetectError, Detected, FilesError, PackageFiles, detect, zip};
+use crate::deploy::{
+    DetectError, Detected, FilesError, PackageFiles, detect, program_architecture, zip,
+};
 use crate::failure::{Exit, Failure};
 
 /// The largest package that the API takes inside a request.
@@ -25,6 +28,8 @@ pub struct Plan {
     pub settings: Map<String, Value>,
     /// The role for a new function, unless one was given.
     role: String,
+    /// What the package's own program is built for, if it brings one.
+    architecture: Option<Architecture>,
     pub zip: Vec<u8>,
 }
 
@@ -58,6 +63,7 @@ impl Plan {
             name: name(args)?,
             settings,
             role: format!("arn:aws:iam::{}:role/{OWN_ROLE}", config.account),
+            architecture: program_architecture(files),
             zip: package(files)?,
         })
     }
@@ -76,12 +82,21 @@ impl Plan {
             "Code".to_owned(),
             json!({ "ZipFile": STANDARD.encode(&self.zip) }),
         );
+        body.extend(self.architectures());
         Value::Object(body)
     }
 
     /// The body of `UpdateFunctionCode`.
     pub fn code(&self) -> Value {
-        json!({ "ZipFile": STANDARD.encode(&self.zip) })
+        let mut body = Map::new();
+        body.insert("ZipFile".to_owned(), json!(STANDARD.encode(&self.zip)));
+        body.extend(self.architectures());
+        Value::Object(body)
+    }
+
+    fn architectures(&self) -> Option<(String, Value)> {
+        let architecture = self.architecture?;
+        Some(("Architectures".to_owned(), json!([architecture.as_str()])))
     }
 
     /// The digest by which the API names the package.
