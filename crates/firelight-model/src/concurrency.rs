@@ -9,7 +9,7 @@ pub struct AccountConcurrency {
     pub limit: u32,
     /// Sum of the reservations of the other functions.
     pub reserved: u32,
-    /// Sum of the provisioned concurrency of functions that have no reservation (of this one: its other configs).
+    /// Sum of the provisioned concurrency of the other functions that have no reservation.
     pub provisioned: u32,
 }
 
@@ -40,12 +40,7 @@ impl AccountConcurrency {
                 provisioned,
             });
         }
-        if self.unreserved() < wanted.saturating_add(UNRESERVED_MINIMUM) {
-            return Err(ReserveError::BelowMinimum {
-                minimum: UNRESERVED_MINIMUM,
-            });
-        }
-        Ok(())
+        self.check_minimum(wanted)
     }
 
     /// Checks provisioned concurrency for one version of a function that has `others` on its other versions.
@@ -59,22 +54,22 @@ impl AccountConcurrency {
         match reserved {
             Some(reserved) if total > reserved => Err(ReserveError::AboveReserved),
             Some(_) => Ok(()),
-            None => self.check_unreserved(wanted),
+            None if wanted > self.unreserved() => Err(ReserveError::AboveUnreserved {
+                unreserved: self.unreserved(),
+            }),
+            None => self.check_minimum(total),
         }
     }
 
-    fn check_unreserved(&self, wanted: u32) -> Result<(), ReserveError> {
-        let unreserved = self.unreserved();
-        let left = unreserved.saturating_sub(self.provisioned);
-        if wanted > unreserved {
-            Err(ReserveError::AboveUnreserved { unreserved })
-        } else if left < wanted.saturating_add(UNRESERVED_MINIMUM) {
-            Err(ReserveError::BelowMinimum {
+    /// Checks that enough stays for everybody when this function takes so much out of the pool.
+    fn check_minimum(&self, taken: u32) -> Result<(), ReserveError> {
+        let left = self.unreserved().saturating_sub(self.provisioned);
+        if left < taken.saturating_add(UNRESERVED_MINIMUM) {
+            return Err(ReserveError::BelowMinimum {
                 minimum: UNRESERVED_MINIMUM,
-            })
-        } else {
-            Ok(())
+            });
         }
+        Ok(())
     }
 }
 
@@ -90,8 +85,8 @@ mod tests {
 
     #[test]
     fn a_reservation_leaves_one_hundred_unreserved() {
-        assert_eq!(ACCOUNT.check_reserved(400, 0), Ok(()));
-        let error = ACCOUNT.check_reserved(401, 0).unwrap_err();
+        assert_eq!(ACCOUNT.check_reserved(350, 0), Ok(()));
+        let error = ACCOUNT.check_reserved(351, 0).unwrap_err();
         assert_eq!(error, ReserveError::BelowMinimum { minimum: 100 });
     }
 
@@ -121,6 +116,8 @@ mod tests {
         assert_eq!(ACCOUNT.check_provisioned(350, 0, None), Ok(()));
         let below = ReserveError::BelowMinimum { minimum: 100 };
         assert_eq!(ACCOUNT.check_provisioned(351, 0, None), Err(below));
+        assert_eq!(ACCOUNT.check_provisioned(340, 10, None), Ok(()));
+        assert_eq!(ACCOUNT.check_provisioned(341, 10, None), Err(below));
         let above = ReserveError::AboveUnreserved { unreserved: 500 };
         assert_eq!(ACCOUNT.check_provisioned(501, 0, None), Err(above));
     }

@@ -15,6 +15,7 @@ struct Rendering<'a> {
 pub(super) fn generate(api: &Api) -> String {
     let errors = renderings(api);
     let variants: Vec<&str> = errors.keys().map(|name| names::error(name)).collect();
+    let all = variants.iter().map(|variant| format!("Self::{variant},"));
     let infos = errors.iter().map(|(name, error)| {
         format!(
             "Self::{} => &ErrorInfo {{ name: {name:?}, status: {}, message_key: {:?}, has_type: {} }},\n",
@@ -30,8 +31,11 @@ pub(super) fn generate(api: &Api) -> String {
          #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]\n\
          pub enum ErrorCode {{ {} }}\n\n\
          impl ErrorCode {{\n\
+         /// Every exception, in the order of the names.\n\
+         pub const ALL: &[Self] = &[{}];\n\n\
          pub(crate) fn info(self) -> &'static ErrorInfo {{\nmatch self {{\n{}}}\n}}\n}}\n",
         variants.join(", "),
+        all.collect::<String>(),
         infos.collect::<String>(),
     )
 }

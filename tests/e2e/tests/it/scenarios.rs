@@ -94,6 +94,14 @@ scenarios! {
         events_that_are_no_json
         events_that_are_too_large
     }
+    facts {
+        functions
+        constraints
+        layers
+        aliases
+        attachments
+        mappings
+    }
     invoking {
         results_come_back_as_they_are
         a_handler_that_returns_nothing_gives_null

@@ -6,6 +6,7 @@ mod client_context;
 mod concurrency;
 mod event_invoke;
 mod events;
+mod facts;
 mod functions;
 mod layers;
 mod mappings;
