@@ -77,15 +77,6 @@ pub enum InvalidPackage {
         /// What is wrong with it.
         problem: NameProblem,
     },
-    /// An entry is there twice: which one counts would depend on who reads it.
-    #[error("entry {name:?} is there twice")]
-    Duplicate {
-        /// The entry.
-        name: String,
-    },
-    /// As [`InvalidPackage::Duplicate`], where the reader cannot tell which.
-    #[error("two entries have the same name")]
-    RepeatedName,
     /// An entry is a directory for one and something else for another.
     #[error("entry {name:?} is both a directory and something else")]
     Conflict {
@@ -152,23 +143,14 @@ impl Plan {
         if archive.is_empty() {
             return Err(InvalidPackage::Empty);
         }
-        // The zip crate keeps one of several entries whose names are equal to the byte; the tree
-        // finds those whose names only mean the same path.
-        if archive.has_duplicate_names() {
-            return Err(InvalidPackage::RepeatedName);
-        }
         let mut plan = Self::default();
         let mut tree = Tree::new(limits.names);
-        let mut declared_bytes = 0_u64;
-        for index in 0..archive.len() {
-            let entry = Entry::read(archive, index)?;
-            declared_bytes = declared_bytes.saturating_add(entry.declared_bytes);
-            if declared_bytes > limits.unzipped_bytes {
-                let limit_bytes = limits.unzipped_bytes;
-                return Err(InvalidPackage::TooLarge { limit_bytes });
-            }
+        // From the last to the first: what tools unpack in order ends as the last of equal names. The
+        // zip crate has done the same for those that are equal to the byte.
+        for entry in entries(archive, limits)?.into_iter().rev() {
             plan.add(archive, &mut tree, entry)?;
         }
+        plan.restore_order();
         // Only now are all links known, and with them where a link leads that goes through others.
         plan.check_links(&tree)?;
         Ok(plan)
@@ -183,8 +165,18 @@ impl Plan {
         let Some(path) = entry.path else {
             return Ok(());
         };
-        tree.add(&path, entry.kind)
-            .map_err(|misfit| misfit_error(misfit, &path, tree))?;
+        match tree.add(&path, entry.kind) {
+            Ok(()) => {}
+            Err(Misfit::Duplicate) => return Ok(()),
+            Err(Misfit::Conflict) => {
+                let name = path.to_string();
+                return Err(InvalidPackage::Conflict { name });
+            }
+            Err(Misfit::Full) => {
+                let limit = tree.limit();
+                return Err(InvalidPackage::TooManyNames { limit });
+            }
+        }
         let planned = Planned {
             index: entry.index,
             path,
@@ -202,6 +194,13 @@ impl Plan {
         Ok(())
     }
 
+    /// Brings everything into the order of the archive again.
+    fn restore_order(&mut self) {
+        self.directories.reverse();
+        self.files.reverse();
+        self.links.reverse();
+    }
+
     fn check_links(&self, tree: &Tree) -> Result<(), InvalidPackage> {
         let escaping = |link: &&PlannedLink| !tree.stays_inside(&link.path, &link.target);
         match self.links.iter().find(escaping) {
@@ -211,15 +210,23 @@ impl Plan {
     }
 }
 
-fn misfit_error(misfit: Misfit, path: &EntryPath, tree: &Tree) -> InvalidPackage {
-    let name = path.to_string();
-    match misfit {
-        Misfit::Duplicate => InvalidPackage::Duplicate { name },
-        Misfit::Conflict => InvalidPackage::Conflict { name },
-        Misfit::Full => InvalidPackage::TooManyNames {
-            limit: tree.limit(),
-        },
+/// Reads what the archive declares, within the limit on bytes.
+fn entries<R: Read + Seek>(
+    archive: &ZipArchive<R>,
+    limits: &Limits,
+) -> Result<Vec<Entry>, InvalidPackage> {
+    let mut declared_bytes = 0_u64;
+    let mut entries = Vec::with_capacity(archive.len());
+    for index in 0..archive.len() {
+        let entry = Entry::read(archive, index)?;
+        declared_bytes = declared_bytes.saturating_add(entry.declared_bytes);
+        if declared_bytes > limits.unzipped_bytes {
+            let limit_bytes = limits.unzipped_bytes;
+            return Err(InvalidPackage::TooLarge { limit_bytes });
+        }
+        entries.push(entry);
     }
+    Ok(entries)
 }
 
 fn unsafe_link(path: &EntryPath) -> InvalidPackage {

@@ -245,6 +245,45 @@ fn names_are_utf_8_even_if_not_declared_and_otherwise_as_the_format_says() {
 }
 
 #[test]
+fn of_equal_names_the_last_one_counts() {
+    for again in ["a/b", "./a//b", "a\\b"] {
+        let package = extracted(&[
+            entry("a/b", 0o100_644, b"first"),
+            file("other"),
+            entry(again, 0o100_600, b"last"),
+        ]);
+
+        let text = std::fs::read_to_string(package.path().join("a/b")).unwrap();
+        assert_eq!((again, &*text), (again, "last"));
+        assert_eq!(permissions(package.path(), "a/b"), 0o600);
+    }
+}
+
+#[test]
+fn a_link_and_a_file_of_one_name_are_what_came_last() {
+    let as_file = extracted(&[
+        file("target"),
+        link("a", "target"),
+        entry("a", 0o100_644, b"text"),
+    ]);
+    let as_link = extracted(&[
+        file("target"),
+        entry("a", 0o100_644, b"text"),
+        link("a", "target"),
+    ]);
+
+    assert!(
+        as_file
+            .path()
+            .join("a")
+            .symlink_metadata()
+            .unwrap()
+            .is_file()
+    );
+    assert!(as_link.path().join("a").is_symlink());
+}
+
+#[test]
 fn the_root_of_the_package_may_be_declared() {
     let into = extracted(&[directory("./"), file("./index.js")]);
 

@@ -151,17 +151,6 @@ fn devices_pipes_and_sockets_are_refused() {
 }
 
 #[test]
-fn a_name_that_is_there_twice_is_refused() {
-    let equal_bytes = refusal(&zip(&[file("a/b"), file("a/b")]));
-    let equal_paths = refusal(&zip(&[file("a/b"), file("./a//b")]));
-    let with_backslash = refusal(&zip(&[file("a/b"), file("a\\b")]));
-
-    assert!(matches!(equal_bytes, InvalidPackage::RepeatedName));
-    assert!(matches!(equal_paths, InvalidPackage::Duplicate { .. }));
-    assert!(matches!(with_backslash, InvalidPackage::Duplicate { .. }));
-}
-
-#[test]
 fn a_file_that_is_also_a_directory_is_refused() {
     for entries in [
         [file("a"), file("a/b")],
