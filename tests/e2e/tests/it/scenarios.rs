@@ -102,6 +102,15 @@ scenarios! {
         attachments
         mappings
     }
+    packages {
+        python_with_directories_and_links
+        sizes_that_come_after_the_data
+        sizes_of_64_bits
+        names_beyond_ascii_and_of_windows
+        a_name_that_stands_twice
+        bytes_before_the_archive_and_a_comment_behind_it
+        programs_that_pack
+    }
     invoking {
         results_come_back_as_they_are
         a_handler_that_returns_nothing_gives_null
