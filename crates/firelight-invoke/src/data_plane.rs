@@ -21,20 +21,21 @@ use firelight_model::{AccountId, FunctionVersion, VersionKey};
 use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Admission, Gates, ThrottleReason};
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::{Call, Invoker, NotStarted, Outcome};
-use crate::host::Host;
+use crate::host::{Asked, Host, Place, Share};
 use crate::keeper::{Purpose, keep_environment};
 use crate::metrics::{Registry, Snapshot, VersionMetrics};
-use crate::pool::{Counts, Pool, Requested};
+use crate::pool::{Counts, Freed, Pool, Requested};
 use crate::pools::Pools;
 use crate::ports::Ports;
 use crate::prepare::blueprint;
+use crate::recruiter::{recruit, refuse_start};
 use crate::settings::Settings;
 use crate::started::StartedRuntimes;
 
@@ -76,8 +77,7 @@ pub(crate) struct VersionPool {
     pub(crate) metrics: Arc<VersionMetrics>,
     gates: Gates,
     state: Mutex<Pool<Assignment, EnvironmentHandle>>,
-    /// Told when the line got shorter without a new environment: somebody may start one for nobody.
-    pub(crate) line_moved: Notify,
+    pub(crate) place: Place,
 }
 
 impl VersionPool {
@@ -127,6 +127,10 @@ impl<D: SandboxDriver> DataPlane<D> {
                 .into_iter()
                 .for_each(|assignment| assignment.refuse(NotStarted::Draining));
             drop(pool.lock().close());
+            for purpose in self.0.host.expire(&pool.place, Instant::now()) {
+                refuse_start(&pool, &purpose, &NotStarted::Draining);
+            }
+            pool.place.called.notify_one();
         }
         let deadline = Instant::now() + limit;
         if timeout_at(deadline, self.0.admission.all_given_back())
@@ -150,13 +154,12 @@ impl<D: SandboxDriver> DataPlane<D> {
             .pool(key, None)
             .map_err(|_| ProvisionError::NoSuchVersion)?;
         let (ready, mut told) = mpsc::channel(1);
-        self.0.provision(&pool, wanted, &ready);
+        let mut missing = self.0.provision(&pool, wanted, &ready);
         drop(ready);
-        let mut all = true;
-        while let Some(one) = told.recv().await {
-            all &= one;
+        while let Some(()) = told.recv().await {
+            missing -= 1;
         }
-        if all {
+        if missing == 0 {
             return Ok(());
         }
         let _ = pool.lock().provision(0);
@@ -297,10 +300,65 @@ impl<D: SandboxDriver> Inner<D> {
         pool.metrics.throttled(reason);
     }
 
-    /// Starts the task of one more environment, which the pool already counts as starting.
+    /// Starts one more environment, which the pool already counts as starting, as soon as there is room for it.
     pub(crate) fn start_environment(self: &Arc<Self>, pool: &Arc<VersionPool>, purpose: Purpose) {
+        match self.host.ask(&pool.place, purpose, Instant::now()) {
+            Asked::Granted(purpose, share) => self.keep(pool, purpose, share),
+            Asked::InLine { recruiter_needed } => {
+                if recruiter_needed {
+                    let (inner, pool) = (Arc::clone(self), Arc::clone(pool));
+                    self.tasks.spawn(recruit(inner, pool));
+                }
+            }
+            Asked::NeverEnough(purpose) => {
+                let budget_mb = self.host.budget().memory_mb;
+                let reason = format!(
+                    "{} MB are more than the host's {budget_mb} MB",
+                    pool.version.memory.mb()
+                );
+                refuse_start(pool, &purpose, &NotStarted::NoCapacity { reason });
+            }
+        }
+    }
+
+    /// Starts the task of an environment that there is room for.
+    pub(crate) fn keep(self: &Arc<Self>, pool: &Arc<VersionPool>, purpose: Purpose, share: Share) {
         let (inner, pool) = (Arc::clone(self), Arc::clone(pool));
-        self.tasks.spawn(keep_environment(inner, pool, purpose));
+        self.tasks
+            .spawn(keep_environment(inner, pool, purpose, share));
+    }
+
+    /// An environment finished an invocation: it serves who waits, rests, or makes way for a function that has less of a
+    /// full host.
+    pub(crate) fn finished(
+        self: &Arc<Self>,
+        pool: &Arc<VersionPool>,
+        handle: EnvironmentHandle,
+    ) -> Freed<Assignment, EnvironmentHandle> {
+        let now = Instant::now();
+        let mut state = pool.lock();
+        if state.may_make_way() && self.host.makes_way(&pool.place, now) {
+            let start_another = state.lost_busy();
+            drop(state);
+            if start_another {
+                self.replace_environment(pool);
+            }
+            return Freed::Retire(handle);
+        }
+        let freed = state.finished(handle, now);
+        drop(state);
+        if matches!(freed, Freed::Idle) {
+            self.host.note_idle();
+        }
+        freed
+    }
+
+    /// The line of a pool got shorter: a start that waits for room may be for nobody now.
+    pub(crate) fn line_moved(&self, pool: &VersionPool) {
+        let mut state = pool.lock();
+        if state.has_superfluous_start() && self.host.withdraw(&pool.place) {
+            state.start_withdrawn();
+        }
     }
 
     /// Starts an environment for those who wait for one that was lost.
@@ -309,14 +367,29 @@ impl<D: SandboxDriver> Inner<D> {
         self.start_environment(pool, Purpose::Demand);
     }
 
-    /// Retires the environment that has been idle longest on this machine, to make room. `false` if none is idle.
-    pub(crate) fn evict_one(&self) -> bool {
+    /// Has something make way that nobody needs now. `false` if there is nothing.
+    pub(crate) fn make_room(&self) -> bool {
+        let ahead = self.started.make_room(&self.ports.driver, Instant::now());
+        ahead || self.evict_one()
+    }
+
+    /// Retires the environment that has been idle longest on this machine.
+    fn evict_one(&self) -> bool {
         let pools = self.all_pools();
         let oldest = pools
             .iter()
             .filter_map(|pool| Some((pool.lock().oldest_idle_since()?, pool)))
             .min_by_key(|(since, _)| *since);
-        oldest.is_some_and(|(_, pool)| pool.lock().evict_oldest().is_some())
+        oldest.is_some_and(|(_, pool)| {
+            let mut state = pool.lock();
+            let evicted = state.evict_oldest();
+            if evicted.is_some() {
+                self.host.note_leaving(&pool.place);
+            }
+            drop(state);
+            // Dropping its handle retires it; what leaves is counted by then.
+            evicted.is_some()
+        })
     }
 
     fn pool(&self, key: &VersionKey, tenant: Option<&str>) -> Result<Arc<VersionPool>, NotStarted> {
@@ -329,25 +402,26 @@ impl<D: SandboxDriver> Inner<D> {
         let seats = version.concurrency.get().into();
         let state = Mutex::new(Pool::new(self.settings.longest_line, seats));
         let gates = self.admission.gates(key);
+        let place = self.host.place(version.memory.mb());
         let pool = Arc::new(VersionPool {
             metrics: self.metrics.of(&version),
             version,
             tenant: tenant.map(str::to_owned),
             gates,
             state,
-            line_moved: Notify::new(),
+            place,
         });
         pools.insert(Arc::clone(&pool));
         Ok(pool)
     }
 
-    /// Starts what is missing of the environments that are kept ready.
+    /// Starts what is missing of the environments that are kept ready. Returns how many that are.
     fn provision(
         self: &Arc<Self>,
         pool: &Arc<VersionPool>,
         wanted: u32,
-        ready: &mpsc::Sender<bool>,
-    ) {
+        ready: &mpsc::Sender<()>,
+    ) -> usize {
         let missing = pool
             .lock()
             .provision(usize::try_from(wanted).unwrap_or(usize::MAX));
@@ -359,6 +433,7 @@ impl<D: SandboxDriver> Inner<D> {
                 },
             );
         }
+        missing
     }
 
     /// Replaces environments that were kept ready and are gone, also after a restart.

@@ -1,4 +1,4 @@
-//! The task that keeps one environment, from the wait for room on the host to its end.
+//! The task that keeps one environment, from its launch to its end.
 //!
 //! The environment goes back to its pool *before* its caller is answered: a caller that sends the next request at once
 //! then finds it, instead of starting another one while this one still writes its report.
@@ -11,16 +11,17 @@ use firelight_runtime_api::ShutdownReason;
 use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::NotStarted;
 use crate::data_plane::{Inner, VersionPool};
 use crate::environment::{Environment, Tell};
-use crate::host::{Refusal, Share};
+use crate::host::Share;
 use crate::metrics::StartKind;
 use crate::pool::Freed;
 use crate::prepare::{MakeError, blueprint};
+use crate::recruiter::refuse_start;
 use crate::responder::Responder;
 use crate::shared_keeper::serve_shared;
 
@@ -32,8 +33,8 @@ const BACK_FOR_MORE: Duration = Duration::from_millis(100);
 pub(crate) enum Purpose {
     /// A request waits for it.
     Demand,
-    /// It is to be kept ready; `ready` is told whether it is.
-    Provisioned { ready: mpsc::Sender<bool> },
+    /// It is to be kept ready; `ready` is told once it is, and dropped where it never will be.
+    Provisioned { ready: mpsc::Sender<()> },
 }
 
 /// As what the pool counts an environment that is under way.
@@ -45,16 +46,21 @@ pub(crate) enum Counted {
 
 impl Counted {
     /// Puts an environment that is up among those of the pool.
-    pub(crate) fn placed(
+    pub(crate) fn placed<D: SandboxDriver>(
         self,
+        inner: &Inner<D>,
         pool: &VersionPool,
         handle: EnvironmentHandle,
     ) -> Freed<Assignment, EnvironmentHandle> {
         let now = Instant::now();
-        match self {
+        let freed = match self {
             Self::Starting => pool.lock().started(handle, now),
             Self::Preparing => pool.lock().prepared(handle, now),
+        };
+        if matches!(freed, Freed::Idle) {
+            inner.host.note_idle();
         }
+        freed
     }
 }
 
@@ -80,38 +86,20 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
     inner: Arc<Inner<D>>,
     pool: Arc<VersionPool>,
     purpose: Purpose,
+    share: Share,
 ) {
-    let made = make(&inner, &pool, &purpose).await;
+    let environment = match make(&inner, &pool, &purpose).await {
+        Ok(environment) => environment,
+        Err(reason) => {
+            pool.metrics.started(StartKind::Failed);
+            return refuse_start(&pool, &purpose, &reason);
+        }
+    };
     let counted = purpose.counted();
     if let Purpose::Provisioned { ready } = purpose {
         // Whoever asked may have given up. It waits until the sender is gone, so that goes here.
-        let _ = ready.send(made.is_ok()).await;
+        let _ = ready.send(()).await;
     }
-    let (environment, share) = match made {
-        Ok(made) => made,
-        Err(Unmade::NotNeeded) => return,
-        Err(Unmade::Refused(reason)) => {
-            let kind = match reason {
-                NotStarted::NoCapacity { .. } | NotStarted::Draining => None,
-                _ => Some(StartKind::Failed),
-            };
-            kind.into_iter().for_each(|kind| pool.metrics.started(kind));
-            let unserved = match counted {
-                Counted::Starting => pool.lock().start_failed(),
-                Counted::Preparing => {
-                    pool.lock().preparing_failed();
-                    Vec::new()
-                }
-            };
-            for assignment in unserved {
-                if matches!(reason, NotStarted::NoCapacity { .. }) {
-                    pool.metrics.refused_for_room();
-                }
-                assignment.refuse(reason.clone());
-            }
-            return;
-        }
-    };
     let environment = if pool.version.concurrency.is_shared() {
         serve_shared(&inner, &pool, counted, environment).await
     } else {
@@ -121,19 +109,11 @@ pub(crate) async fn keep_environment<D: SandboxDriver>(
     drop(share);
 }
 
-/// Why there is no environment.
-enum Unmade {
-    Refused(NotStarted),
-    /// Whoever it was for got another one before it began.
-    NotNeeded,
-}
-
 async fn make<D: SandboxDriver>(
     inner: &Arc<Inner<D>>,
     pool: &VersionPool,
     purpose: &Purpose,
-) -> Result<(Environment<D>, Share), Unmade> {
-    let share = room(inner, pool, purpose).await?;
+) -> Result<Environment<D>, NotStarted> {
     let version = &pool.version;
     let (mut environment, started) = async {
         let blueprint = blueprint(version, &inner.ports, &inner.settings, purpose.initialization_type(version)).await?;
@@ -143,16 +123,16 @@ async fn make<D: SandboxDriver>(
     .await
     .map_err(|error: MakeError| {
         tracing::error!(version = %version.key(), error = &error as &dyn std::error::Error, "could not make an environment");
-        Unmade::Refused(NotStarted::LaunchFailed { reason: error.to_string() })
+        NotStarted::LaunchFailed { reason: error.to_string() }
     })?;
     match purpose {
         Purpose::Demand => environment.init_phase().await,
         Purpose::Provisioned { .. } => {
             if !environment.provision().await {
                 environment.destroy(ShutdownReason::Failure).await;
-                return Err(Unmade::Refused(NotStarted::LaunchFailed {
+                return Err(NotStarted::LaunchFailed {
                     reason: "the init failed".into(),
-                }));
+                });
             }
         }
     }
@@ -164,7 +144,7 @@ async fn make<D: SandboxDriver>(
             .started
             .note(&runtime, &inner.host, &inner.ports.driver, now);
     }
-    Ok((environment, share))
+    Ok(environment)
 }
 
 /// Counts the traffic of an environment, and enters it into the books.
@@ -190,55 +170,6 @@ fn note_start<D: SandboxDriver>(pool: &VersionPool, purpose: &Purpose, made: &En
     }
 }
 
-/// Waits for room on the host, and makes some by retiring what is idle, as long as somebody needs the environment.
-async fn room<D: SandboxDriver>(
-    inner: &Inner<D>,
-    pool: &VersionPool,
-    purpose: &Purpose,
-) -> Result<Share, Unmade> {
-    let memory_mb = pool.version.memory.mb();
-    let wait = async {
-        loop {
-            let given_back = inner.host.given_back();
-            match inner.host.take(memory_mb) {
-                Ok(share) => return Ok(Some(share)),
-                Err(Refusal::NeverEnough) => return Err(Refusal::NeverEnough),
-                Err(Refusal::Spent) => {
-                    if matches!(purpose, Purpose::Demand) && pool.lock().withdraw_start() {
-                        return Ok(None);
-                    }
-                    let now = Instant::now();
-                    if !inner.started.make_room(&inner.ports.driver, now) {
-                        inner.evict_one();
-                        tokio::select! {
-                            () = given_back => {}
-                            () = pool.line_moved.notified(), if matches!(purpose, Purpose::Demand) => {}
-                        }
-                    }
-                }
-            }
-        }
-    };
-    let refusal = match timeout(inner.settings.capacity_wait, wait).await {
-        // The drain made the room, and nobody will ask for what is kept ready.
-        Ok(Ok(_)) if inner.is_draining() && matches!(purpose, Purpose::Provisioned { .. }) => {
-            return Err(Unmade::Refused(NotStarted::Draining));
-        }
-        Ok(Ok(share)) => return share.ok_or(Unmade::NotNeeded),
-        Ok(Err(refusal)) => refusal,
-        Err(_) => Refusal::Spent,
-    };
-    let budget = inner.host.budget();
-    let reason = match refusal {
-        Refusal::NeverEnough => format!(
-            "{memory_mb} MB are more than the host's {} MB",
-            budget.memory_mb
-        ),
-        Refusal::Spent => format!("all of the host's {} MB are in use", budget.memory_mb),
-    };
-    Err(Unmade::Refused(NotStarted::NoCapacity { reason }))
-}
-
 /// Serves assignments until the environment is retired or lost.
 async fn serve<D: SandboxDriver>(
     inner: &Arc<Inner<D>>,
@@ -247,11 +178,11 @@ async fn serve<D: SandboxDriver>(
     mut environment: Environment<D>,
 ) -> Environment<D> {
     let (inbox, mut assigned) = mpsc::channel(1);
-    let mut freed = counted.placed(pool, EnvironmentHandle { inbox });
+    let mut freed = counted.placed(inner, pool, EnvironmentHandle { inbox });
     loop {
         let next = match freed {
             Freed::Assign(assignment, handle) => {
-                pool.line_moved.notify_one();
+                inner.line_moved(pool);
                 Assigned { assignment, handle }
             }
             Freed::Retire(_) => return environment,
@@ -268,7 +199,7 @@ async fn serve<D: SandboxDriver>(
         if !environment.back_within(BACK_FOR_MORE).await {
             inner.place(pool, assignment);
             environment.work_off().await;
-            freed = pool.lock().finished(handle, Instant::now());
+            freed = inner.finished(pool, handle);
             continue;
         }
         if !environment.can_be_kept() {
@@ -287,7 +218,7 @@ async fn serve<D: SandboxDriver>(
             .invoke(call, responder, |kept| {
                 drop(permit);
                 if kept {
-                    returned = Some(pool.lock().finished(handle, Instant::now()));
+                    returned = Some(inner.finished(pool, handle));
                 }
             })
             .await;

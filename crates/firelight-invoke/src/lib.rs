@@ -29,6 +29,7 @@ mod pool;
 mod pools;
 mod ports;
 mod prepare;
+mod recruiter;
 mod responder;
 mod settings;
 mod shared_keeper;

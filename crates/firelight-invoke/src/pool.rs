@@ -172,15 +172,14 @@ impl<W, E: Clone + PartialEq> Pool<W, E> {
         self.preparing -= 1;
     }
 
-    /// Takes back a start that was asked for by a request and has not begun, if nobody needs it any more. `true` if so.
-    #[must_use]
-    pub(crate) fn withdraw_start(&mut self) -> bool {
-        let superfluous =
-            self.starting > 0 && (self.starting - 1) * self.seats >= self.waiting.len();
-        if superfluous {
-            self.starting -= 1;
-        }
-        superfluous
+    /// Whether more starts are under way than requests need.
+    pub(crate) fn has_superfluous_start(&self) -> bool {
+        self.starting > 0 && (self.starting - 1) * self.seats >= self.waiting.len()
+    }
+
+    /// A start that was asked for by a request was given up before it began.
+    pub(crate) fn start_withdrawn(&mut self) {
+        self.starting -= 1;
     }
 
     /// An environment could not be made. Answers the requests in line that nothing is under way for any more.
@@ -222,6 +221,12 @@ impl<W, E: Clone + PartialEq> Pool<W, E> {
         let waiter = self.waiting.pop_front()?;
         *free -= 1;
         Some(waiter)
+    }
+
+    /// Whether an environment that is free again may be given up for another function, though requests wait here.
+    pub(crate) fn may_make_way(&self) -> bool {
+        let spare = self.busy + self.idle.len() > self.provisioned;
+        spare && self.seats == 1 && !self.waiting.is_empty()
     }
 
     /// A busy environment is gone (it could not be kept). `true` if another must be started for those who wait.

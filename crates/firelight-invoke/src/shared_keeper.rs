@@ -20,7 +20,6 @@ use firelight_sandbox::SandboxDriver;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 
 use crate::admission::Permit;
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
@@ -70,7 +69,7 @@ pub(crate) async fn serve_shared<D: SandboxDriver>(
         held: Vec::new(),
         retired: false,
     };
-    let freed = counted.placed(pool, EnvironmentHandle { inbox });
+    let freed = counted.placed(inner, pool, EnvironmentHandle { inbox });
     keeper.take(freed).await;
     keeper.serve(&mut assigned).await;
     leave(inner, pool, &mut assigned);
@@ -164,7 +163,7 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
             Freed::Assign(assignment, handle) => {
                 let mut next = Some(assignment);
                 while let Some(assignment) = next {
-                    self.pool.line_moved.notify_one();
+                    self.inner.line_moved(self.pool);
                     let seat = handle.clone();
                     self.begin(Assigned {
                         assignment,
@@ -194,7 +193,7 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
     /// Gives a seat back to the pool, as long as there is an environment to sit in.
     fn give_back(&self, handle: EnvironmentHandle) -> Option<Freed<Assignment, EnvironmentHandle>> {
         if self.environment.can_be_kept() {
-            return Some(self.pool.lock().finished(handle, Instant::now()));
+            return Some(self.inner.finished(self.pool, handle));
         }
         self.give_up(&handle);
         None

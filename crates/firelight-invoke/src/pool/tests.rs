@@ -114,18 +114,19 @@ fn request_does_not_count_on_an_environment_that_is_to_be_kept_ready() {
 }
 
 #[test]
-fn start_that_nobody_needs_any_more_is_withdrawn() {
+fn start_that_nobody_needs_any_more_can_be_withdrawn() {
     let mut pool = pool();
     let now = Instant::now();
     let _ = pool.request("a", || true);
     let _ = pool.request("b", || true);
-    assert!(!pool.withdraw_start());
+    assert!(!pool.has_superfluous_start());
 
     let _ = pool.started(1, now);
     assert_eq!(pool.finished(1, now), Freed::Assign("b", 1));
 
-    assert!(pool.withdraw_start());
-    assert!(!pool.withdraw_start());
+    assert!(pool.has_superfluous_start());
+    pool.start_withdrawn();
+    assert!(!pool.has_superfluous_start());
 }
 
 #[test]

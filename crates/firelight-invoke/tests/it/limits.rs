@@ -1,11 +1,14 @@
 //! Concurrency, the line, and room on the host.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use firelight_invoke::{
     Budget, Ceiling, NotStarted, Outcome, Pace, Paces, StartKind, ThrottleReason,
 };
 use firelight_sandbox::fake::FakeEvent;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::plane::{Plane, echo, error, not_started, success};
@@ -103,6 +106,32 @@ async fn full_host_retires_what_is_idle() {
     assert_eq!(plane.driver.alive().len(), 1);
 }
 
+#[tokio::test]
+async fn function_with_a_long_line_makes_way_for_one_that_has_nothing() {
+    let plane = Plane::with(echo, |settings| {
+        settings.longest_line = 500;
+        settings.budget = Budget {
+            memory_mb: 256,
+            environments: 10,
+        };
+    });
+    let (crowded, late) = (plane.add("crowded", 1), plane.add("late", 1));
+    let answered = Cell::new(0);
+    let crowd = join_all((0..500).map(async |_| {
+        success(plane.invoke(&crowded, "1").await);
+        answered.set(answered.get() + 1);
+    }));
+
+    let ((), before) = tokio::join!(crowd.map(drop), async {
+        success(plane.invoke(&late, "2").await);
+        answered.get()
+    });
+
+    assert!(before < 400, "{before} came first");
+    assert_eq!(answered.get(), 500);
+    assert!(plane.driver.alive().len() <= 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn full_host_with_nothing_idle_refuses_after_a_bounded_wait() {
     let plane = Plane::with(
@@ -151,7 +180,7 @@ async fn burst_that_one_environment_served_leaves_no_start_that_nobody_needs() {
     });
     let key = plane.add("f", 1);
 
-    let burst = futures_util::future::join_all((0..50).map(async |number: u32| {
+    let burst = join_all((0..50).map(async |number: u32| {
         let event = number.to_string();
         assert_eq!(success(plane.invoke(&key, &event).await), event);
     }));
