@@ -34,6 +34,27 @@ def a_function_is_pending_then_active():
 
 
 @scenario
+def every_waiter_comes_to_its_end():
+    name = client.create_function(**arguments(HELLO))["FunctionName"]
+    created = ("function_exists", "function_active", "function_active_v2")
+    updated = ("function_updated", "function_updated_v2")
+    wait("function_active_v2", name)
+    for waiter in created + updated:
+        wait(waiter, name)
+    client.update_function_configuration(FunctionName=name, Timeout=5)
+    for waiter in updated + created:
+        wait(waiter, name)
+    version = client.publish_version(FunctionName=name)["Version"]
+    waiting = {"Delay": 0.05, "MaxAttempts": 400}
+    published = client.get_waiter("published_version_active")
+    published.wait(FunctionName=name, Qualifier=version, WaiterConfig=waiting)
+    equal(
+        sorted(client.waiter_names),
+        sorted(created + updated + ("published_version_active",)),
+    )
+
+
+@scenario
 def a_configuration_has_every_default():
     parameters = arguments(HELLO)
     client.create_function(**parameters)

@@ -54,7 +54,9 @@ fn the_whole_life_of_a_function_with_the_aws_cli() {
         .concat(),
     );
     assert_eq!(created.succeeded().json()["FunctionName"], "f");
-    lambda(&["wait", "function-active-v2", "--function-name", "f"]).succeeded();
+    for waiter in ["function-exists", "function-active", "function-active-v2"] {
+        lambda(&["wait", waiter, "--function-name", "f"]).succeeded();
+    }
     assert_eq!(invoke(), r#"["first", {"n": 1}]"#);
     lambda(&[
         "update-function-code",
@@ -64,7 +66,11 @@ fn the_whole_life_of_a_function_with_the_aws_cli() {
         &second,
     ])
     .succeeded();
-    lambda(&["wait", "function-updated-v2", "--function-name", "f"]).succeeded();
+    for waiter in ["function-updated", "function-updated-v2"] {
+        lambda(&["wait", waiter, "--function-name", "f"]).succeeded();
+    }
+    lambda(&["publish-version", "--function-name", "f"]).succeeded();
+    lambda(&["wait", "published-version-active", "--function-name", "f:1"]).succeeded();
     assert_eq!(invoke(), r#"["second", {"n": 1}]"#);
     let listed = lambda(&["list-functions"]).succeeded().json();
     assert_eq!(listed["Functions"][0]["FunctionName"], "f");

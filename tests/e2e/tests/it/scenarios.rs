@@ -60,6 +60,7 @@ scenarios! {
     }
     lifecycle {
         a_function_is_pending_then_active
+        every_waiter_comes_to_its_end
         a_configuration_has_every_default
         lists_leave_out_the_state
         the_code_location_downloads
