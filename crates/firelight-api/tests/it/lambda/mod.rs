@@ -1,6 +1,7 @@
 //! The Lambda API: every answer field for field, every refusal letter for letter.
 
 mod aliases;
+mod attached;
 mod capacity_providers;
 mod client_context;
 mod concurrency;
@@ -9,6 +10,7 @@ mod events;
 mod facts;
 mod functions;
 mod layers;
+mod limits;
 mod mappings;
 mod markers;
 mod operations;

@@ -104,19 +104,24 @@ fn events(invoker: Arc<dyn Invoker>) -> Events {
 /// A control plane whose packages go away with it.
 pub(crate) struct Plane {
     pub(crate) control: Control,
-    _packages: TempDir,
+    store: MemoryStore,
+    packages: Arc<TempDir>,
 }
 
 impl Plane {
     pub(crate) async fn start() -> Self {
-        let packages = tempfile::tempdir().unwrap();
+        let packages = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(MemoryStore::default(), packages).await
+    }
+
+    /// Starts one on what there is.
+    async fn over(store: MemoryStore, packages: Arc<TempDir>) -> Self {
         let blobs = DirectoryBlobs::open(packages.path().join("blobs")).unwrap();
-        let control = Control::start(MemoryStore::default(), blobs, World)
-            .await
-            .unwrap();
+        let control = Control::start(store.clone(), blobs, World).await.unwrap();
         Self {
             control,
-            _packages: packages,
+            store,
+            packages,
         }
     }
 
@@ -147,6 +152,13 @@ pub(crate) struct Reply {
 impl Api {
     pub(crate) async fn start() -> Self {
         let plane = Plane::start().await;
+        let server = server_with(Authentication::AnyCredentials, plane.lambda()).await;
+        Self { server, plane }
+    }
+
+    /// Starts a second one on the same store, as after a restart.
+    pub(crate) async fn again(&self) -> Self {
+        let plane = Plane::over(self.plane.store.clone(), Arc::clone(&self.plane.packages)).await;
         let server = server_with(Authentication::AnyCredentials, plane.lambda()).await;
         Self { server, plane }
     }
