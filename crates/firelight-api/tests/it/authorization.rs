@@ -111,6 +111,44 @@ pub(crate) async fn user(server: &Server, statement: serde_json::Value) -> Signi
     }
 }
 
+/// A server with one user, ann, who may do what her statements say.
+pub(crate) struct OneUser {
+    server: Server,
+    key: SigningCredentials,
+    owner: SigningCredentials,
+    _plane: Plane,
+}
+
+impl OneUser {
+    pub(crate) async fn who_may(statement: serde_json::Value) -> Self {
+        let (server, plane) = with_function().await;
+        let key = user(&server, statement).await;
+        Self {
+            server,
+            key,
+            owner: root(),
+            _plane: plane,
+        }
+    }
+
+    /// Calls are signed by ann.
+    pub(crate) fn ann(&self) -> Signed<'_> {
+        self.signed(&self.key)
+    }
+
+    /// Calls are signed with the root key.
+    pub(crate) fn root(&self) -> Signed<'_> {
+        self.signed(&self.owner)
+    }
+
+    fn signed<'a>(&'a self, credentials: &'a SigningCredentials) -> Signed<'a> {
+        Signed {
+            server: &self.server,
+            credentials,
+        }
+    }
+}
+
 pub(crate) async fn with_function() -> (Server, Plane) {
     let plane = Plane::start().await;
     let server = server_with(Authentication::Required, plane.lambda()).await;
@@ -119,13 +157,9 @@ pub(crate) async fn with_function() -> (Server, Plane) {
 
 #[tokio::test]
 async fn user_may_do_what_its_policy_allows_and_nothing_else() {
-    let (server, _plane) = with_function().await;
     let statement = json!({"Effect": "Allow", "Action": "lambda:List*", "Resource": "*"});
-    let key = user(&server, statement).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statement).await;
+    let ann = one.ann();
 
     let list = ann.lambda("GET", "/2015-03-31/functions/", "").await;
     let get = ann.lambda("GET", "/2015-03-31/functions/f", "").await;
@@ -141,14 +175,10 @@ async fn user_may_do_what_its_policy_allows_and_nothing_else() {
 
 #[tokio::test]
 async fn permission_on_one_function_is_none_on_another() {
-    let (server, _plane) = with_function().await;
     let arn = "arn:aws:lambda:*:000000000000:function:mine";
     let statement = json!({"Effect": "Allow", "Action": "lambda:*", "Resource": arn});
-    let key = user(&server, statement).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statement).await;
+    let ann = one.ann();
 
     // Nothing is there, so whoever is let in learns that.
     assert_eq!(
@@ -170,13 +200,9 @@ async fn permission_on_one_function_is_none_on_another() {
 
 #[tokio::test]
 async fn role_is_handed_to_a_function_only_by_who_may_pass_it() {
-    let (server, _plane) = with_function().await;
     let statement = json!({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"});
-    let key = user(&server, statement).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statement).await;
+    let ann = one.ann();
     let body = json!({"FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/admin"});
 
     let answer = ann

@@ -4,7 +4,7 @@ use firelight_api::sigv4::SigningCredentials;
 use firelight_control::sts::{Caller, Identity, Session};
 use serde_json::{Value, json};
 
-use crate::authorization::{Signed, user, with_function};
+use crate::authorization::{OneUser, Signed, with_function};
 use crate::support::sessions;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -16,13 +16,9 @@ fn allow(action: &str, condition: Value) -> Value {
 #[tokio::test]
 async fn where_a_request_comes_from_is_a_condition() {
     for (network, status) in [("127.0.0.0/8", 200), ("10.0.0.0/8", 403)] {
-        let (server, _plane) = with_function().await;
         let condition = json!({"IpAddress": {"aws:SourceIp": network}});
-        let key = user(&server, allow("lambda:ListFunctions", condition)).await;
-        let ann = Signed {
-            server: &server,
-            credentials: &key,
-        };
+        let one = OneUser::who_may(allow("lambda:ListFunctions", condition)).await;
+        let ann = one.ann();
 
         let answer = ann.lambda("GET", FUNCTIONS, "").await;
 
@@ -32,14 +28,10 @@ async fn where_a_request_comes_from_is_a_condition() {
 
 #[tokio::test]
 async fn layers_that_a_call_attaches_are_a_condition() {
-    let (server, _plane) = with_function().await;
     let own = "arn:aws:lambda:us-east-1:000000000000:layer:own:*";
     let condition = json!({"ForAllValues:StringLike": {"lambda:Layer": own}});
-    let key = user(&server, allow("lambda:*", condition)).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(allow("lambda:*", condition)).await;
+    let ann = one.ann();
     let path = format!("{FUNCTIONS}/f/configuration");
     let layer = |name: &str| {
         let arn = format!("arn:aws:lambda:us-east-1:000000000000:layer:{name}:1");
@@ -53,13 +45,9 @@ async fn layers_that_a_call_attaches_are_a_condition() {
 
 #[tokio::test]
 async fn tags_that_a_call_sets_or_removes_are_conditions() {
-    let (server, _plane) = with_function().await;
     let condition = json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}});
-    let key = user(&server, allow("lambda:*", condition)).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(allow("lambda:*", condition)).await;
+    let ann = one.ann();
     let path = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af";
     let tags = |key: &str| json!({"Tags": {key: "v"}}).to_string();
     let remove = |key: &str| format!("{path}?tagKeys={key}");
@@ -72,16 +60,12 @@ async fn tags_that_a_call_sets_or_removes_are_conditions() {
 
 #[tokio::test]
 async fn role_that_is_given_twice_is_passed_as_the_one_that_counts() {
-    let (server, _plane) = with_function().await;
     let statements = json!([
         {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"},
         {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::000000000000:role/mine"},
     ]);
-    let key = user(&server, statements).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statements).await;
+    let ann = one.ann();
     let role = |name: &str| format!("\"Role\":\"arn:aws:iam::000000000000:role/{name}\"");
     let body = format!(
         "{{\"FunctionName\":\"f\",{},\"Layers\":1,{}}}",
@@ -101,17 +85,13 @@ async fn role_that_is_given_twice_is_passed_as_the_one_that_counts() {
 
 #[tokio::test]
 async fn every_name_in_a_call_needs_its_permission() {
-    let (server, _plane) = with_function().await;
     let statements = json!([
         {"Effect": "Allow", "Action": "ssm:*", "Resource": "arn:aws:ssm:*:*:parameter/mine*"},
         {"Effect": "Allow", "Action": "logs:*", "Resource": "arn:aws:logs:*:*:log-group:mine:*"},
         {"Effect": "Allow", "Action": "iam:*", "Resource": "arn:aws:iam::*:role/mine"},
     ]);
-    let key = user(&server, statements).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statements).await;
+    let ann = one.ann();
     let ssm = Some(("x-amz-target", "AmazonSSM.GetParametersByPath"));
     let body = r#"{"Name":"/mine","Path":"/secret"}"#;
     let by_path = ann.send("ssm", "POST", "/", ssm, body).await;
@@ -132,17 +112,13 @@ async fn every_name_in_a_call_needs_its_permission() {
 
 #[tokio::test]
 async fn what_a_listing_of_a_bucket_asks_for_is_a_condition() {
-    let (server, _plane) = with_function().await;
     let statement = json!([
         {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "*"},
         {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*",
          "Condition": {"StringLike": {"s3:prefix": "home/*"}}},
     ]);
-    let key = user(&server, statement).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statement).await;
+    let ann = one.ann();
     let unsigned = Some(("x-amz-content-sha256", "UNSIGNED-PAYLOAD"));
     let s3 = async |method, path: &str| ann.send("s3", method, path, unsigned, "").await;
     s3("PUT", "/bucket").await;
@@ -157,18 +133,10 @@ async fn what_a_listing_of_a_bucket_asks_for_is_a_condition() {
 
 #[tokio::test]
 async fn whoever_assumes_a_role_may_be_a_condition_of_its_trust() {
-    let (server, _plane) = with_function().await;
     let allowed = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"});
-    let key = user(&server, allowed).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
-    let owner = crate::authorization::root();
-    let root = Signed {
-        server: &server,
-        credentials: &owner,
-    };
+    let one = OneUser::who_may(allowed).await;
+    let ann = one.ann();
+    let root = one.root();
     for (role, name) in [("for-ann", "ann"), ("for-bob", "bob")] {
         let who = format!("arn:aws:iam::000000000000:user/{name}");
         let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
@@ -261,16 +229,12 @@ async fn the_function_whose_code_asks_is_a_condition() {
 
 #[tokio::test]
 async fn naming_a_version_of_a_parameter_does_not_lead_around_a_deny() {
-    let (server, _plane) = with_function().await;
     let statements = json!([
         {"Effect": "Allow", "Action": "ssm:*", "Resource": "*"},
         {"Effect": "Deny", "Action": "ssm:*", "Resource": "arn:aws:ssm:*:*:parameter/secret"},
     ]);
-    let key = user(&server, statements).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
+    let one = OneUser::who_may(statements).await;
+    let ann = one.ann();
     let target = Some(("x-amz-target", "AmazonSSM.GetParameter"));
     let arn = "arn:aws:ssm:us-east-1:000000000000:parameter/secret:1";
 
@@ -287,18 +251,10 @@ async fn naming_a_version_of_a_parameter_does_not_lead_around_a_deny() {
 
 #[tokio::test]
 async fn resource_policies_of_logs_allow_and_deny() {
-    let (server, _plane) = with_function().await;
     let statement = json!({"Effect": "Allow", "Action": "logs:DeleteLogGroup", "Resource": "*"});
-    let key = user(&server, statement).await;
-    let ann = Signed {
-        server: &server,
-        credentials: &key,
-    };
-    let owner = crate::authorization::root();
-    let root = Signed {
-        server: &server,
-        credentials: &owner,
-    };
+    let one = OneUser::who_may(statement).await;
+    let ann = one.ann();
+    let root = one.root();
     let call = async |who: &Signed<'_>, operation: &str, body: Value| {
         let target = format!("Logs_20140328.{operation}");
         let header = Some(("x-amz-target", &*target));
