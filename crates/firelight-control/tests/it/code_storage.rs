@@ -1,45 +1,14 @@
+//! All packages of an account count against one limit.
+
 use firelight_control::{
-    CodeError, CreateFunctionError, PublishLayerVersion, PublishLayerVersionError, PublishVersion,
-    PublishVersionError, Scope, UpdateFunctionCode, UpdateFunctionError,
+    CodeError, CreateFunctionError, PublishLayerVersionError, PublishVersionError, Scope,
+    UpdateFunctionCode, UpdateFunctionError,
 };
-use firelight_model::LayerArn;
 
-use crate::support::{TestControl, active, arn, code, creation, origin, settled, whole, zip};
-
-fn publication() -> PublishVersion {
-    PublishVersion {
-        arn: arn("f"),
-        description: None,
-        expected_sha256: None,
-        expected_revision: None,
-    }
-}
-
-fn update(content: &str, publish: bool) -> UpdateFunctionCode {
-    UpdateFunctionCode {
-        arn: arn("f"),
-        code: code(content),
-        architecture: None,
-        publish,
-        dry_run: false,
-        expected_revision: None,
-    }
-}
-
-fn layer() -> PublishLayerVersion {
-    PublishLayerVersion {
-        arn: LayerArn {
-            region: "us-east-1".parse().unwrap(),
-            account: "123456789012".parse().unwrap(),
-            name: "l".parse().unwrap(),
-        },
-        zip: zip("one"),
-        description: String::new(),
-        license: None,
-        compatible_runtimes: None,
-        compatible_architectures: None,
-    }
-}
+use crate::support::{
+    TestControl, active, arn, creation, layer_publication, origin, publication, settled, update,
+    whole, zip,
+};
 
 #[tokio::test]
 async fn each_function_version_and_layer_counts_its_package_against_one_limit() {
@@ -48,11 +17,13 @@ async fn each_function_version_and_layer_counts_its_package_against_one_limit() 
     active(&control, "f").await;
 
     control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
     let second = control.create_function(&origin(), creation("g")).await;
-    let third = control.publish_layer_version(&origin(), layer()).await;
+    let third = control
+        .publish_layer_version(&origin(), layer_publication("l", "one"))
+        .await;
 
     let full = |error: &CodeError| matches!(error, CodeError::StorageExceeded { limit_bytes } if *limit_bytes == room);
     assert!(matches!(second, Err(CreateFunctionError::Code(error)) if full(&error)));
@@ -67,16 +38,18 @@ async fn code_that_replaces_other_code_counts_by_what_it_adds() {
     let _completion = control.complete();
 
     let larger = control
-        .update_function_code(&origin(), update("one and more", false))
+        .update_function_code(&origin(), update("f", "one and more"))
         .await;
-    let published = control
-        .update_function_code(&origin(), update("two", true))
-        .await;
+    let publishing = UpdateFunctionCode {
+        publish: true,
+        ..update("f", "two")
+    };
+    let published = control.update_function_code(&origin(), publishing).await;
     let replaced = control
-        .update_function_code(&origin(), update("two", false))
+        .update_function_code(&origin(), update("f", "two"))
         .await;
     settled(&control, "f").await;
-    let version = control.publish_version(&origin(), publication()).await;
+    let version = control.publish_version(&origin(), publication("f")).await;
 
     let full = |error: &CodeError| matches!(error, CodeError::StorageExceeded { .. });
     assert!(matches!(larger, Err(UpdateFunctionError::Code(error)) if full(&error)));
@@ -91,7 +64,7 @@ async fn room_that_was_given_back_can_be_taken_again_also_after_a_restart() {
     let control = TestControl::with_code_storage(room).await;
     active(&control, "f").await;
     control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
 
@@ -100,7 +73,7 @@ async fn room_that_was_given_back_can_be_taken_again_also_after_a_restart() {
         .await
         .unwrap();
     control
-        .publish_layer_version(&origin(), layer())
+        .publish_layer_version(&origin(), layer_publication("l", "one"))
         .await
         .unwrap();
     control

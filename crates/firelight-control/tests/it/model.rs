@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use firelight_control::{
-    AliasError, CreateAlias, CreateFunctionError, DeleteFunctionError, FindError, PublishVersion,
-    PublishVersionError, Routing, Scope, Settings, UpdateAlias, UpdateFunctionCode,
-    UpdateFunctionConfiguration, UpdateFunctionError,
+    AliasError, CreateAlias, CreateFunctionError, DeleteFunctionError, FindError,
+    PublishVersionError, Routing, Scope, Settings, UpdateAlias, UpdateFunctionConfiguration,
+    UpdateFunctionError,
 };
 use firelight_model::{FunctionTarget, Version, VersionNumber, Weight};
 use proptest::prelude::*;
 
-use crate::support::{TestControl, arn, code, creation, origin, settled, target, whole};
+use crate::support::{
+    TestControl, arn, code, creation, origin, publication, settled, target, update, whole,
+};
 
 const FUNCTION: &str = "f";
 
@@ -214,14 +216,7 @@ async fn run(control: &TestControl, step: &Step) -> End {
             Err(other) => panic!("{other}"),
         },
         Step::UpdateCode(content) => {
-            let request = UpdateFunctionCode {
-                arn: arn(FUNCTION),
-                code: code(["one", "two", "three"][usize::from(content)]),
-                architecture: None,
-                publish: false,
-                dry_run: false,
-                expected_revision: None,
-            };
+            let request = update(FUNCTION, ["one", "two", "three"][usize::from(content)]);
             update_end(
                 control
                     .update_function_code(&origin, request)
@@ -292,13 +287,10 @@ fn update_end(updated: Result<(), UpdateFunctionError>) -> End {
 }
 
 async fn publish(control: &TestControl) -> End {
-    let request = PublishVersion {
-        arn: arn(FUNCTION),
-        description: None,
-        expected_sha256: None,
-        expected_revision: None,
-    };
-    match control.publish_version(&origin(), request).await {
+    match control
+        .publish_version(&origin(), publication(FUNCTION))
+        .await
+    {
         Ok(published) => End::Published(published.version.number().unwrap().get()),
         Err(PublishVersionError::Find(FindError::NoSuchFunction { .. })) => End::NotFound,
         Err(other) => panic!("{other}"),

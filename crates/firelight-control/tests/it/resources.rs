@@ -1,12 +1,15 @@
+//! What hangs on functions: nothing is lost, whoever changes it and when.
+
 use firelight_control::{
-    AddPermission, Conditions, Control, CreateAlias, PublishLayerVersion, Scope, Tagged,
-    UrlSettings,
+    AddPermission, Conditions, Control, CreateAlias, EventInvokeChange, EventInvokeSettings,
+    LayerFilter, Scope, Tagged, UrlSettings,
 };
-use firelight_model::{LayerArn, UrlAuthType, Version};
+use firelight_model::{UrlAuthType, Version};
 use firelight_store::{DirectoryBlobs, SqliteStore, StoreClock};
 
 use crate::support::{
-    Counting, Ready, TestControl, active, arn, creation, origin, settled, whole, zip,
+    Counting, Ready, TestControl, active, arn, creation, layer, layer_publication, origin, settled,
+    target, whole,
 };
 
 fn permission(sid: String) -> AddPermission {
@@ -20,40 +23,108 @@ fn permission(sid: String) -> AddPermission {
     }
 }
 
+/// Makes one of everything that hangs on a function, and a shared layer version; tells what was refused.
+async fn add_one_of_each(control: Control, number: u32) -> Vec<&'static str> {
+    let alias = format!("a{number}");
+    let tags = [(format!("k{number}"), "v".to_owned())].into();
+    let on_alias = target("f", &alias);
+    let creation = CreateAlias {
+        arn: arn("f"),
+        name: alias.parse().unwrap(),
+        version: Version::Latest,
+        description: String::new(),
+        routing: None,
+    };
+    let url = UrlSettings {
+        auth_type: Some(UrlAuthType::None),
+        ..UrlSettings::default()
+    };
+    let retries = EventInvokeSettings {
+        maximum_retry_attempts: Some(1),
+        ..EventInvokeSettings::default()
+    };
+    let of_alias = AddPermission {
+        target: on_alias.clone(),
+        ..permission("s".to_owned())
+    };
+    let replace = EventInvokeChange::Replace;
+    let origins: [_; 7] = std::array::from_fn(|_| origin());
+    let mut results = vec![
+        (
+            "permission",
+            control
+                .add_permission(&origins[0], permission(format!("s{number}")))
+                .await
+                .is_ok(),
+        ),
+        (
+            "tag",
+            control
+                .tag(&origins[1], &Tagged::Function(arn("f")), &tags)
+                .await
+                .is_ok(),
+        ),
+        (
+            "alias",
+            control.create_alias(&origins[2], creation).await.is_ok(),
+        ),
+        (
+            "its permission",
+            control.add_permission(&origins[3], of_alias).await.is_ok(),
+        ),
+        (
+            "its URL",
+            control
+                .create_url(&origins[4], &on_alias, url)
+                .await
+                .is_ok(),
+        ),
+        (
+            "its event invoke config",
+            control
+                .change_event_invoke_config(&origins[5], &on_alias, replace, &retries)
+                .await
+                .is_ok(),
+        ),
+    ];
+    let layer = layer_publication("l", "layer");
+    results.push((
+        "layer",
+        control
+            .publish_layer_version(&origins[6], layer)
+            .await
+            .is_ok(),
+    ));
+    let refused = results.into_iter().filter(|(_, is_done)| !is_done);
+    refused.map(|(what, _)| what).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_concurrent_changes_none_is_lost() {
     let control = TestControl::new().await;
     active(&control, "f").await;
 
-    let changes = (0..12).map(|number| {
-        let control = control.control.clone();
-        tokio::spawn(async move {
-            let added = control
-                .add_permission(&origin(), permission(format!("s{number}")))
-                .await;
-            let tags = [(format!("k{number}"), "v".to_owned())].into();
-            let tagged = control
-                .tag(&origin(), &Tagged::Function(arn("f")), &tags)
-                .await;
-            let alias = CreateAlias {
-                arn: arn("f"),
-                name: format!("a{number}").parse().unwrap(),
-                version: Version::Latest,
-                description: String::new(),
-                routing: None,
-            };
-            let created = control.create_alias(&origin(), alias).await;
-            (added.is_ok(), tagged.is_ok(), created.is_ok())
-        })
-    });
+    let changes =
+        (0..12).map(|number| tokio::spawn(add_one_of_each(control.control.clone(), number)));
     for change in changes.collect::<Vec<_>>() {
-        assert_eq!(change.await.unwrap(), (true, true, true));
+        assert_eq!(change.await.unwrap(), Vec::<&str>::new());
     }
 
     let entry = control.function(&arn("f")).unwrap();
     assert_eq!(entry.function.record.policy.statements.len(), 12);
     assert_eq!(entry.function.record.tags.len(), 12);
     assert_eq!(entry.aliases.len(), 12);
+    assert!(
+        entry
+            .aliases
+            .values()
+            .all(|alias| alias.record.policy.statements.len() == 1)
+    );
+    assert_eq!(entry.urls.len(), 12);
+    assert_eq!(entry.event_invokes.len(), 12);
+    let versions = control.list_layer_versions(&layer("l"), &LayerFilter::default(), None, 50);
+    let numbers: Vec<_> = versions.items.iter().map(|item| item.arn.number).collect();
+    assert_eq!(numbers, (1..=12).rev().collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -101,11 +172,6 @@ async fn everything_is_there_again_after_a_restart_on_disk() {
         Control::start(store, blobs, outside.clone()).await.unwrap()
     };
     let outside = Counting::default();
-    let layer = LayerArn {
-        region: "us-east-1".parse().unwrap(),
-        account: "123456789012".parse().unwrap(),
-        name: "l".parse().unwrap(),
-    };
     let url = {
         let control = start(&outside).await;
         let token = tokio_util::sync::CancellationToken::new();
@@ -123,16 +189,8 @@ async fn everything_is_there_again_after_a_restart_on_disk() {
             .create_url(&origin(), &whole("f"), settings)
             .await
             .unwrap();
-        let publication = PublishLayerVersion {
-            arn: layer.clone(),
-            zip: zip("layer"),
-            description: String::new(),
-            license: None,
-            compatible_runtimes: None,
-            compatible_architectures: None,
-        };
         control
-            .publish_layer_version(&origin(), publication)
+            .publish_layer_version(&origin(), layer_publication("l", "layer"))
             .await
             .unwrap();
         completion.stop().await;
@@ -142,7 +200,7 @@ async fn everything_is_there_again_after_a_restart_on_disk() {
     let control = start(&outside).await;
 
     assert_eq!(control.view().url(&url.record.id), Some(url));
-    assert!(control.layer_version(&layer.version(1)).is_some());
+    assert!(control.layer_version(&layer("l").version(1)).is_some());
     let sha256 = settled(&control, "f").await.configuration.code_sha256();
     assert!(control.open_code(sha256).await.is_ok());
 }

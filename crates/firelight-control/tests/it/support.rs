@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use firelight_control::{
     AWS_CODE_STORAGE_BYTES, Completion, Control, CreateFunction, FunctionDescription, NewCode,
-    Origin, Outside, Preparer, RuntimeRefusal, Settings,
+    Origin, Outside, Preparer, PublishLayerVersion, PublishVersion, RuntimeRefusal, Settings,
+    UpdateFunctionCode,
 };
 use firelight_model::{
-    Architecture, FunctionArn, FunctionTarget, FunctionVersion, LifeCycle, PackageType, Reason,
-    RequestId, RoleArn, RuntimeIdentifier, Tenancy, WallTime,
+    Architecture, FunctionArn, FunctionTarget, FunctionVersion, LayerArn, LifeCycle, PackageType,
+    Reason, RequestId, RoleArn, RuntimeIdentifier, Tenancy, WallTime,
 };
 use firelight_store::{DirectoryBlobs, MemoryStore, Store};
 use tempfile::TempDir;
@@ -206,6 +207,45 @@ pub(crate) fn creation(name: &str) -> CreateFunction {
         tags: Default::default(),
         code_signing_config: None,
         publish: false,
+    }
+}
+
+pub(crate) fn publication(name: &str) -> PublishVersion {
+    PublishVersion {
+        arn: arn(name),
+        description: None,
+        expected_sha256: None,
+        expected_revision: None,
+    }
+}
+
+pub(crate) fn update(name: &str, content: &str) -> UpdateFunctionCode {
+    UpdateFunctionCode {
+        arn: arn(name),
+        code: code(content),
+        architecture: None,
+        publish: false,
+        dry_run: false,
+        expected_revision: None,
+    }
+}
+
+pub(crate) fn layer(name: &str) -> LayerArn {
+    LayerArn {
+        region: "us-east-1".parse().unwrap(),
+        account: "123456789012".parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+pub(crate) fn layer_publication(name: &str, content: &str) -> PublishLayerVersion {
+    PublishLayerVersion {
+        arn: layer(name),
+        zip: zip(content),
+        description: String::new(),
+        license: None,
+        compatible_runtimes: None,
+        compatible_architectures: None,
     }
 }
 
