@@ -26,6 +26,7 @@ mod mappings;
 mod outside;
 mod permissions;
 pub mod records;
+mod scaling;
 mod scope;
 pub mod ssm;
 pub mod sts;
@@ -66,6 +67,7 @@ pub use permissions::{
     PolicyDescription, PolicyError, Principal, PutResourcePolicy, RemoveLayerPermission,
     RemovePermission, ResourcePolicyError,
 };
+pub use scaling::ScalingError;
 pub use scope::Scope;
 pub use tags::{Tagged, TaggingError};
 pub use urls::{UrlDescription, UrlError, UrlSettings};

@@ -1,5 +1,4 @@
-//! Capacity providers: create, get, list, update, delete, and which function versions run on them. None of these can be
-//! scaled by hand: they are scaled with their requests.
+//! Capacity providers: create, get, list, update, delete, and which function versions run on them.
 
 use firelight_control::{CapacityProviderDescription, CreateCapacityProvider, FunctionDescription};
 use firelight_wire::{ErrorReply, Reply, shapes};
@@ -122,28 +121,6 @@ fn listed_version(
         function_arn: version.arn_text(),
         state: shapes::State::from_wire(version.life_cycle.state.name())?,
     })
-}
-
-pub(super) fn put_scaling(call: &Call<'_>) -> Answer {
-    let request: shapes::PutFunctionScalingConfigRequest = call.parse()?;
-    Err(not_scaled(call, &request.function_name, &request.qualifier))
-}
-
-pub(super) fn get_scaling(call: &Call<'_>) -> Answer {
-    let request: shapes::GetFunctionScalingConfigRequest = call.parse()?;
-    Err(not_scaled(call, &request.function_name, &request.qualifier))
-}
-
-/// Says why a function cannot be scaled: there is no such version, or it runs on no capacity provider.
-fn not_scaled(call: &Call<'_>, name: &str, qualifier: &str) -> ErrorReply {
-    let target = match call.target(name, Some(qualifier)) {
-        Ok(target) => target,
-        Err(error) => return error,
-    };
-    match call.lambda.control.describe(&target) {
-        Ok(_) => refusals::scaling_of_default_function(),
-        Err(error) => refusals::find(error),
-    }
 }
 
 /// Finds a provider by its name or its ARN.

@@ -5,7 +5,8 @@ use firelight_wire::Operation;
 use super::call::{Answer, Call};
 use super::{
     aliases, capacity_providers, code_signing, concurrency, event_invoke, function_options,
-    functions, layer_permissions, layers, mappings, permissions, refusals, tags, urls, versions,
+    functions, layer_permissions, layers, mappings, permissions, refusals, scaling, tags, urls,
+    versions,
 };
 
 /// Answers a call, or says that its operation is not built.
@@ -93,8 +94,8 @@ pub(super) async fn dispatch(call: &Call<'_>) -> Answer {
         Operation::ListFunctionVersionsByCapacityProvider => {
             capacity_providers::list_function_versions(call)
         }
-        Operation::PutFunctionScalingConfig => capacity_providers::put_scaling(call),
-        Operation::GetFunctionScalingConfig => capacity_providers::get_scaling(call),
+        Operation::PutFunctionScalingConfig => scaling::put(call).await,
+        Operation::GetFunctionScalingConfig => scaling::get(call),
         operation => Err(refusals::not_built(operation.name())),
     }
 }

@@ -136,6 +136,7 @@ impl Publication {
             last_modified: world.now(),
             policy: PolicyRecord::default(),
             runtime_management: RuntimeManagement::default(),
+            scaling: None,
         };
         Self { number, record }
     }

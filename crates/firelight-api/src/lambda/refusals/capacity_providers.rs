@@ -1,9 +1,9 @@
 //! Capacity providers, and what only functions on them have.
 
-use firelight_control::CapacityProviderError;
+use firelight_control::{CapacityProviderError, ScalingError};
 use firelight_wire::ErrorReply;
 
-use super::{conflict, invalid, missing, store, tags};
+use super::{conflict, find, invalid, missing, store, tags};
 
 pub(crate) fn capacity_provider(error: CapacityProviderError) -> ErrorReply {
     match error {
@@ -28,7 +28,16 @@ pub(crate) fn capacity_provider_on_default_function() -> ErrorReply {
     invalid("CapacityProviderConfig isn't supported for Lambda Default functions.")
 }
 
-/// The text follows that of the configuration.
-pub(crate) fn scaling_of_default_function() -> ErrorReply {
-    invalid("FunctionScalingConfig isn't supported for Lambda Default functions.")
+/// Both texts are ours; the first follows that of the configuration.
+pub(crate) fn scaling(error: ScalingError) -> ErrorReply {
+    match error {
+        ScalingError::Find(error) => find(error),
+        ScalingError::NoCapacityProvider => {
+            invalid("FunctionScalingConfig isn't supported for Lambda Default functions.")
+        }
+        ScalingError::LeastAboveMost => invalid(
+            "MinExecutionEnvironments must be less than or equal to MaxExecutionEnvironments.",
+        ),
+        ScalingError::Store(error) => store(&error),
+    }
 }

@@ -143,3 +143,64 @@ async fn functions_run_on_the_provider_they_were_created_on() {
     let text = "FunctionScalingConfig isn't supported for Lambda Default functions.";
     scaling.refused(400, IPV, text);
 }
+
+#[tokio::test]
+async fn versions_on_a_provider_have_a_scaling_config() {
+    let api = Api::start().await;
+    let _completion = api.complete();
+    api.post(PROVIDERS, creation_of("cp")).await;
+    let instances =
+        json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": ARN}});
+    let function = json!({"Publish": true, "CapacityProviderConfig": instances});
+    api.post(FUNCTIONS, with(creation("g"), function)).await;
+    api.settled("g").await;
+    let path = |qualifier: &str| {
+        format!("/2025-11-30/functions/g/function-scaling-config?Qualifier={qualifier}")
+    };
+    let config = |least: u32, most: u32| {
+        let config = json!({"MinExecutionEnvironments": least, "MaxExecutionEnvironments": most});
+        json!({"FunctionScalingConfig": config})
+    };
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:g:1";
+
+    let before = api.get(&path("1")).await;
+    let put = api.put(&path("1"), config(2, 5)).await;
+    let found = api.get(&path("1")).await;
+
+    assert_eq!(
+        (before.status, before.body),
+        (200, json!({"FunctionArn": arn}))
+    );
+    assert_eq!(
+        (put.status, put.body),
+        (202, json!({"FunctionState": "Active"}))
+    );
+    let kept = &config(2, 5)["FunctionScalingConfig"];
+    let expected = json!({
+        "FunctionArn": arn, "AppliedFunctionScalingConfig": kept, "RequestedFunctionScalingConfig": kept,
+    });
+    assert_eq!(found.body, expected);
+    assert_eq!(api.again().await.get(&path("1")).await.body, expected);
+    let wrong = api.put(&path("1"), config(5, 2)).await;
+    let text = "MinExecutionEnvironments must be less than or equal to MaxExecutionEnvironments.";
+    wrong.refused(400, IPV, text);
+    let unknown = api.put(&path("7"), config(1, 1)).await;
+    unknown.refused(
+        404,
+        RNF,
+        &format!("Function not found: {}", arn.replace(":1", ":7")),
+    );
+    let published = api.get(&path("%24LATEST.PUBLISHED")).await;
+    let text = format!(
+        "Function not found: {}",
+        arn.replace(":1", ":$LATEST.PUBLISHED")
+    );
+    published.refused(404, RNF, &text);
+    assert_eq!(
+        api.get(&path("prod")).await.error.as_deref(),
+        Some("validationexception")
+    );
+    assert_eq!(api.put(&path("1"), config(0, 15_001)).await.status, 400);
+    assert_eq!(api.put(&path("1"), json!({})).await.status, 202);
+    assert_eq!(api.get(&path("1")).await.body, json!({"FunctionArn": arn}));
+}
