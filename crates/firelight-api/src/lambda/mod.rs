@@ -35,8 +35,6 @@ mod tags;
 mod urls;
 mod versions;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -100,30 +98,16 @@ impl Lambda {
     }
 }
 
-/// What became of a request.
-pub(crate) enum Handled {
-    Answered(Response),
-    /// A function runs for it; this is its answer.
-    Running(Pin<Box<dyn Future<Output = Response> + Send>>),
-}
-
-impl From<Response> for Handled {
-    fn from(response: Response) -> Self {
-        Self::Answered(response)
-    }
-}
-
 /// Answers a request of the Lambda API.
 pub(crate) async fn handle(
     door: &FrontDoor,
     context: &RequestContext,
-    request: Parts,
+    request: Box<Parts>,
     body: RequestBody,
-) -> Result<Handled, ApiError> {
+) -> Result<Response, ApiError> {
     let lambda = &door.lambda;
     if let Some(digest) = code_location::digest_of(&request) {
-        let download = code_location::download(lambda, context, digest);
-        return Ok(Box::pin(download).await?.into());
+        return Box::pin(code_location::download(lambda, context, digest)).await;
     }
     let routed = match route(
         request.method.as_str(),
@@ -131,14 +115,14 @@ pub(crate) async fn handle(
         request.uri.query(),
     ) {
         Ok(routed) => routed,
-        Err(error) => return Ok(unknown_route(error).into()),
+        Err(error) => return Ok(unknown_route(error)),
     };
     if let Err(error) = body_rules::check_media_type(&request) {
-        return Ok(response(error.reply()).into());
+        return Ok(response(error.reply()));
     }
     let reach = Reach {
         view: lambda.control.view(),
-        invoker: &lambda.invoker,
+        invoker: &*lambda.invoker,
         events: lambda.events.as_ref(),
     };
     let labels = &routed.labels;
@@ -154,19 +138,18 @@ pub(crate) async fn handle(
         Operation::InvokeWithResponseStream => {
             let streamed =
                 invoke::invoke_with_response_stream(&reach, context, &request, labels, body);
-            Box::pin(streamed).await.map(Handled::from)
+            Box::pin(streamed).await
         }
         Operation::InvokeAsync => {
-            let accepted = invoke::invoke_async(&reach, context, &request, labels, body);
-            Box::pin(accepted).await.map(Handled::from)
+            Box::pin(invoke::invoke_async(
+                &reach, context, &request, labels, body,
+            ))
+            .await
         }
-        // Boxed, because Invoke is smaller.
-        _ => {
-            let answered = rest_call(door, context, &request, &routed, body);
-            return Ok(Box::pin(answered).await?.into());
-        }
+        // Boxed, so that an invocation that waits does not hold room for it.
+        _ => return Box::pin(rest_call(door, context, &request, &routed, body)).await,
     };
-    Ok(answer.unwrap_or_else(|error| response(error.reply()).into()))
+    Ok(answer.unwrap_or_else(|error| response(error.reply())))
 }
 
 /// Answers a call that takes and gives JSON.
