@@ -35,6 +35,8 @@ mod tags;
 mod urls;
 mod versions;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -98,16 +100,30 @@ impl Lambda {
     }
 }
 
+/// What became of a request.
+pub(crate) enum Handled {
+    Answered(Response),
+    /// A function runs for it; this is its answer.
+    Running(Pin<Box<dyn Future<Output = Response> + Send>>),
+}
+
+impl From<Response> for Handled {
+    fn from(response: Response) -> Self {
+        Self::Answered(response)
+    }
+}
+
 /// Answers a request of the Lambda API.
 pub(crate) async fn handle(
     door: &FrontDoor,
     context: &RequestContext,
-    request: Box<Parts>,
+    request: Parts,
     body: RequestBody,
-) -> Result<Response, ApiError> {
+) -> Result<Handled, ApiError> {
     let lambda = &door.lambda;
     if let Some(digest) = code_location::digest_of(&request) {
-        return Box::pin(code_location::download(lambda, context, digest)).await;
+        let download = code_location::download(lambda, context, digest);
+        return Ok(Box::pin(download).await?.into());
     }
     let routed = match route(
         request.method.as_str(),
@@ -115,14 +131,14 @@ pub(crate) async fn handle(
         request.uri.query(),
     ) {
         Ok(routed) => routed,
-        Err(error) => return Ok(unknown_route(error)),
+        Err(error) => return Ok(unknown_route(error).into()),
     };
     if let Err(error) = body_rules::check_media_type(&request) {
-        return Ok(response(error.reply()));
+        return Ok(response(error.reply()).into());
     }
     let reach = Reach {
         view: lambda.control.view(),
-        invoker: &*lambda.invoker,
+        invoker: &lambda.invoker,
         events: lambda.events.as_ref(),
     };
     let labels = &routed.labels;
@@ -138,18 +154,19 @@ pub(crate) async fn handle(
         Operation::InvokeWithResponseStream => {
             let streamed =
                 invoke::invoke_with_response_stream(&reach, context, &request, labels, body);
-            Box::pin(streamed).await
+            Box::pin(streamed).await.map(Handled::from)
         }
         Operation::InvokeAsync => {
-            Box::pin(invoke::invoke_async(
-                &reach, context, &request, labels, body,
-            ))
-            .await
+            let accepted = invoke::invoke_async(&reach, context, &request, labels, body);
+            Box::pin(accepted).await.map(Handled::from)
         }
-        // Boxed, so that an invocation that waits does not hold room for it.
-        _ => return Box::pin(rest_call(door, context, &request, &routed, body)).await,
+        // Boxed, because Invoke is smaller.
+        _ => {
+            let answered = rest_call(door, context, &request, &routed, body);
+            return Ok(Box::pin(answered).await?.into());
+        }
     };
-    Ok(answer.unwrap_or_else(|error| response(error.reply())))
+    Ok(answer.unwrap_or_else(|error| response(error.reply()).into()))
 }
 
 /// Answers a call that takes and gives JSON.

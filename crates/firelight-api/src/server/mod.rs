@@ -7,18 +7,27 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
+use self::preface::Version;
+use crate::body::{Response, ResponseBody};
 use crate::front_door::FrontDoor;
+
+mod preface;
 
 /// Bounds of what clients may hold.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +58,7 @@ pub async fn serve(
     limits: ServerLimits,
     shutdown: impl Future<Output = ()>,
 ) {
+    let door = Arc::new(door);
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let (closing, watch_closing) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -57,7 +67,7 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             (stream, peer, slot) = accept(&listener, &slots) => {
-                let connection = Connection { door: door.clone(), stream, peer, limits };
+                let connection = Connection { door: Arc::clone(&door), stream, peer, limits };
                 connections.spawn(connection.run(watch_closing.clone(), slot));
             }
             Some(_) = connections.join_next() => {}
@@ -66,10 +76,7 @@ pub async fn serve(
     drop(listener);
     closing.send_replace(true);
     let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(limits.drain_timeout, drained)
-        .await
-        .is_err()
-    {
+    if timeout(limits.drain_timeout, drained).await.is_err() {
         tracing::warn!("closing connections whose requests did not end in time");
     }
 }
@@ -97,7 +104,7 @@ async fn accept(
 
 /// One accepted connection.
 struct Connection {
-    door: FrontDoor,
+    door: Arc<FrontDoor>,
     stream: TcpStream,
     peer: SocketAddr,
     limits: ServerLimits,
@@ -115,22 +122,70 @@ impl Connection {
             tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
         }
         let service = service_fn(|request| {
-            let door = door.clone();
-            async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
-        });
-        let protocol = http_protocol(limits);
-        let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = closed(&mut closing) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            let door = Arc::clone(&door);
+            async move {
+                if head_bytes(&request) > limits.max_head_bytes {
+                    return Ok::<_, Infallible>(head_too_large());
+                }
+                Ok(door.answer(request, peer).await)
             }
+        });
+        let version = tokio::select! {
+            version = timeout(limits.head_timeout, preface::version(&stream)) => version,
+            () = closed(&mut closing) => return,
+        };
+        let ended = match version {
+            Ok(Ok(Version::Http1)) => {
+                let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
+                drive(pin!(connection), closing).await
+            }
+            // Boxed, because nearly all connections are of the other, smaller kind.
+            Ok(Ok(Version::Http2)) => {
+                let connection = http2(limits).serve_connection(TokioIo::new(stream), service);
+                drive(Box::pin(connection).as_mut(), closing).await
+            }
+            Ok(Err(error)) => return tracing::debug!(%peer, %error, "a connection broke off"),
+            Err(_) => return,
         };
         if let Err(error) = ended {
-            tracing::debug!(%peer, %error, "connection broke off");
+            tracing::debug!(%peer, %error, "a connection broke off");
         }
     }
+}
+
+/// Serves a connection until it ends, which it is asked to do when the server closes.
+async fn drive<C: GracefulConnection>(
+    mut connection: Pin<&mut C>,
+    mut closing: watch::Receiver<bool>,
+) -> Result<(), C::Error> {
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closed(&mut closing) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
+}
+
+/// The size of a head, give or take its punctuation.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map(|target| target.as_str().len());
+    let headers = request.headers().iter();
+    let each = headers.map(|(name, value)| name.as_str().len() + value.len());
+    target.unwrap_or_default() + each.sum::<usize>()
+}
+
+/// The answer to a head over the limit. HTTP/1 itself keeps the limit only roughly: a head that comes in one go may be
+/// twice as long.
+fn head_too_large() -> Response {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
 }
 
 /// Waits until the server closes, or is gone.
@@ -138,11 +193,9 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
     drop(closing.wait_for(|closing| *closing).await);
 }
 
-/// HTTP/1.1, or HTTP/2 for clients that begin with its preface.
-fn http_protocol(limits: ServerLimits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn http1(limits: ServerLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         // Who only ended its own side still gets the answer. And a connection whose request waits holds no buffer to
@@ -150,7 +203,12 @@ fn http_protocol(limits: ServerLimits) -> auto::Builder<TokioExecutor> {
         .half_close(true)
         .max_buf_size(limits.max_head_bytes);
     builder
-        .http2()
+}
+
+/// For clients that begin with its preface.
+fn http2(limits: ServerLimits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .keep_alive_interval(limits.head_timeout)
         .max_concurrent_streams(256)

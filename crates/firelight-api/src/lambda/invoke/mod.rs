@@ -4,6 +4,8 @@
 //!  constraints ─► function and qualifier ─► payload within its limit, JSON ─► version ─► Call ─► Outcome ─► answer
 //! ```
 //!
+//! What runs is handed back as [`Handled::Running`], so that a request that waits holds nothing of how it came to run.
+//!
 //! Deliberately absent: waiting, limits and everything else that happens between call and outcome.
 
 mod answer;
@@ -14,6 +16,8 @@ mod stream;
 mod stream_frames;
 pub(crate) mod trace;
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -21,13 +25,15 @@ use firelight_control::{Resolved, View};
 use firelight_events::{Events, lineage};
 use firelight_invoke::{Call, Invoker, LogTail, NotStarted, Outcome, ResponseMode};
 use firelight_model::{
-    Draw, FunctionReference, FunctionTarget, PackageType, RecursiveLoop, Tenancy, Version,
+    Draw, FunctionReference, FunctionTarget, PackageType, RecursiveLoop, RequestId, Tenancy,
+    Version,
 };
 use firelight_wire::shapes::{InvocationRequest, InvocationType, InvokeAsyncRequest, LogType};
 use firelight_wire::{ErrorCode, ErrorReply, Labels, Request, RequestParts, parse};
 use http::request::Parts;
+use jiff::Timestamp;
 
-use super::refusals;
+use super::{Handled, refusals, response};
 use crate::body::{RequestBody, Response};
 use crate::context::RequestContext;
 
@@ -45,7 +51,7 @@ const CLIENT_CONTEXT_LIMIT: usize = 3_583;
 /// What an invocation reaches.
 pub(super) struct Reach<'a> {
     pub(super) view: &'a View,
-    pub(super) invoker: &'a dyn Invoker,
+    pub(super) invoker: &'a Arc<dyn Invoker>,
     pub(super) events: Option<&'a Events>,
 }
 
@@ -74,7 +80,7 @@ pub(super) async fn invoke(
     context: &RequestContext,
     asked: Asked,
     body: RequestBody,
-) -> Result<Response, ErrorReply> {
+) -> Result<Handled, ErrorReply> {
     let members = &asked.members;
     let target = target(context, members)?;
     let kind = members
@@ -85,7 +91,7 @@ pub(super) async fn invoke(
         InvocationType::DryRun => {
             let resolved = resolve(reach.view, &target)?;
             check_tenant(&resolved, members.tenant_id.as_deref())?;
-            Ok(answer::dry_run())
+            Ok(answer::dry_run().into())
         }
         InvocationType::Event => {
             let tenant_id = members.tenant_id.clone();
@@ -93,15 +99,18 @@ pub(super) async fn invoke(
                 trace: asked.trace,
                 tenant_id,
             };
-            Box::pin(event::accept(reach, context, &target, payload, carried)).await
+            let accepted = event::accept(reach, context, &target, payload, carried);
+            Ok(Box::pin(accepted).await?.into())
         }
         InvocationType::RequestResponse => {
-            let caller = Caller {
-                context,
-                asked: &asked,
+            let run = Run {
+                view: reach.view.clone(),
+                invoker: Arc::clone(reach.invoker),
+                caller: Caller::new(context, asked),
+                target,
+                payload,
             };
-            let ran = run(reach, &caller, &target, payload, ResponseMode::Buffered).await?;
-            answer::of(ran.outcome, ran.executed_version, ran.trace.as_deref())
+            Ok(Handled::Running(Box::pin(run.answer())))
         }
     }
 }
@@ -125,9 +134,29 @@ pub(super) async fn invoke_async(
 }
 
 /// What a call takes over from its caller.
-struct Caller<'a> {
-    context: &'a RequestContext,
-    asked: &'a Asked,
+struct Caller {
+    request_id: RequestId,
+    received_at: Timestamp,
+    asked: Asked,
+}
+
+impl Caller {
+    fn new(context: &RequestContext, asked: Asked) -> Self {
+        Self {
+            request_id: context.request_id,
+            received_at: context.received_at,
+            asked,
+        }
+    }
+}
+
+/// A call that is about to run.
+struct Run {
+    view: View,
+    invoker: Arc<dyn Invoker>,
+    caller: Caller,
+    target: FunctionTarget,
+    payload: Bytes,
 }
 
 /// What became of a call, and what its answer tells beside that.
@@ -137,33 +166,61 @@ struct Ran {
     trace: Option<String>,
 }
 
-/// Runs the call. A version that is changed between being resolved and being run is resolved anew.
-async fn run(
-    reach: &Reach<'_>,
-    caller: &Caller<'_>,
-    target: &FunctionTarget,
-    payload: Bytes,
-    response_mode: ResponseMode,
-) -> Result<Ran, ErrorReply> {
-    let mut attempts_left = RESOLVE_ATTEMPTS;
-    let trace = passed_trace(reach.view, caller, target)?;
-    loop {
-        let resolved = resolve(reach.view, target)?;
-        check_tenant(&resolved, caller.asked.members.tenant_id.as_deref())?;
-        let call = Call {
-            trace: Some(trace.clone()),
-            ..call(caller, target, &resolved, payload.clone(), response_mode)?
-        };
-        let outcome = reach.invoker.invoke(call).await;
-        attempts_left -= 1;
-        let changed = matches!(outcome, Outcome::NotStarted(NotStarted::NoSuchVersion(_)));
-        if !changed || attempts_left == 0 {
-            return Ok(Ran {
-                outcome,
-                executed_version: resolved.version.version,
-                trace: Some(trace),
-            });
+impl Run {
+    async fn answer(self) -> Response {
+        let ran = self.run(ResponseMode::Buffered).await;
+        ran.and_then(|ran| answer::of(ran.outcome, ran.executed_version, ran.trace.as_deref()))
+            .unwrap_or_else(|error| response(error.reply()))
+    }
+
+    /// Runs the call. A version that is changed between being resolved and being run is resolved anew.
+    async fn run(self, response_mode: ResponseMode) -> Result<Ran, ErrorReply> {
+        let mut attempts_left = RESOLVE_ATTEMPTS;
+        let trace = passed_trace(&self.view, &self.caller, &self.target)?;
+        loop {
+            let resolved = resolve(&self.view, &self.target)?;
+            check_tenant(&resolved, self.caller.asked.members.tenant_id.as_deref())?;
+            let executed_version = resolved.version.version;
+            let call = Call {
+                trace: Some(trace.clone()),
+                ..self.call(&resolved, response_mode)?
+            };
+            drop(resolved);
+            let outcome = self.invoker.invoke(call).await;
+            attempts_left -= 1;
+            let changed = matches!(outcome, Outcome::NotStarted(NotStarted::NoSuchVersion(_)));
+            if !changed || attempts_left == 0 {
+                return Ok(Ran {
+                    outcome,
+                    executed_version,
+                    trace: Some(trace),
+                });
+            }
         }
+    }
+
+    fn call(&self, resolved: &Resolved, response_mode: ResponseMode) -> Result<Call, ErrorReply> {
+        let Caller {
+            request_id, asked, ..
+        } = &self.caller;
+        let members = &asked.members;
+        let log_tail = match members.log_type {
+            Some(LogType::Tail) => LogTail::Wanted,
+            Some(LogType::None) | None => LogTail::None,
+        };
+        let context = members.client_context.as_deref();
+        Ok(Call {
+            request_id: *request_id,
+            version: resolved.version.key(),
+            invoked_arn: self.target.arn.with(self.target.qualifier.as_ref()),
+            payload: self.payload.clone(),
+            client_context: context.map(client_context).transpose()?,
+            trace: None,
+            tenant_id: members.tenant_id.clone(),
+            log_tail,
+            response_mode,
+            attempt: 1,
+        })
     }
 }
 
@@ -235,10 +292,10 @@ fn check_tenant(resolved: &Resolved, tenant: Option<&str>) -> Result<(), ErrorRe
 /// Counts this run in the trace of its caller. A chain of runs that has become a loop ends here, unless it is wanted.
 fn passed_trace(
     view: &View,
-    caller: &Caller<'_>,
+    caller: &Caller,
     target: &FunctionTarget,
 ) -> Result<String, ErrorReply> {
-    let received_at = caller.context.received_at.as_second();
+    let received_at = caller.received_at.as_second();
     let given = caller.asked.trace.clone();
     let trace = given.unwrap_or_else(|| trace::fresh(received_at, rand::random()));
     // A function that is not there is told when it is resolved.
@@ -250,37 +307,6 @@ fn passed_trace(
         RecursiveLoop::Terminate => lineage::pass(&trace, &target.arn)
             .map_err(|loops| ErrorReply::new(ErrorCode::RecursiveInvocation, loops.to_string())),
     }
-}
-
-fn call(
-    caller: &Caller<'_>,
-    target: &FunctionTarget,
-    resolved: &Resolved,
-    payload: Bytes,
-    response_mode: ResponseMode,
-) -> Result<Call, ErrorReply> {
-    let Caller { context, asked } = caller;
-    let members = &asked.members;
-    let log_tail = match members.log_type {
-        Some(LogType::Tail) => LogTail::Wanted,
-        Some(LogType::None) | None => LogTail::None,
-    };
-    Ok(Call {
-        request_id: context.request_id,
-        version: resolved.version.key(),
-        invoked_arn: target.arn.with(target.qualifier.as_ref()),
-        payload,
-        client_context: members
-            .client_context
-            .as_deref()
-            .map(client_context)
-            .transpose()?,
-        trace: None,
-        tenant_id: members.tenant_id.clone(),
-        log_tail,
-        response_mode,
-        attempt: 1,
-    })
 }
 
 /// Decodes the client context, which must be a JSON object in base64.

@@ -3,6 +3,8 @@
 //! What keeps the function from running is an ordinary error. Once it runs, the answer is 200, and what goes wrong
 //! stands in the last frame.
 
+use std::sync::Arc;
+
 use firelight_invoke::{Outcome, ResponseMode, Streaming};
 use firelight_wire::shapes::{
     InvocationRequest, InvocationType, InvokeWithResponseStreamRequest,
@@ -13,7 +15,7 @@ use http::HeaderValue;
 use http::request::Parts;
 
 use super::{
-    Asked, Caller, Ran, Reach, answer, check_tenant, members, payload, resolve, run, stream_frames,
+    Asked, Caller, Ran, Reach, Run, answer, check_tenant, members, payload, resolve, stream_frames,
     target, trace,
 };
 use crate::body::{RequestBody, Response};
@@ -44,12 +46,14 @@ pub(in crate::lambda) async fn invoke_with_response_stream(
         check_tenant(&resolved, asked.members.tenant_id.as_deref())?;
         return Ok(answer::dry_run());
     }
-    let caller = Caller {
-        context,
-        asked: &asked,
+    let run = Run {
+        view: reach.view.clone(),
+        invoker: Arc::clone(reach.invoker),
+        caller: Caller::new(context, asked),
+        target,
+        payload,
     };
-    let ran = run(reach, &caller, &target, payload, ResponseMode::Streaming).await?;
-    answer_of(ran)
+    answer_of(run.run(ResponseMode::Streaming).await?)
 }
 
 /// Both calls say the same of an invocation, but for its type.
