@@ -195,20 +195,16 @@ impl SourceKind {
         }
     }
 
-    /// Brings the settings into the form that answers show: no empty filters, and destinations of failures only.
+    /// Brings the settings into the form that answers show: nothing that was taken away by an empty value, and
+    /// destinations of failures only.
     pub(super) fn shown(self, mut settings: Map<String, Value>) -> Map<String, Value> {
-        let has_filters = settings
-            .get("FilterCriteria")
-            .and_then(|criteria| criteria["Filters"].as_array())
-            .is_some_and(|filters| !filters.is_empty());
-        if !has_filters {
-            settings.remove("FilterCriteria");
-        }
+        settings.retain(|name, value| !(SHOWN_IF_SET.contains(&&**name) && is_neutral(value)));
         if self.is_stream() {
             let failure = settings
                 .get("DestinationConfig")
                 .and_then(|config| config.get("OnFailure"));
-            let failure = failure.cloned().unwrap_or_else(|| json!({}));
+            let failure = failure.filter(|failure| !is_neutral(failure)).cloned();
+            let failure = failure.unwrap_or_else(|| json!({}));
             settings.insert(
                 "DestinationConfig".to_owned(),
                 json!({"OnFailure": failure}),
@@ -238,6 +234,16 @@ impl SourceKind {
         }
     }
 }
+
+/// What answers have only where it says something.
+const SHOWN_IF_SET: [&str; 6] = [
+    "FilterCriteria",
+    "ScalingConfig",
+    "KMSKeyArn",
+    "MetricsConfig",
+    "ProvisionedPollerConfig",
+    "LoggingConfig",
+];
 
 fn check_filters(settings: &Map<String, Value>) -> Result<(), SourceError> {
     let filters = settings

@@ -3,6 +3,7 @@
 mod aliases;
 mod attached;
 mod capacity_providers;
+mod clearing;
 mod client_context;
 mod concurrency;
 mod event_invoke;
