@@ -13,6 +13,33 @@ use super::configuration_shape::{full, listed};
 use super::function_input::{GivenSettings, architecture, code, tenancy};
 use super::{capacity_providers, code_location, paging, refusals};
 
+/// Takes the settings out of a creation or an update, which are types of their own with the same members.
+macro_rules! settings_of {
+    ($request:ident, role: $role:expr) => {
+        GivenSettings {
+            description: $request.description,
+            role: $role,
+            runtime: $request.runtime,
+            handler: $request.handler,
+            memory_size: $request.memory_size,
+            timeout: $request.timeout,
+            ephemeral_storage: $request.ephemeral_storage,
+            environment: $request.environment,
+            layers: $request.layers,
+            logging_config: $request.logging_config,
+            tracing_config: $request.tracing_config,
+            snap_start: $request.snap_start,
+            dead_letter_config: $request.dead_letter_config,
+            kms_key_arn: $request.kms_key_arn,
+            vpc_config: $request.vpc_config,
+            file_system_configs: $request.file_system_configs,
+            image_config: $request.image_config,
+            durable_config: $request.durable_config,
+            capacity_provider_config: $request.capacity_provider_config,
+        }
+    };
+}
+
 pub(super) async fn create(call: &Call<'_>) -> Answer {
     let request: shapes::CreateFunctionRequest = call.parse()?;
     let target = call.latest_of(&request.function_name)?;
@@ -21,27 +48,7 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         .role
         .parse()
         .map_err(|_| refusals::bad_role(&request.role))?;
-    let given = GivenSettings {
-        description: request.description,
-        role: None,
-        runtime: request.runtime,
-        handler: request.handler,
-        memory_size: request.memory_size,
-        timeout: request.timeout,
-        ephemeral_storage: request.ephemeral_storage,
-        environment: request.environment,
-        layers: request.layers,
-        logging_config: request.logging_config,
-        tracing_config: request.tracing_config,
-        snap_start: request.snap_start,
-        dead_letter_config: request.dead_letter_config,
-        kms_key_arn: request.kms_key_arn,
-        vpc_config: request.vpc_config,
-        file_system_configs: request.file_system_configs,
-        image_config: request.image_config,
-        durable_config: request.durable_config,
-        capacity_provider_config: request.capacity_provider_config,
-    };
+    let given = settings_of!(request, role: None);
     let creation = CreateFunction {
         arn: target.arn,
         role,
@@ -240,27 +247,7 @@ pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {
     {
         capacity_providers::check_known(call, request.capacity_provider_config.as_ref())?;
     }
-    let given = GivenSettings {
-        description: request.description,
-        role: request.role,
-        runtime: request.runtime,
-        handler: request.handler,
-        memory_size: request.memory_size,
-        timeout: request.timeout,
-        ephemeral_storage: request.ephemeral_storage,
-        environment: request.environment,
-        layers: request.layers,
-        logging_config: request.logging_config,
-        tracing_config: request.tracing_config,
-        snap_start: request.snap_start,
-        dead_letter_config: request.dead_letter_config,
-        kms_key_arn: request.kms_key_arn,
-        vpc_config: request.vpc_config,
-        file_system_configs: request.file_system_configs,
-        image_config: request.image_config,
-        durable_config: request.durable_config,
-        capacity_provider_config: request.capacity_provider_config,
-    };
+    let given = settings_of!(request, role: request.role);
     let update = UpdateFunctionConfiguration {
         arn: target.arn,
         settings: given.settings()?,

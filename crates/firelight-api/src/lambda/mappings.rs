@@ -101,60 +101,49 @@ fn shown(mapping: &MappingDescription) -> Value {
     Value::Object(all)
 }
 
+/// Takes the settings out of a creation or an update, which are types of their own with the same members.
+macro_rules! settings_of {
+    ($request:ident) => {
+        shapes::EventSourceMappingConfiguration {
+            batch_size: $request.batch_size,
+            maximum_batching_window_in_seconds: $request.maximum_batching_window_in_seconds,
+            parallelization_factor: $request.parallelization_factor,
+            filter_criteria: $request.filter_criteria,
+            kms_key_arn: $request.kms_key_arn,
+            metrics_config: $request.metrics_config,
+            logging_config: $request.logging_config,
+            scaling_config: $request.scaling_config,
+            destination_config: $request.destination_config,
+            source_access_configurations: $request.source_access_configurations,
+            maximum_record_age_in_seconds: $request.maximum_record_age_in_seconds,
+            bisect_batch_on_function_error: $request.bisect_batch_on_function_error,
+            maximum_retry_attempts: $request.maximum_retry_attempts,
+            tumbling_window_in_seconds: $request.tumbling_window_in_seconds,
+            function_response_types: $request.function_response_types,
+            amazon_managed_kafka_event_source_config: $request
+                .amazon_managed_kafka_event_source_config,
+            self_managed_kafka_event_source_config: $request.self_managed_kafka_event_source_config,
+            document_db_event_source_config: $request.document_db_event_source_config,
+            provisioned_poller_config: $request.provisioned_poller_config,
+            ..shapes::EventSourceMappingConfiguration::default()
+        }
+    };
+}
+
 /// Renders the settings of a creation under their names on the wire.
 fn created_settings(request: shapes::CreateEventSourceMappingRequest) -> Map<String, Value> {
     object(&shapes::EventSourceMappingConfiguration {
         starting_position: request.starting_position,
         starting_position_timestamp: request.starting_position_timestamp,
-        batch_size: request.batch_size,
-        maximum_batching_window_in_seconds: request.maximum_batching_window_in_seconds,
-        parallelization_factor: request.parallelization_factor,
-        filter_criteria: request.filter_criteria,
-        kms_key_arn: request.kms_key_arn,
-        metrics_config: request.metrics_config,
-        logging_config: request.logging_config,
-        scaling_config: request.scaling_config,
-        destination_config: request.destination_config,
         topics: request.topics,
         queues: request.queues,
-        source_access_configurations: request.source_access_configurations,
         self_managed_event_source: request.self_managed_event_source,
-        maximum_record_age_in_seconds: request.maximum_record_age_in_seconds,
-        bisect_batch_on_function_error: request.bisect_batch_on_function_error,
-        maximum_retry_attempts: request.maximum_retry_attempts,
-        tumbling_window_in_seconds: request.tumbling_window_in_seconds,
-        function_response_types: request.function_response_types,
-        amazon_managed_kafka_event_source_config: request.amazon_managed_kafka_event_source_config,
-        self_managed_kafka_event_source_config: request.self_managed_kafka_event_source_config,
-        document_db_event_source_config: request.document_db_event_source_config,
-        provisioned_poller_config: request.provisioned_poller_config,
-        ..shapes::EventSourceMappingConfiguration::default()
+        ..settings_of!(request)
     })
 }
 
 fn updated_settings(request: shapes::UpdateEventSourceMappingRequest) -> Map<String, Value> {
-    object(&shapes::EventSourceMappingConfiguration {
-        batch_size: request.batch_size,
-        maximum_batching_window_in_seconds: request.maximum_batching_window_in_seconds,
-        parallelization_factor: request.parallelization_factor,
-        filter_criteria: request.filter_criteria,
-        kms_key_arn: request.kms_key_arn,
-        metrics_config: request.metrics_config,
-        logging_config: request.logging_config,
-        scaling_config: request.scaling_config,
-        destination_config: request.destination_config,
-        source_access_configurations: request.source_access_configurations,
-        maximum_record_age_in_seconds: request.maximum_record_age_in_seconds,
-        bisect_batch_on_function_error: request.bisect_batch_on_function_error,
-        maximum_retry_attempts: request.maximum_retry_attempts,
-        tumbling_window_in_seconds: request.tumbling_window_in_seconds,
-        function_response_types: request.function_response_types,
-        amazon_managed_kafka_event_source_config: request.amazon_managed_kafka_event_source_config,
-        self_managed_kafka_event_source_config: request.self_managed_kafka_event_source_config,
-        document_db_event_source_config: request.document_db_event_source_config,
-        provisioned_poller_config: request.provisioned_poller_config,
-        ..shapes::EventSourceMappingConfiguration::default()
-    })
+    object(&settings_of!(request))
 }
 
 fn object(shape: &shapes::EventSourceMappingConfiguration) -> Map<String, Value> {

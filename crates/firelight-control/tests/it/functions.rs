@@ -1,24 +1,15 @@
+//! Functions through their lives: created, changed, published, deleted.
+
 use firelight_control::{
-    CreateFunctionError, DeleteFunctionError, PublishVersion, Settings, UpdateFunctionCode,
+    CreateFunctionError, DeleteFunctionError, Settings, UpdateFunctionCode,
     UpdateFunctionConfiguration, UpdateFunctionError,
 };
 use firelight_model::{Busy, Draw, LastUpdate, LifeCycle, State, Version, VersionNumber};
 
 use crate::support::{
-    Counting, TestControl, active, arn, code, creation, described_when, origin, settled, target,
-    whole,
+    Counting, TestControl, active, arn, creation, described_when, origin, publication, settled,
+    target, update, whole,
 };
-
-fn new_code(content: &str) -> UpdateFunctionCode {
-    UpdateFunctionCode {
-        arn: arn("f"),
-        code: code(content),
-        architecture: None,
-        publish: false,
-        dry_run: false,
-        expected_revision: None,
-    }
-}
 
 fn described_as(text: &str) -> UpdateFunctionConfiguration {
     UpdateFunctionConfiguration {
@@ -27,15 +18,6 @@ fn described_as(text: &str) -> UpdateFunctionConfiguration {
             description: Some(text.to_owned()),
             ..Settings::default()
         },
-        expected_revision: None,
-    }
-}
-
-fn publication() -> PublishVersion {
-    PublishVersion {
-        arn: arn("f"),
-        description: None,
-        expected_sha256: None,
         expected_revision: None,
     }
 }
@@ -111,7 +93,7 @@ async fn old_code_runs_until_an_update_is_complete() {
         .version;
 
     let updated = control
-        .update_function_code(&origin(), new_code("two"))
+        .update_function_code(&origin(), update("f", "two"))
         .await
         .unwrap();
     assert!(matches!(
@@ -186,7 +168,7 @@ async fn a_dry_run_changes_nothing() {
 
     let request = UpdateFunctionCode {
         dry_run: true,
-        ..new_code("two")
+        ..update("f", "two")
     };
     let dry = control
         .update_function_code(&origin(), request)
@@ -206,11 +188,11 @@ async fn publishing_again_without_a_change_returns_the_same_version() {
     active(&control, "f").await;
 
     let first = control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
     let second = control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
 
@@ -224,7 +206,7 @@ async fn version_numbers_are_never_used_twice() {
     let control = TestControl::new().await;
     active(&control, "f").await;
     control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
     control
@@ -233,7 +215,7 @@ async fn version_numbers_are_never_used_twice() {
         .unwrap();
 
     let next = control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
 
@@ -248,7 +230,7 @@ async fn code_that_is_published_with_its_update_is_pending_first() {
 
     let request = UpdateFunctionCode {
         publish: true,
-        ..new_code("two")
+        ..update("f", "two")
     };
     let published = control
         .update_function_code(&origin(), request)
@@ -268,7 +250,7 @@ async fn a_deleted_function_is_gone_with_its_versions_and_starts_from_one_again(
     let control = TestControl::new().await;
     active(&control, "f").await;
     control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
 
@@ -282,7 +264,7 @@ async fn a_deleted_function_is_gone_with_its_versions_and_starts_from_one_again(
 
     active(&control, "f").await;
     let first = control
-        .publish_version(&origin(), publication())
+        .publish_version(&origin(), publication("f"))
         .await
         .unwrap();
     assert_eq!(first.version, number(1));

@@ -1,29 +1,11 @@
 use serde_json::{Value, json};
 
-use super::plane::{Api, FUNCTIONS, Reply, zip};
+use super::plane::{Api, FUNCTIONS, Reply};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 const ALIASES: &str = "/2015-03-31/functions/f/aliases";
 const IPV: &str = "InvalidParameterValueException";
 const RNF: &str = "ResourceNotFoundException";
-
-/// Returns an API with a function of two versions.
-async fn api() -> Api {
-    let api = Api::start().await;
-    let _completion = api.complete();
-    api.active("f").await;
-    let versions = format!("{FUNCTIONS}/f/versions");
-    api.post(&versions, json!({})).await;
-    api.put(
-        &format!("{FUNCTIONS}/f/code"),
-        json!({"ZipFile": zip("two")}),
-    )
-    .await;
-    api.settled("f").await;
-    let second = api.post(&versions, json!({})).await;
-    assert_eq!(second.body["Version"], "2", "{second:?}");
-    api
-}
 
 async fn create(api: &Api, members: Value) -> Reply {
     api.post(
@@ -41,7 +23,7 @@ fn without_revision(mut value: Value) -> Value {
 
 #[tokio::test]
 async fn an_alias_is_created_read_changed_and_deleted() {
-    let api = api().await;
+    let api = Api::with_two_versions("f").await;
 
     let created = create(&api, json!({})).await;
     assert_eq!(created.status, 201);
@@ -80,7 +62,7 @@ async fn an_alias_is_created_read_changed_and_deleted() {
 
 #[tokio::test]
 async fn aliases_are_listed_by_the_version_they_lead_to() {
-    let api = api().await;
+    let api = Api::with_two_versions("f").await;
     let weights = json!({"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.5}}});
     create(&api, weights).await;
     create(&api, json!({"Name": "other"})).await;
@@ -104,7 +86,7 @@ async fn aliases_are_listed_by_the_version_they_lead_to() {
 
 #[tokio::test]
 async fn aliases_are_refused_in_the_words_of_aws() {
-    let api = api().await;
+    let api = Api::with_two_versions("f").await;
     create(&api, json!({})).await;
     let weights = |weights: Value| json!({"Name": "b", "RoutingConfig": {"AdditionalVersionWeights": weights}});
 

@@ -215,13 +215,7 @@ async fn a_mapping_loses_what_is_given_empty() {
 
 #[tokio::test]
 async fn an_alias_keeps_what_is_not_given() {
-    let api = Api::start().await;
-    let _completion = api.complete();
-    api.active("f").await;
-    let versions = format!("{FUNCTIONS}/f/versions");
-    api.post(&versions, json!({})).await;
-    update(&api, "f", json!({"Description": "other"})).await;
-    api.post(&versions, json!({})).await;
+    let api = Api::with_two_versions("f").await;
     let weights = json!({"AdditionalVersionWeights": {"2": 0.25}});
     let alias = json!({
         "Name": "a", "FunctionVersion": "1", "Description": "d", "RoutingConfig": weights,

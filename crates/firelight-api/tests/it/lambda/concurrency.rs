@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::plane::{Api, FUNCTIONS, zip};
+use super::plane::{Api, FUNCTIONS};
 
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 const RESERVED: &str = "/2017-10-31/functions/f/concurrency";
@@ -19,18 +19,7 @@ fn provision(count: u32) -> Value {
 
 /// Returns an API with a function of two versions and an alias to the first.
 async fn api() -> Api {
-    let api = Api::start().await;
-    let _completion = api.complete();
-    api.active("f").await;
-    let versions = format!("{FUNCTIONS}/f/versions");
-    api.post(&versions, json!({})).await;
-    api.put(
-        &format!("{FUNCTIONS}/f/code"),
-        json!({"ZipFile": zip("two")}),
-    )
-    .await;
-    api.settled("f").await;
-    api.post(&versions, json!({})).await;
+    let api = Api::with_two_versions("f").await;
     let alias = json!({"Name": "prod", "FunctionVersion": "1"});
     api.post(&format!("{FUNCTIONS}/f/aliases"), alias).await;
     api

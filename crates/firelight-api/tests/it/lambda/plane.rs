@@ -220,6 +220,21 @@ impl Api {
         self.settled(name).await;
     }
 
+    /// Makes an active function that has two versions.
+    pub(crate) async fn with_two_versions(name: &str) -> Self {
+        let api = Self::start().await;
+        let _completion = api.complete();
+        api.active(name).await;
+        let versions = format!("{FUNCTIONS}/{name}/versions");
+        api.post(&versions, json!({})).await;
+        let code = json!({"ZipFile": zip("two")});
+        api.put(&format!("{FUNCTIONS}/{name}/code"), code).await;
+        api.settled(name).await;
+        let second = api.post(&versions, json!({})).await;
+        assert_eq!(second.body["Version"], "2", "{second:?}");
+        api
+    }
+
     /// Waits until an answer is as wanted.
     pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let view = self.plane.control.view();
