@@ -394,7 +394,12 @@ impl FrontDoor {
         }
     }
 
-    fn authorizer<'a>(&'a self, context: &'a RequestContext, protocol: Protocol) -> Authorizer<'a> {
+    /// Returns who decides what the caller of a request may do.
+    pub(crate) fn authorizer<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        protocol: Protocol,
+    ) -> Authorizer<'a> {
         Authorizer {
             view: self.services.iam.view(),
             enforcement: self.services.sts.enforcement(),

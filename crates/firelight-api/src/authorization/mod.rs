@@ -29,7 +29,7 @@ use crate::error::ApiError;
 use crate::protocol::Protocol;
 
 pub(crate) use iam::{iam_permission, sts_permission};
-pub(crate) use lambda::lambda_permissions;
+pub(crate) use lambda::{lambda_permissions, list_tags_permission};
 pub(crate) use logs::logs_permissions;
 pub(crate) use occasion::Occasion;
 pub(crate) use ssm::ssm_permissions;

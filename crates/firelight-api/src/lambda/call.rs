@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Lambda;
 use super::refusals;
+use crate::authorization::Authorizer;
 use crate::context::RequestContext;
 use crate::function_url::UrlDomain;
 
@@ -19,6 +20,8 @@ pub(super) type Answer = Result<Reply, ErrorReply>;
 pub(super) struct Call<'a> {
     pub(super) lambda: &'a Lambda,
     pub(super) url_domain: &'a UrlDomain,
+    /// For what an answer shows only to who may see it; the call itself is allowed.
+    pub(super) authorizer: Authorizer<'a>,
     pub(super) context: &'a RequestContext,
     pub(super) request: &'a Parts,
     pub(super) routed: &'a Routed<'a>,

@@ -1,17 +1,22 @@
 //! CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions, UpdateFunctionCode,
 //! UpdateFunctionConfiguration, DeleteFunction.
 
+use std::collections::BTreeMap;
+
 use firelight_control::records::configuration::{ImageRecord, PackageRecord, ZipRecord};
+use firelight_control::records::function::FunctionRecord;
 use firelight_control::{
     CreateFunction, FunctionDescription, UpdateFunctionCode, UpdateFunctionConfiguration,
 };
-use firelight_model::{Architecture, FunctionName, PackageType, Version};
+use firelight_model::{Architecture, FunctionArn, FunctionName, PackageType, Version};
 use firelight_wire::{ErrorReply, shapes};
 
 use super::call::{Answer, Call};
 use super::configuration_shape::{full, listed};
 use super::function_input::{GivenSettings, architecture, code, tenancy};
 use super::{capacity_providers, code_location, paging, refusals};
+use crate::authorization::list_tags_permission;
+use crate::error::ApiError;
 
 /// Takes the settings out of a creation or an update, which are types of their own with the same members.
 macro_rules! settings_of {
@@ -112,16 +117,32 @@ pub(super) fn get(call: &Call<'_>) -> Answer {
     let reserved = function
         .reserved_concurrency
         .and_then(|reserved| i32::try_from(reserved).ok());
-    let tags = Some(function.tags.clone()).filter(|tags| !tags.is_empty());
+    let tags = tags(call, &target.arn, &function);
     Ok(call.operation().reply(&shapes::GetFunctionResponse {
         configuration: Some(full(&described)),
         code: Some(location(call, &described)),
-        tags,
-        tags_error: None,
+        tags_error: tags.as_ref().err().cloned(),
+        tags: tags.ok().filter(|tags| !tags.is_empty()),
         concurrency: reserved.map(|reserved| shapes::Concurrency {
             reserved_concurrent_executions: Some(reserved),
         }),
     }))
+}
+
+/// Returns the tags, or why the caller may not see them.
+fn tags(
+    call: &Call<'_>,
+    arn: &FunctionArn,
+    function: &FunctionRecord,
+) -> Result<BTreeMap<String, String>, shapes::TagsError> {
+    let view = call.lambda.control.view();
+    let needed = list_tags_permission(view, call.context, &arn.to_string());
+    let refused = |error: ApiError| shapes::TagsError {
+        error_code: error.code.into_owned(),
+        message: error.message,
+    };
+    call.authorizer.check(&needed).map_err(refused)?;
+    Ok(function.tags.clone())
 }
 
 fn location(call: &Call<'_>, described: &FunctionDescription) -> shapes::FunctionCodeLocation {

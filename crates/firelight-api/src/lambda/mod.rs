@@ -55,6 +55,7 @@ use crate::body::{ReadBodyError, RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::front_door::FrontDoor;
+use crate::protocol::Protocol;
 
 pub(crate) use self::body_rules::{body_limit, too_long};
 pub use self::function_input::{FetchObject, ObjectError, ObjectName};
@@ -184,6 +185,7 @@ async fn rest_call(
     let call = Call {
         lambda: &door.lambda,
         url_domain: door.url_domain(),
+        authorizer: door.authorizer(context, Protocol::RestJson),
         context,
         request,
         routed,

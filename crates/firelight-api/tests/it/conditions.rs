@@ -5,6 +5,7 @@ use firelight_control::sts::{Caller, Identity, Session};
 use serde_json::{Value, json};
 
 use crate::authorization::{OneUser, Signed, with_function};
+use crate::lambda::plane::{creation, with};
 use crate::support::sessions;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -283,4 +284,37 @@ async fn resource_policies_of_logs_allow_and_deny() {
     assert_eq!(created.status, 200, "{}", created.body);
     let text = "with an explicit deny in a resource-based policy";
     assert!(deleted.body.contains(text), "{}", deleted.body);
+}
+
+#[tokio::test]
+async fn tags_of_a_function_are_told_to_who_may_list_them() {
+    for (actions, sees) in [
+        (json!(["lambda:GetFunction"]), false),
+        (json!(["lambda:GetFunction", "lambda:ListTags"]), true),
+    ] {
+        let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+        let one = OneUser::who_may(statement).await;
+        let creation = with(creation("f"), json!({"Tags": {"team": "one"}}));
+        let created = one
+            .root()
+            .lambda("POST", FUNCTIONS, &creation.to_string())
+            .await;
+        assert_eq!(created.status, 201, "{}", created.body);
+
+        let answer = one.ann().lambda("GET", &format!("{FUNCTIONS}/f"), "").await;
+
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let found: Value = serde_json::from_str(&answer.body).unwrap();
+        if sees {
+            assert_eq!(found["Tags"], json!({"team": "one"}));
+            assert!(found.get("TagsError").is_none());
+        } else {
+            let text = "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: lambda:ListTags \
+                on resource: arn:aws:lambda:us-east-1:000000000000:function:f because no identity-based policy \
+                allows the lambda:ListTags action";
+            assert!(found.get("Tags").is_none());
+            let expected = json!({"ErrorCode": "AccessDeniedException", "Message": text});
+            assert_eq!(found["TagsError"], expected);
+        }
+    }
 }

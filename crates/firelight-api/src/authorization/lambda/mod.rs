@@ -56,6 +56,15 @@ pub(crate) fn lambda_permissions(
     permissions
 }
 
+/// Returns what it takes to see the tags of a function.
+pub(crate) fn list_tags_permission(
+    view: &View,
+    context: &RequestContext,
+    function: &str,
+) -> Permission {
+    on_function(view, context, "lambda:ListTags".to_owned(), function, None)
+}
+
 /// A call as far as permissions go.
 struct Call<'a> {
     view: &'a View,

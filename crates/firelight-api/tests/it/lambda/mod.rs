@@ -19,6 +19,7 @@ mod options;
 mod permissions;
 pub(crate) mod plane;
 mod recursion;
+mod revisions;
 mod settings;
 mod tags;
 mod tenants;
