@@ -8,13 +8,34 @@ use super::plane::Api;
 const STATUS: &str = include_str!("../../../../../docs/compat/status.toml");
 
 /// Returns what the table says of an operation.
-fn state(operation: Operation) -> &'static str {
+fn line(operation: Operation) -> &'static str {
     let name = format!("{} = ", operation.name());
     let line = STATUS
         .lines()
         .find_map(|line| line.strip_prefix(name.as_str()));
-    let line = line.unwrap_or_else(|| panic!("{} is not in the table", operation.name()));
-    line.split('"').nth(1).unwrap()
+    line.unwrap_or_else(|| panic!("{} is not in the table", operation.name()))
+}
+
+fn state(operation: Operation) -> &'static str {
+    line(operation).split('"').nth(1).unwrap()
+}
+
+#[test]
+fn what_is_not_built_needs_an_engine_and_what_is_built_in_part_says_which() {
+    assert_eq!(Operation::ALL.len(), 91);
+    for operation in Operation::ALL {
+        let note = line(*operation).split('"').nth(3).unwrap_or_default();
+        match state(*operation) {
+            "built" => assert_eq!(note, "", "{}", operation.name()),
+            "partial" => assert_ne!(note, "", "{}", operation.name()),
+            "not-built" => {
+                let name = operation.name();
+                assert!(name.contains("DurableExecution"), "{name} is configuration");
+                assert_eq!(note, "needs the engine of durable executions", "{name}");
+            }
+            other => panic!("{}: {other}", operation.name()),
+        }
+    }
 }
 
 /// Fills the labels of a path with names that nothing has.
