@@ -273,7 +273,7 @@ impl Host {
     /// Waits until nothing is left to do.
     async fn calm_down(&self) {
         let end = Instant::now() + PATIENCE;
-        while self.queue.items().await > 0 {
+        while !self.history.is_violated() && self.queue.items().await > 0 {
             if Instant::now() > end {
                 let left = self.queue.items().await;
                 return self.history.violated(format!("{left} items never end"));
@@ -341,6 +341,9 @@ pub async fn simulate(seed: u64) -> Result<Vec<String>, Violation> {
     };
     host.restart().await;
     for (at, deed) in timetable {
+        if history.is_violated() {
+            return history.end();
+        }
         tokio::time::sleep_until(host.clock.began() + at).await;
         match deed {
             Deed::Offer(number) => host.offer(number, &mut rng),

@@ -60,6 +60,11 @@ impl History {
         }
     }
 
+    /// Whether a promise was broken: what follows would only drown the report, or never end.
+    pub(crate) fn is_violated(&self) -> bool {
+        self.lock().violation.is_some()
+    }
+
     /// The lines, or what was violated.
     pub(crate) fn end(&self) -> Result<Vec<String>, Violation> {
         let mut shared = self.lock();
