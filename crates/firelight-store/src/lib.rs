@@ -34,9 +34,9 @@ pub use data_dir::{DataDir, OpenDataDirError};
 pub use key::{Key, Kind, Prefix};
 pub use logs::{
     ChangeLogsError, EventPage, EventPosition, EventQuery, FilterQuery, GroupPage, GroupQuery,
-    LogEvent, LogGroup, LogLine, LogPlace, LogStore, LogStream, NewLogEvent, ParsePositionError,
-    ReadLogsError, Start, StreamCursor, StreamName, StreamOrder, StreamPage, StreamQuery, Streams,
-    TailPage, WallClock,
+    LogEvent, LogGroup, LogLine, LogPlace, LogStore, LogStream, NewLogEvent, NewSubscription,
+    ParsePositionError, ReadLogsError, Start, StreamCursor, StreamName, StreamOrder, StreamPage,
+    StreamQuery, Streams, Subscription, SubscriptionId, TailPage, WallClock,
 };
 pub use memory::MemoryStore;
 pub use queue::{

@@ -19,6 +19,7 @@ mod model;
 mod page;
 mod read;
 mod read_events;
+mod subscriptions;
 mod sweep;
 mod writer;
 
@@ -35,6 +36,7 @@ pub use self::model::{
     LogLine, LogPlace, LogStream, NewLogEvent, ParsePositionError, Start, StreamCursor, StreamName,
     StreamOrder, StreamPage, StreamQuery, Streams, TailPage,
 };
+pub use self::subscriptions::{NewSubscription, Subscription, SubscriptionId};
 use self::writer::{Change, Request, Writer};
 use crate::sqlite::OpenStoreError;
 use crate::sqlite::database::{self, Step};
@@ -59,6 +61,11 @@ const MIGRATIONS: &[Step] = &[
         name: "places",
         sql: include_str!("logs/migrations/0003_places.sql"),
     },
+    Step {
+        version: 4,
+        name: "subscriptions",
+        sql: include_str!("logs/migrations/0004_subscriptions.sql"),
+    },
 ];
 
 /// Tells the time that people are shown.
@@ -79,6 +86,12 @@ pub enum ChangeLogsError {
     /// The stream is there already.
     #[error("the log stream already exists")]
     StreamExists,
+    /// The group has as many subscriptions as it may have.
+    #[error("the log group has too many subscriptions")]
+    TooManySubscriptions,
+    /// The group has no subscription of that name.
+    #[error("the subscription does not exist")]
+    NoSuchSubscription,
     /// The database failed. Lines that were to be written are kept and tried again.
     #[error("could not write logs")]
     Failed(#[source] BackendError),

@@ -44,6 +44,13 @@ impl From<ChangeLogsError> for ApiError {
             }
             ChangeLogsError::GroupExists => exists("The specified log group already exists"),
             ChangeLogsError::StreamExists => exists("The specified log stream already exists"),
+            ChangeLogsError::TooManySubscriptions => {
+                Self::bad_request("LimitExceededException", "Resource limit exceeded.")
+            }
+            ChangeLogsError::NoSuchSubscription => Self::bad_request(
+                "ResourceNotFoundException",
+                "The specified subscription filter does not exist.",
+            ),
             ChangeLogsError::Failed(_) => unavailable(&error),
         }
     }

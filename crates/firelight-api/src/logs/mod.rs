@@ -4,9 +4,12 @@ mod error;
 mod events;
 mod groups;
 mod names;
+mod paging;
 mod policies;
+mod recipient;
 mod search;
 mod streams;
+mod subscriptions;
 mod tags;
 
 use firelight_control::Scope;
@@ -18,6 +21,8 @@ use serde::de::DeserializeOwned;
 use crate::body::Response;
 use crate::context::RequestContext;
 use crate::error::ApiError;
+use crate::front_door::Services;
+use crate::lambda::Lambda;
 use crate::protocol::{JsonVersion, json_answer, json_empty, json_input, unknown_operation};
 
 const VERSION: JsonVersion = JsonVersion::V1_1;
@@ -27,19 +32,21 @@ type Answer = Result<Response, ApiError>;
 /// One call of the Logs API.
 pub(crate) struct Call<'a> {
     logs: &'a Logs,
+    lambda: &'a Lambda,
     context: &'a RequestContext,
     body: &'a [u8],
 }
 
 /// Answers an operation of the Logs API.
 pub(crate) async fn handle(
-    logs: &Logs,
+    services: &Services,
     context: &RequestContext,
     operation: &str,
     body: &[u8],
 ) -> Answer {
     let call = Call {
-        logs,
+        logs: &services.logs,
+        lambda: &services.lambda,
         context,
         body,
     };
@@ -58,6 +65,8 @@ pub(crate) async fn handle(
         "PutResourcePolicy" => call.put_resource_policy().await,
         "DescribeResourcePolicies" => call.describe_resource_policies().await,
         "DeleteResourcePolicy" => call.delete_resource_policy().await,
+        "PutSubscriptionFilter" => call.put_subscription_filter().await,
+        "DeleteSubscriptionFilter" => call.delete_subscription_filter().await,
         "DescribeSubscriptionFilters" => call.describe_subscription_filters().await,
         "DescribeMetricFilters" => call.describe_metric_filters().await,
         "TestMetricFilter" => call.test_metric_filter(),
@@ -78,6 +87,10 @@ impl Call<'_> {
 
     fn place(&self) -> LogPlace {
         LogPlace::new(self.context.account, &self.context.region)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.context.received_at.as_millisecond()).unwrap_or_default()
     }
 
     fn input<T: DeserializeOwned>(&self) -> Result<T, ApiError> {

@@ -4,7 +4,8 @@ use super::error::{constraint, missing};
 use crate::error::ApiError;
 
 const GROUP_PATTERN: &str = r"[\.\-_/#A-Za-z0-9]+";
-const STREAM_PATTERN: &str = "[^:*]*";
+const PLAIN_PATTERN: &str = "[^:*]*";
+const MAX_PATTERN: usize = 1_024;
 
 /// Checks the name of a group.
 pub(super) fn group_name(name: Option<String>) -> Result<String, ApiError> {
@@ -40,13 +41,32 @@ pub(super) fn name_in(arn_or_name: &str) -> &str {
 
 /// Checks the name of a stream.
 pub(super) fn stream_name(name: Option<String>) -> Result<String, ApiError> {
-    let name = name.ok_or_else(|| missing("logStreamName"))?;
-    check_length(&name, "logStreamName")?;
+    plain_name(name, "logStreamName")
+}
+
+/// Checks the name of a filter of a group.
+pub(super) fn filter_name(name: Option<String>) -> Result<String, ApiError> {
+    plain_name(name, "filterName")
+}
+
+fn plain_name(name: Option<String>, member: &str) -> Result<String, ApiError> {
+    let name = name.ok_or_else(|| missing(member))?;
+    check_length(&name, member)?;
     if name.contains([':', '*']) {
-        let text = format!("Member must satisfy regular expression pattern: {STREAM_PATTERN}");
-        return Err(constraint(&name, "logStreamName", &text));
+        let text = format!("Member must satisfy regular expression pattern: {PLAIN_PATTERN}");
+        return Err(constraint(&name, member, &text));
     }
     Ok(name)
+}
+
+/// Checks how long a filter pattern is; whether it is one, is seen when it is read.
+pub(super) fn filter_pattern(pattern: Option<String>) -> Result<String, ApiError> {
+    let pattern = pattern.ok_or_else(|| missing("filterPattern"))?;
+    if pattern.chars().count() > MAX_PATTERN {
+        let text = format!("Member must have length less than or equal to {MAX_PATTERN}");
+        return Err(constraint(&pattern, "filterPattern", &text));
+    }
+    Ok(pattern)
 }
 
 fn check_length(name: &str, member: &str) -> Result<(), ApiError> {

@@ -74,12 +74,6 @@ struct OfGroup {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NoSubscriptions {
-    subscription_filters: [(); 0],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct NoMetrics {
     metric_filters: [(); 0],
 }
@@ -93,8 +87,7 @@ impl Call<'_> {
             document: document
                 .ok_or_else(|| missing("policyDocument"))?
                 .to_owned(),
-            modified_epoch_ms: u64::try_from(self.context.received_at.as_millisecond())
-                .unwrap_or_default(),
+            modified_epoch_ms: self.now_ms(),
         };
         self.logs.put_policy(&self.scope(), name, &policy).await?;
         self.answer(&One {
@@ -119,16 +112,6 @@ impl Call<'_> {
         let resource_policies = policies.map(|(name, policy)| Policy::of(&name, policy));
         self.answer(&All {
             resource_policies: resource_policies.collect(),
-        })
-    }
-
-    pub(super) async fn describe_subscription_filters(&self) -> Answer {
-        let input: OfGroup = self.input()?;
-        limit(input.limit, MOST_AT_ONCE, MOST_AT_ONCE)?;
-        self.require_group(&group_name(input.log_group_name)?)
-            .await?;
-        self.answer(&NoSubscriptions {
-            subscription_filters: [],
         })
     }
 

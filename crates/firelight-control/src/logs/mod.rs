@@ -2,25 +2,32 @@
 //!
 //! Deliberately absent: how lines come in. The data plane hands them to the log store itself.
 
+mod forwarder;
+mod parcel;
 mod pattern;
 mod policies;
 mod record;
 mod search;
+mod subscriptions;
 mod tags;
 
 use std::sync::Arc;
 
 use firelight_store::{LogStore, Store};
+use tokio::sync::watch;
 
 pub use firelight_store::{
     ChangeLogsError, EventPage, EventPosition, EventQuery, GroupPage, GroupQuery, LogEvent,
     LogGroup, LogPlace, LogStream, NewLogEvent, ReadLogsError, Start, StreamCursor, StreamName,
     StreamOrder, StreamPage, StreamQuery, Streams,
 };
+pub use forwarder::{Forwarder, Recipient, TakeError};
+pub use parcel::{LogSource, control_message};
 pub use pattern::{FilterPattern, InvalidPattern};
 pub use policies::{LogPolicies, LogPolicy, LogPolicyError};
 pub use record::LogRecordError;
 pub use search::{Search, SearchPage};
+pub use subscriptions::{PutSubscriptionError, SubscriptionFilter};
 pub use tags::{LogTags, LogTagsError, check_tags};
 
 use crate::erased::Records;
@@ -36,6 +43,8 @@ fn place(scope: &Scope) -> LogPlace {
 pub struct Logs {
     store: LogStore,
     records: Arc<dyn Records>,
+    /// Tells that subscriptions changed.
+    subscribed: Arc<watch::Sender<()>>,
 }
 
 impl Logs {
@@ -44,6 +53,7 @@ impl Logs {
         Self {
             store,
             records: Arc::new(records),
+            subscribed: Arc::default(),
         }
     }
 
@@ -70,6 +80,7 @@ impl Logs {
     /// Deletes a group with all that is in it, and its tags.
     pub async fn delete_group(&self, scope: &Scope, name: &str) -> Result<(), DeleteLogGroupError> {
         self.store.delete_group(&place(scope), name).await?;
+        self.subscribed.send_replace(());
         Ok(self.remove_tags(scope, name).await?)
     }
 }

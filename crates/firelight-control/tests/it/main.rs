@@ -5,6 +5,7 @@
 mod calls;
 mod code_storage;
 mod concurrency;
+mod forwarding;
 mod functions;
 mod idleness;
 mod mappings;

@@ -194,7 +194,7 @@ pub(super) async fn create_stream(
     now: WallTime,
 ) -> Result<(), ChangeLogsError> {
     let mut db = begin(db).await?;
-    let group = find_group(&mut db, stream).await?;
+    let group = find_group(&mut db, &stream.place, &stream.group).await?;
     let group = group.ok_or(ChangeLogsError::NoSuchGroup)?;
     let created = sqlx::query(
         "INSERT INTO log_stream (group_id, name, created_ms) VALUES (?1, ?2, ?3)
@@ -227,7 +227,7 @@ pub(super) async fn delete_stream(
     Ok(db.commit().await?)
 }
 
-fn some_row(rows: u64, otherwise: ChangeLogsError) -> Result<(), ChangeLogsError> {
+pub(super) fn some_row(rows: u64, otherwise: ChangeLogsError) -> Result<(), ChangeLogsError> {
     if rows == 0 {
         return Err(otherwise);
     }
@@ -235,17 +235,21 @@ fn some_row(rows: u64, otherwise: ChangeLogsError) -> Result<(), ChangeLogsError
 }
 
 async fn existing(db: &mut SqliteConnection, name: &StreamName) -> Result<Ids, ChangeLogsError> {
-    let group = find_group(db, name).await?;
+    let group = find_group(db, &name.place, &name.group).await?;
     let group = group.ok_or(ChangeLogsError::NoSuchGroup)?;
     let stream = find_stream(db, group, &name.stream).await?;
     let stream = stream.ok_or(ChangeLogsError::NoSuchStream)?;
     Ok(Ids { group, stream })
 }
 
-async fn find_group(db: &mut SqliteConnection, name: &StreamName) -> sqlx::Result<Option<i64>> {
+pub(super) async fn find_group(
+    db: &mut SqliteConnection,
+    place: &LogPlace,
+    group: &str,
+) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar("SELECT id FROM log_group WHERE place = ?1 AND name = ?2")
-        .bind(name.place.as_str())
-        .bind(&name.group)
+        .bind(place.as_str())
+        .bind(group)
         .fetch_optional(db)
         .await
 }
@@ -267,7 +271,7 @@ async fn find_or_create_group(
     name: &StreamName,
     now: WallTime,
 ) -> sqlx::Result<i64> {
-    if let Some(group) = find_group(db, name).await? {
+    if let Some(group) = find_group(db, &name.place, &name.group).await? {
         return Ok(group);
     }
     let created =

@@ -22,6 +22,17 @@ impl LogPlace {
         }
     }
 
+    /// Reads a place as it is written in the store.
+    pub(super) fn stored(key: &str) -> Self {
+        Self { key: key.into() }
+    }
+
+    /// The account, and the region.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str) {
+        self.key.split_once('/').unwrap_or((&self.key, ""))
+    }
+
     /// How the place is written in the store.
     pub(super) fn as_str(&self) -> &str {
         &self.key

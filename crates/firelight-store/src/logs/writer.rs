@@ -16,7 +16,10 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use super::apply::{self, StreamIds};
 use super::intake::Intake;
-use super::{ChangeLogsError, LogLine, LogPlace, NewLogEvent, StreamName, WallClock, sweep};
+use super::{
+    ChangeLogsError, LogLine, LogPlace, NewLogEvent, NewSubscription, StreamName, SubscriptionId,
+    WallClock, subscriptions, sweep,
+};
 use crate::store::BackendError;
 
 /// How long a line waits for others.
@@ -51,6 +54,16 @@ pub(super) enum Change {
     },
     DeleteStream {
         stream: StreamName,
+    },
+    PutSubscription(NewSubscription),
+    DeleteSubscription {
+        place: LogPlace,
+        group: String,
+        name: String,
+    },
+    NoteTold {
+        id: SubscriptionId,
+        upto: u64,
     },
 }
 
@@ -167,7 +180,12 @@ impl Writer {
     }
 
     async fn serve(&mut self, request: Request) {
-        let served = match self.write().await {
+        // Where somebody has read to says nothing of lines that still wait.
+        let written = match request.change {
+            Change::NoteTold { .. } => Ok(()),
+            _ => self.write().await,
+        };
+        let served = match written {
             Ok(()) => self.apply(request.change).await,
             Err(error) => {
                 self.due = Some(Instant::now() + COLLECT);
@@ -205,6 +223,14 @@ impl Writer {
                 self.ids.forget();
                 apply::delete_stream(db, &stream).await
             }
+            Change::PutSubscription(new) => {
+                let newest = *self.appended.borrow();
+                subscriptions::put(db, &new, newest).await
+            }
+            Change::DeleteSubscription { place, group, name } => {
+                subscriptions::delete(db, &place, &group, &name).await
+            }
+            Change::NoteTold { id, upto } => Ok(subscriptions::note_told(db, id, upto).await?),
         }
     }
 

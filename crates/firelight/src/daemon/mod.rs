@@ -37,7 +37,7 @@ use firelight_api::lambda::Lambda;
 use firelight_api::{FrontDoor, FrontDoorConfig, ServerLimits, Services};
 use firelight_control::Control;
 use firelight_control::iam::Iam;
-use firelight_control::logs::Logs;
+use firelight_control::logs::{Forwarder, Logs};
 use firelight_control::ssm::Ssm;
 use firelight_control::sts::{CredentialBook, Enforcement, RootKey, Sts};
 use firelight_control::usage::Books;
@@ -50,6 +50,7 @@ use firelight_store::{
     UsageStore,
 };
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::stop::Stop;
@@ -91,6 +92,7 @@ struct Daemon {
     data_plane: DataPlane<LinuxDriver>,
     queue: SqliteQueue,
     dispatcher: Dispatcher,
+    forwarding: JoinHandle<()>,
     background: CancellationToken,
     door: FrontDoor,
     listener: TcpListener,
@@ -206,13 +208,17 @@ impl Daemon {
         let lambda = Lambda::new(control, session_key, invoker)
             .with_events(events)
             .with_objects(fetch);
+        let log_groups = Logs::new(logs.clone(), store.clone());
+        let recipient = Arc::new(lambda.log_recipient());
+        let forwarder = Forwarder::new(log_groups.clone(), recipient);
+        let forwarding = tokio::spawn(forwarder.run(background.clone()));
         let services = Services {
             credentials,
             iam,
             sts,
             s3: firelight_s3::Endpoint::new(depot),
-            ssm: Ssm::new(store.clone(), sources),
-            logs: Logs::new(logs.clone(), store),
+            ssm: Ssm::new(store, sources),
+            logs: log_groups,
             books: Books::new(usage.clone()),
             lambda,
         };
@@ -229,6 +235,7 @@ impl Daemon {
             data_plane,
             queue,
             dispatcher,
+            forwarding,
             background,
             door,
             listener,
@@ -263,6 +270,8 @@ impl Daemon {
         });
         firelight_api::serve(self.door, self.listener, limits, shutdown).await;
         self.background.cancel();
+        // A panic of it was reported by the runtime already.
+        self.forwarding.await.ok();
         self.dispatcher.stop(DRAIN).await;
         self.data_plane.drain(DRAIN).await;
         // Only now does no function run that may still ask for something.

@@ -3,6 +3,7 @@
 mod keeping;
 mod listing;
 mod reading;
+mod subscriptions;
 
 use std::path::Path;
 use std::sync::Arc;
