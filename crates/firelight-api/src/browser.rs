@@ -32,7 +32,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 const MAX_AGE_SECONDS: u32 = 172_800;
 
 /// The web page that a request comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Page {
     origin: HeaderValue,
     /// What the browser asks before it lets the page send a request: whether these headers may be in it.

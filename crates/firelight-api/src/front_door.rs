@@ -18,9 +18,8 @@ use firelight_control::sts::{CredentialBook, Sts};
 use firelight_control::usage::Books;
 use firelight_model::{AccountId, Region, RequestId};
 use futures_util::FutureExt;
-use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -30,14 +29,15 @@ use crate::authorization::{
     Authorizer, Occasion, iam_permission, lambda_permissions, logs_permissions, ssm_permissions,
     sts_permission,
 };
-use crate::body::{ReadBodyError, RequestBody, Response, Sending};
+use crate::body::{ReadBodyError, RequestBody, Response};
 use crate::body_budget::BodyBudget;
 use crate::browser::Page;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, UrlRequest, Visit};
-use crate::head::{add_host, add_request_id, base_url, sending};
+use crate::head::{add_host, base_url, sending};
 use crate::lambda::Handled;
+use crate::memo::Memo;
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
@@ -114,7 +114,18 @@ impl FrontDoor {
 
     /// Answers a request; whatever goes wrong, there is an answer.
     pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
-        let started = Instant::now();
+        let (arrival, memo) = self.receive(request, peer);
+        let handled = AssertUnwindSafe(self.pass_on(arrival)).catch_unwind().await;
+        let response = match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => error.into_response(memo.protocol, memo.request_id),
+            Err(_) => memo.panicked(),
+        };
+        memo.finish(response)
+    }
+
+    /// Reads a head, and notes what its answer needs: the head itself is not to wait for it.
+    fn receive(&self, request: Request<Incoming>, peer: SocketAddr) -> (Box<Arrival>, Box<Memo>) {
         let request_id = RequestId::from_random(rand::random());
         let (mut parts, body) = request.into_parts();
         add_host(&mut parts);
@@ -125,59 +136,51 @@ impl FrontDoor {
             .and_then(Option::as_ref)
             .map(|claim| &claim.scope);
         let url = function_url::matches(&parts, &self.function_urls.domain);
-        let service = match url {
-            Some(_) => Service::Lambda,
-            None => Service::of(&parts, scope),
+        let (service, page) = match url {
+            Some(_) => (Service::Lambda, None),
+            None => (
+                Service::of(&parts, scope),
+                Page::behind(&parts, self.config.authentication),
+            ),
         };
-        let page = match url {
-            Some(_) => None,
-            None => Page::behind(&parts, self.config.authentication),
-        };
-        let protocol = service.protocol();
-        // A copy, because a part of the head would keep all of it while the request waits.
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let sending = sending(&parts);
-        // Boxed, so that what waits does not hold a copy in each of its layers.
-        let arrival = Box::new(Arrival {
+        let memo = Memo {
+            started: Instant::now(),
+            peer,
+            request_id,
+            protocol: service.protocol(),
+            method: parts.method.clone(),
+            // A copy, because a part of the head would keep all of it while the request waits.
+            path: parts.uri.path().into(),
+            sending,
+            page: page.clone(),
+        };
+        let arrival = Arrival {
             body: RequestBody::Incoming(body, self.bodies.clone(), sending),
             request: parts,
+            url,
+            service,
+            page,
             claim,
             peer: peer.ip(),
             request_id,
-        });
+        };
+        (Box::new(arrival), Box::new(memo))
+    }
 
-        let handled = async {
-            match (url, page.as_ref().map_or(Ok(None), Page::answer)?) {
-                (Some(url), _) => Ok(Box::pin(self.visit(url, *arrival)).await),
-                (None, Some(answer)) => Ok(answer),
-                (None, None) => self.serve(service, arrival).await,
-            }
-        };
-        let mut response = match AssertUnwindSafe(handled).catch_unwind().await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => error.into_response(protocol, request_id),
-            Err(_) => {
-                tracing::error!(%request_id, %method, path, "handler panicked");
-                protocol.error(&ApiError::internal(), &request_id.to_string())
-            }
-        };
-        add_request_id(&mut response, protocol, request_id);
-        if let Some(page) = &page {
-            page.let_read(response.headers_mut());
+    /// Has a request answered by whoever it is for. All that leads there is gone before the wait: ten thousand may wait
+    /// for functions that run.
+    async fn pass_on(&self, mut arrival: Box<Arrival>) -> Result<Response, HandleError> {
+        if let Some(url) = arrival.url.take() {
+            return Ok(Box::pin(self.visit(url, *arrival)).await);
         }
-        // A client that was refused before it sent its body may be confused about where the next
-        // answer begins: botocore takes the old status for it. S3 closes such connections, too.
-        if sending == Sending::OnceWanted && response.status().is_client_error() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
+        if let Some(answer) = arrival.page.as_ref().map_or(Ok(None), Page::answer)? {
+            return Ok(answer);
         }
-        tracing::debug!(
-            %request_id, %peer, %method, path,
-            status = response.status().as_u16(),
-            elapsed_us = started.elapsed().as_micros(),
-            "answered"
-        );
-        response
+        match Box::pin(self.handle(*arrival)).await? {
+            Handled::Answered(response) => Ok(response),
+            Handled::Running(answer) => Ok(answer.await),
+        }
     }
 
     /// Answers a request at a function URL.
@@ -199,26 +202,16 @@ impl FrontDoor {
         function_url::handle(&self.function_urls, &gate, visit).await
     }
 
-    /// Answers a request of a service.
-    async fn serve(
-        &self,
-        service: Service,
-        arrival: Box<Arrival>,
-    ) -> Result<Response, HandleError> {
-        // Boxed, and gone before the wait: ten thousand may wait for functions that run.
-        match Box::pin(self.handle(service, *arrival)).await? {
-            Handled::Answered(response) => Ok(response),
-            Handled::Running(answer) => Ok(answer.await),
-        }
-    }
-
-    async fn handle(&self, service: Service, arrival: Arrival) -> Result<Handled, HandleError> {
+    /// Answers a request of a service, or has its function run.
+    async fn handle(&self, arrival: Arrival) -> Result<Handled, HandleError> {
         let Arrival {
             request,
             body,
+            service,
             claim,
             peer,
             request_id,
+            ..
         } = arrival;
         if let Some(answer) = admin::handle_public(&request) {
             return Ok(answer.into());
@@ -418,6 +411,10 @@ impl FrontDoor {
 struct Arrival {
     request: Parts,
     body: RequestBody,
+    /// Set where it is for a function URL.
+    url: Option<UrlRequest>,
+    service: Service,
+    page: Option<Page>,
     claim: Result<Option<Claim>, ClaimError>,
     peer: IpAddr,
     request_id: RequestId,
@@ -494,6 +491,6 @@ mod tests {
     #[test]
     fn a_waiting_request_is_small() {
         let bytes = size_of_answer(FrontDoor::answer);
-        assert!(bytes <= 2 * 1024, "{bytes}");
+        assert!(bytes <= 1024, "{bytes}");
     }
 }

@@ -23,6 +23,7 @@ mod head;
 mod iam;
 pub mod lambda;
 mod logs;
+mod memo;
 mod occasionally;
 mod protocol;
 mod s3;

@@ -63,8 +63,11 @@ impl Events {
     }
 
     fn fresh_trace(&self) -> String {
-        let Ports { clock, random, .. } = &self.workshop.ports;
-        lineage::fresh(clock.now().epoch_ms() / 1000, random())
+        let Workshop {
+            ports, settings, ..
+        } = &*self.workshop;
+        let now_s = ports.clock.now().epoch_ms() / 1000;
+        lineage::fresh(now_s, (ports.random)(), settings.samples_traces)
     }
 
     /// Starts to run events, as long as the returned guard lives.

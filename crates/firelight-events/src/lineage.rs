@@ -60,10 +60,13 @@ pub fn without(trace: &str) -> String {
     others.collect::<Vec<_>>().join(";")
 }
 
-/// Makes a header for an event that came without one.
-pub fn fresh(epoch_s: u64, random: u128) -> String {
+/// Makes a header for an event that came without one. `sampled` is whether its trace is recorded.
+pub fn fresh(epoch_s: u64, random: u128, sampled: bool) -> String {
     let (root, parent) = (random >> 32, random & u128::from(u64::MAX));
-    format!("Root=1-{epoch_s:08x}-{root:024x};Parent={parent:016x};Sampled=0")
+    format!(
+        "Root=1-{epoch_s:08x}-{root:024x};Parent={parent:016x};Sampled={}",
+        u8::from(sampled)
+    )
 }
 
 /// Stands for a function: FNV-1a over its ARN, written as eight hexadecimal digits.
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_fresh_header_has_the_lengths_of_aws() {
-        let header = fresh(0x5759_e988, u128::MAX);
+        let header = fresh(0x5759_e988, u128::MAX, false);
 
         assert_eq!(
             header,

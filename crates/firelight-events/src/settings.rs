@@ -17,6 +17,8 @@ pub struct Settings {
     pub in_flight_per_function: u32,
     /// How long a claimed item stays hidden if this process stops working on it; it is extended while it works.
     pub hold: Duration,
+    /// Whether traces that begin here are recorded.
+    pub samples_traces: bool,
 }
 
 impl Default for Settings {
@@ -27,6 +29,7 @@ impl Default for Settings {
             in_flight: 512,
             in_flight_per_function: 128,
             hold: Duration::from_secs(60),
+            samples_traces: false,
         }
     }
 }

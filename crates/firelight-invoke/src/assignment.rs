@@ -1,6 +1,7 @@
 //! A call on its way to an environment, with the permit that lets it run and the way back for its answer.
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::admission::Permit;
 use crate::call::{Call, NotStarted, Outcome};
@@ -11,6 +12,8 @@ pub(crate) struct Assignment {
     pub(crate) reply: oneshot::Sender<Outcome>,
     /// Held until the invocation is over, not only until it is answered.
     pub(crate) permit: Permit,
+    /// When the call was admitted.
+    pub(crate) since: Instant,
 }
 
 impl Assignment {

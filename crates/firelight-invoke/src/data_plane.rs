@@ -30,6 +30,7 @@ use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::{Call, Invoker, NotStarted, Outcome};
 use crate::host::{Asked, Host, Place, Share};
 use crate::keeper::{Purpose, keep_environment};
+use crate::metering::InvocationMeter;
 use crate::metrics::{Registry, Snapshot, VersionMetrics};
 use crate::pool::{Counts, Freed, Pool, Requested};
 use crate::pools::Pools;
@@ -37,6 +38,7 @@ use crate::ports::Ports;
 use crate::prepare::blueprint;
 use crate::recruiter::{recruit, refuse_start};
 use crate::settings::Settings;
+use crate::spans::{OpenSpans, PhaseSpan};
 use crate::started::StartedRuntimes;
 
 /// How often idle environments are looked at.
@@ -243,9 +245,10 @@ impl<D: SandboxDriver> Inner<D> {
         }
         let pool = self.pool(&call.version, call.tenant_id.as_deref())?;
         let quota = self.ports.versions.quota(&call.version);
+        let now = Instant::now();
         let permit = self
             .admission
-            .acquire(&pool.gates, quota, Instant::now())
+            .acquire(&pool.gates, quota, now)
             .inspect_err(|reason| self.note_throttle(&pool, *reason))
             .map_err(NotStarted::Throttled)?;
         let (reply, answer) = oneshot::channel();
@@ -255,6 +258,7 @@ impl<D: SandboxDriver> Inner<D> {
                 call: Box::new(call),
                 reply,
                 permit,
+                since: now,
             },
         );
         Ok(answer)
@@ -351,6 +355,27 @@ impl<D: SandboxDriver> Inner<D> {
             self.host.note_idle();
         }
         freed
+    }
+
+    /// Opens the spans of a call, if somebody collects them.
+    pub(crate) fn open_spans(
+        &self,
+        pool: &VersionPool,
+        assignment: &mut Assignment,
+    ) -> Option<OpenSpans> {
+        self.ports.spans.as_ref()?;
+        OpenSpans::of(assignment, &pool.version, &*self.ports.random)
+    }
+
+    pub(crate) fn close_spans(
+        &self,
+        spans: Option<OpenSpans>,
+        beginnings: Vec<PhaseSpan>,
+        meter: &InvocationMeter,
+    ) {
+        if let (Some(sink), Some(spans)) = (&self.ports.spans, spans) {
+            sink(spans.close(beginnings, meter));
+        }
     }
 
     /// The line of a pool got shorter: a start that waits for room may be for nobody now.

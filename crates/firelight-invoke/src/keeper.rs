@@ -207,10 +207,13 @@ async fn serve<D: SandboxDriver>(
             inner.place(pool, assignment);
             return environment;
         }
+        let mut assignment = assignment;
+        let spans = inner.open_spans(pool, &mut assignment);
         let Assignment {
             call,
             reply,
             permit,
+            ..
         } = assignment;
         let responder = Responder::new(reply, call.response_mode);
         let mut returned = None;
@@ -222,6 +225,7 @@ async fn serve<D: SandboxDriver>(
                 }
             })
             .await;
+        inner.close_spans(spans, environment.take_beginnings(), &meter);
         pool.metrics.invoked(&meter);
         (inner.ports.usage)(meter);
         environment.tell_traffic_now_and_then().await;

@@ -33,6 +33,7 @@ mod recruiter;
 mod responder;
 mod settings;
 mod shared_keeper;
+mod spans;
 mod started;
 mod zip_ground;
 
@@ -56,4 +57,5 @@ pub use ports::{
 };
 pub use prepare::{EnvironmentFacts, Prepare, PrepareError, Prepared, RUNTIME_API};
 pub use settings::Settings;
+pub use spans::{InvocationSpans, Phase, PhaseSpan, SpanSink};
 pub use zip_ground::ZipGround;

@@ -10,6 +10,7 @@ use crate::admission::Quota;
 use crate::clock::Clock;
 use crate::metering::InvocationMeter;
 use crate::prepare::Prepare;
+use crate::spans::SpanSink;
 
 /// Finds what may be invoked; the control plane's view. It must answer at once and from memory.
 pub trait Versions: Send + Sync + 'static {
@@ -58,6 +59,8 @@ pub struct Ports<D> {
     pub usage: UsageSink,
     pub traffic: TrafficSink,
     pub throttles: ThrottleSink,
+    /// Where spans go, if anybody collects them.
+    pub spans: Option<SpanSink>,
     pub credentials: CredentialSource,
     pub random: Randomness,
     pub clock: Clock,

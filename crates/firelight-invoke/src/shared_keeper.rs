@@ -28,11 +28,13 @@ use crate::environment::{Crash, Ended, Environment};
 use crate::keeper::{Counted, Idle, next_assignment};
 use crate::pool::Freed;
 use crate::responder::Responder;
+use crate::spans::OpenSpans;
 
 /// An invocation's place in the environment: dropping the permit and giving the handle back frees it.
 struct Seat {
     handle: EnvironmentHandle,
     permit: Permit,
+    spans: Option<OpenSpans>,
 }
 
 type Ending = Pin<Box<dyn Future<Output = (Ended, Seat)> + Send>>;
@@ -115,12 +117,19 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
             self.give_up(&handle);
             return self.inner.place(self.pool, assignment);
         }
+        let mut assignment = assignment;
+        let spans = self.inner.open_spans(self.pool, &mut assignment);
         let Assignment {
             call,
             reply,
             permit,
+            ..
         } = assignment;
-        let seat = Seat { handle, permit };
+        let seat = Seat {
+            handle,
+            permit,
+            spans,
+        };
         let responder = Responder::new(reply, call.response_mode);
         let crash = self.crash.subscribe();
         let begun = self.environment.begin(call, responder).await;
@@ -136,7 +145,11 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
     /// An invocation is over: its seat goes to the next one before its caller is answered.
     async fn end(&mut self, ended: Ended, seat: Seat) {
         let unreported = self.environment.ended(ended);
-        let Seat { handle, permit } = seat;
+        let Seat {
+            handle,
+            permit,
+            spans,
+        } = seat;
         drop(permit);
         let freed = match unreported.reset {
             Some(reason) => {
@@ -147,6 +160,8 @@ impl<D: SandboxDriver> SharedKeeper<'_, D> {
             None => self.give_back(handle),
         };
         let meter = self.environment.report(unreported).await;
+        let beginnings = self.environment.take_beginnings();
+        self.inner.close_spans(spans, beginnings, &meter);
         self.pool.metrics.invoked(&meter);
         (self.inner.ports.usage)(meter);
         self.environment.tell_traffic_now_and_then().await;

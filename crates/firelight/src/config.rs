@@ -16,6 +16,7 @@ mod file;
 mod layers;
 mod resolve;
 mod settings;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use egress::{EgressConfig, TagPolicy};
 pub use endpoints::{EndpointsConfig, Place};
 pub use layers::{FlagValues, Layers, Sourced};
 pub use settings::{EGRESS_TAGS_PREFIX, RUNTIMES_PREFIX, SETTINGS, is_secret};
+pub use traces::TracesConfig;
 
 /// Which of the two daemons runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,8 @@ pub struct ServerConfig {
     pub admin: Option<SocketAddr>,
     pub egress: EgressConfig,
     pub endpoints: EndpointsConfig,
+    /// Where spans go; nowhere unless it is set.
+    pub traces: Option<TracesConfig>,
     pub log: LogConfig,
 }
 
@@ -178,6 +182,8 @@ pub enum ConfigError {
     Unauthenticated { source_name: String },
     #[error("endpoints.{service} names another host, but nothing says whose key signs there")]
     NoSigningKey { service: &'static str },
+    #[error("this build of Firelight exports no spans, and {key} is set")]
+    NotBuilt { key: &'static str },
     #[error("neither XDG_STATE_HOME nor HOME is set, so there is no default data directory")]
     NoHome,
 }
@@ -202,6 +208,7 @@ impl ConfigError {
                 "set endpoints.access_key_id and endpoints.secret_access_key, or AWS_ACCESS_KEY_ID \
                  and AWS_SECRET_ACCESS_KEY"
             }
+            Self::NotBuilt { .. } => "build it with `--features otel`, or leave the setting out",
             Self::NoHome => "name a directory with --data-dir",
         })
     }

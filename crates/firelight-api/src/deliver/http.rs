@@ -1,7 +1,8 @@
-//! The HTTP client of deliveries: plain, or with TLS where an endpoint wants it.
+//! The HTTP client of deliveries, and of whatever else the daemon sends: plain, or with TLS where an endpoint wants it.
 
 use std::time::Duration;
 
+use ::http::uri::Scheme;
 use ::http::{Request, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -17,7 +18,7 @@ const LARGEST_ANSWER: usize = 256 * 1024;
 
 /// Cheap to clone: all clones share their connections.
 #[derive(Clone)]
-pub(super) enum HttpClient {
+pub enum HttpClient {
     Plain(Client<HttpConnector, Full<Bytes>>),
     #[cfg(feature = "tls")]
     Tls(Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>),
@@ -34,7 +35,7 @@ pub enum NoTls {
 
 /// A call got no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ExchangeError {
+pub enum ExchangeError {
     #[error("no answer within {LONGEST_CALL:?}")]
     TooSlow,
     #[error("{}", chain(.0))]
@@ -44,12 +45,20 @@ pub(super) enum ExchangeError {
 }
 
 impl HttpClient {
-    pub(super) fn plain() -> Self {
+    /// Makes a client for addresses of a scheme.
+    pub fn for_scheme(scheme: Option<&Scheme>) -> Result<Self, NoTls> {
+        match scheme {
+            Some(scheme) if *scheme == Scheme::HTTPS => Self::with_tls(),
+            _ => Ok(Self::plain()),
+        }
+    }
+
+    pub fn plain() -> Self {
         Self::Plain(Client::builder(TokioExecutor::new()).build(connector()))
     }
 
     #[cfg(feature = "tls")]
-    pub(super) fn with_tls() -> Result<Self, NoTls> {
+    pub fn with_tls() -> Result<Self, NoTls> {
         let mut connector = connector();
         connector.enforce_http(false);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
@@ -64,12 +73,12 @@ impl HttpClient {
     }
 
     #[cfg(not(feature = "tls"))]
-    pub(super) fn with_tls() -> Result<Self, NoTls> {
+    pub fn with_tls() -> Result<Self, NoTls> {
         Err(NoTls::NotBuilt)
     }
 
     /// Sends a request and reads the whole answer.
-    pub(super) async fn exchange(
+    pub async fn exchange(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, ExchangeError> {

@@ -27,8 +27,7 @@ use crate::sigv4::{Signer, SigningCredentials, SigningTime};
 
 pub use self::answer::AwsError;
 use self::call::ServiceCall;
-use self::http::HttpClient;
-pub use self::http::NoTls;
+pub use self::http::{ExchangeError, HttpClient, NoTls};
 
 /// Makes credentials of a function's execution role; `None` if there is no such function any more.
 pub type RoleCredentials = Arc<dyn Fn(&FunctionArn) -> Option<SigningCredentials> + Send + Sync>;

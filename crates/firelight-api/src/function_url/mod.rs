@@ -49,6 +49,7 @@ pub(crate) struct FunctionUrls {
     view: View,
     iam: IamView,
     invoker: Arc<dyn Invoker>,
+    samples_traces: bool,
 }
 
 impl FunctionUrls {
@@ -58,6 +59,7 @@ impl FunctionUrls {
             view: lambda.control.view().clone(),
             iam,
             invoker: Arc::clone(&lambda.invoker),
+            samples_traces: lambda.samples_traces,
         }
     }
 }

@@ -48,7 +48,13 @@ pub(super) async fn serve(
     };
     let (caller, body) = gate.admit(urls, target, arrival).await?;
     let body = body.read(MAX_BODY).await.map_err(Refusal::Body)?;
-    let trace = trace_of(&visit.request, visit.received_at.as_second());
+    let now_s = visit.received_at.as_second();
+    let trace = trace::of(
+        &visit.request.headers,
+        now_s,
+        rand::random(),
+        urls.samples_traces,
+    );
     let facts = Circumstances {
         id: &visit.url.id,
         domain: &visit.url.domain(&urls.domain, &target.function.region),
@@ -80,10 +86,6 @@ fn check_protocol(request: &Parts) -> Result<(), Refusal> {
         return Err(Refusal::Upgrade);
     }
     Ok(())
-}
-
-fn trace_of(request: &Parts, now_seconds: i64) -> String {
-    trace::of(&request.headers, now_seconds, rand::random())
 }
 
 fn proven<'a>(target: &UrlTarget, caller: &'a Caller) -> Option<&'a Caller> {

@@ -69,6 +69,7 @@ pub struct Lambda {
     pub(crate) invoker: Arc<dyn Invoker>,
     objects: Option<Arc<dyn FetchObject>>,
     events: Option<Events>,
+    pub(crate) samples_traces: bool,
 }
 
 impl Lambda {
@@ -79,6 +80,7 @@ impl Lambda {
             invoker,
             objects: None,
             events: None,
+            samples_traces: false,
         }
     }
 
@@ -86,6 +88,13 @@ impl Lambda {
     #[must_use]
     pub fn with_events(mut self, events: Events) -> Self {
         self.events = Some(events);
+        self
+    }
+
+    /// Has traces recorded that begin with a request.
+    #[must_use]
+    pub fn sampling_traces(mut self, samples_traces: bool) -> Self {
+        self.samples_traces = samples_traces;
         self
     }
 
@@ -141,6 +150,7 @@ pub(crate) async fn handle(
         view: lambda.control.view(),
         invoker: &lambda.invoker,
         events: lambda.events.as_ref(),
+        samples_traces: lambda.samples_traces,
     };
     let labels = &routed.labels;
     let answer = match routed.operation {

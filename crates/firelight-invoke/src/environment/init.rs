@@ -22,6 +22,7 @@ use super::processes::{Role, StartError};
 use super::{Environment, Happening, Phase};
 use crate::error_payload::PlatformError;
 use crate::platform_event::{InitPhase, PlatformEvent, Status};
+use crate::spans::Phase as SpanPhase;
 
 /// How long a report may lag behind the exit of the process that sent it: the kernel tells of both at once, on
 /// different descriptors.
@@ -122,6 +123,7 @@ impl<D: SandboxDriver> Environment<D> {
             .await
             .unwrap_or(Err(InitFailure::TimedOut));
         let duration = began.elapsed();
+        self.beginnings.note(SpanPhase::Init, began);
         self.collect_all();
         self.report_init(phase, &result, duration);
         match result {

@@ -43,6 +43,7 @@ use crate::journal::Journal;
 use crate::platform_event::{InitPhase, PlatformEvent};
 use crate::prepare::{Blueprint, Program};
 use crate::settings::Settings;
+use crate::spans::{Beginnings, Phase as SpanPhase, PhaseSpan};
 
 /// Whether the runtime is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,7 @@ pub(crate) struct Environment<D: SandboxDriver> {
     /// Set when the sandbox itself is gone: the environment cannot be kept.
     lost: bool,
     traffic: Meter,
+    beginnings: Beginnings,
     clock: Clock,
     settings: Settings,
 }
@@ -107,8 +109,11 @@ impl<D: SandboxDriver> Environment<D> {
             clock,
             settings,
         } = blueprint;
+        let began = Instant::now();
         let mut sandbox = launch::launch_sandbox(driver, spec, &program, started).await?;
         let (session, events) = launch::serve_session(&mut sandbox, &version, &mut program)?;
+        let mut beginnings = Beginnings::default();
+        beginnings.note(SpanPhase::Start, began);
         Ok(Self {
             version,
             program,
@@ -127,6 +132,7 @@ impl<D: SandboxDriver> Environment<D> {
             init_took: None,
             lost: false,
             traffic: Meter::new(tell_traffic),
+            beginnings,
             clock,
             settings,
         })
@@ -145,7 +151,13 @@ impl<D: SandboxDriver> Environment<D> {
     /// Brings the environment up ahead of any invocation; `false` if it cannot. Its init is reported with none.
     pub(crate) async fn provision(&mut self) -> bool {
         self.init_phase().await;
+        self.beginnings.take();
         self.unreported_init.take().is_some()
+    }
+
+    /// What it did since the last invocation that was told of.
+    pub(crate) fn take_beginnings(&mut self) -> Vec<PhaseSpan> {
+        self.beginnings.take()
     }
 
     pub(crate) fn init_took(&self) -> Option<Duration> {

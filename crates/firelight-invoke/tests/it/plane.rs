@@ -170,6 +170,7 @@ impl Plane {
                         .push(String::from_utf8(record.message.to_vec()).unwrap());
                 })
             },
+            spans: None,
             usage: {
                 let meters = Arc::clone(&meters);
                 Arc::new(move |meter| meters.lock().unwrap().push(meter))

@@ -404,6 +404,7 @@ fn plane_ports(
         versions: Arc::<Catalogue>::clone(catalogue),
         prepare: Arc::<Catalogue>::clone(catalogue),
         logs: Arc::new(|_| {}),
+        spans: None,
         usage: Arc::new(|_| {}),
         traffic: Arc::new(|_, _| {}),
         throttles: Arc::new(|_| {}),

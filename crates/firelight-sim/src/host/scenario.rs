@@ -183,6 +183,7 @@ fn events(rng: &mut Rng) -> firelight_events::Settings {
         in_flight,
         in_flight_per_function: rng.within_u32(1..in_flight + 1),
         hold: Duration::from_secs(5),
+        samples_traces: false,
     }
 }
 

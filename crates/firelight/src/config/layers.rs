@@ -44,6 +44,9 @@ const BORROWED: &[(&str, &str)] = &[
     ("endpoints.access_key_id", "AWS_ACCESS_KEY_ID"),
     ("endpoints.secret_access_key", "AWS_SECRET_ACCESS_KEY"),
     ("endpoints.session_token", "AWS_SESSION_TOKEN"),
+    ("traces.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("traces.headers", "OTEL_EXPORTER_OTLP_HEADERS"),
+    ("traces.service", "OTEL_SERVICE_NAME"),
 ];
 
 /// The effective values, key by key.

@@ -11,7 +11,7 @@ use firelight_sandbox_linux::WALL_NAMES;
 use super::layers::Sourced;
 use super::{
     Authentication, ClientConfig, ConfigError, EgressConfig, EndpointsConfig, Layers, LimitsConfig,
-    LogConfig, LogFormat, Mode, Network, SandboxConfig, ServerConfig,
+    LogConfig, LogFormat, Mode, Network, SandboxConfig, ServerConfig, TracesConfig,
 };
 
 const ADDRESS: &str = "an address with a port, like 127.0.0.1:4566";
@@ -53,6 +53,7 @@ impl ServerConfig {
             },
             egress: EgressConfig::resolve(layers)?,
             endpoints: EndpointsConfig::resolve(layers, mode)?,
+            traces: TracesConfig::resolve(layers)?,
             log: LogConfig {
                 filter: text(layers, "log.level"),
                 format: log_format(layers)?,

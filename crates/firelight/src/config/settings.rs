@@ -22,7 +22,11 @@ const LISTS: &[&str] = &[
     "sandbox.accept_missing",
 ];
 /// Settings whose value is nobody's business.
-const SECRETS: &[&str] = &["endpoints.secret_access_key", "endpoints.session_token"];
+const SECRETS: &[&str] = &[
+    "endpoints.secret_access_key",
+    "endpoints.session_token",
+    "traces.headers",
+];
 
 /// Every setting, in the order `firelight config` shows them.
 pub const SETTINGS: &[Setting] = &[
@@ -131,6 +135,21 @@ pub const SETTINGS: &[Setting] = &[
         "endpoints.session_token",
         None,
         "its session, if it has one",
+    ),
+    setting(
+        "traces.endpoint",
+        None,
+        "base address of an OTLP collector of spans, like http://127.0.0.1:4318 (builds with otel)",
+    ),
+    setting(
+        "traces.headers",
+        None,
+        "headers for the collector, like name=value,other=value",
+    ),
+    setting(
+        "traces.service",
+        Some("firelight"),
+        "service.name of the spans",
     ),
 ];
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use firelight_control::Control;
 use firelight_control::sts::Sts;
 use firelight_invoke::{
-    Budget, Ceiling, Clock, Credentials, DataPlane, Paces, Ports, Quota, Settings, StreamLimits,
-    Versions, ZipGround,
+    Budget, Ceiling, Clock, Credentials, DataPlane, Paces, Ports, Quota, Settings, SpanSink,
+    StreamLimits, Versions, ZipGround,
 };
 use firelight_model::{FunctionVersion, Version, VersionKey};
 use firelight_sandbox::Egress;
@@ -24,15 +24,22 @@ const CREDENTIAL_SECONDS: u32 = 12 * 3600;
 /// Requests of one version that may wait for environments, unless more may run at once.
 const LONGEST_LINE: u32 = 1000;
 
+/// Where what happens is written down.
+pub struct Records {
+    pub logs: LogStore,
+    pub books: UsageStore,
+    pub spans: Option<SpanSink>,
+}
+
 pub fn start(
     config: &ServerConfig,
     driver: LinuxDriver,
     control: Control,
     ground: ZipGround<DirectoryBlobs>,
-    logs: LogStore,
-    books: UsageStore,
+    records: Records,
     sts: Sts,
 ) -> DataPlane<LinuxDriver> {
+    let Records { logs, books, spans } = records;
     let settings = settings(config, &driver);
     let (throttled, moved) = (books.clone(), books.clone());
     let live = LiveLog::start(config.mode);
@@ -54,6 +61,7 @@ pub fn start(
         throttles: Arc::new(move |version| {
             usage::record_throttle(&throttled, version, outside::now())
         }),
+        spans,
         credentials: Arc::new(move |version| credentials(&sts, version)),
         random: Arc::new(|| u128::from_be_bytes(outside::random())),
         clock: Clock::new(outside::now),

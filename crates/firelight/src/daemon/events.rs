@@ -19,6 +19,7 @@ pub fn open(
     control: Control,
     invoker: Arc<dyn Invoker>,
     deliver: impl Deliver,
+    samples_traces: bool,
 ) -> Events {
     let ports = Ports {
         functions: Arc::new(ControlFunctions(control)),
@@ -27,7 +28,11 @@ pub fn open(
         clock: Clock::new(outside::now),
         random: Arc::new(|| u128::from_be_bytes(outside::random())),
     };
-    Events::new(queue, ports, Settings::default())
+    let settings = Settings {
+        samples_traces,
+        ..Settings::default()
+    };
+    Events::new(queue, ports, settings)
 }
 
 /// The control plane's view, as the dispatcher asks it.

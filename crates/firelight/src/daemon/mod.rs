@@ -22,6 +22,7 @@ mod objects;
 mod outside;
 mod sandboxes;
 mod secret;
+mod spans;
 mod stop;
 mod sweep;
 mod usage;
@@ -53,6 +54,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::spans::Spans;
 use self::stop::Stop;
 use self::user::DaemonUser;
 use crate::announce;
@@ -90,6 +92,7 @@ struct Daemon {
     usage: UsageStore,
     completion: firelight_control::Completion,
     data_plane: DataPlane<LinuxDriver>,
+    spans: Spans,
     queue: SqliteQueue,
     dispatcher: Dispatcher,
     forwarding: JoinHandle<()>,
@@ -151,13 +154,18 @@ impl Daemon {
             .map_err(failed("could not take the listener for functions"))?;
         let api_url = functions_api::url(config, api.as_ref(), own);
         let background = CancellationToken::new();
+        let spans = Spans::start(config.traces.as_ref())
+            .map_err(failed("could not prepare the export of spans"))?;
         let data_plane = data_plane::start(
             config,
             driver.clone(),
             control.clone(),
             ground.zip_ground(packages.clone()).with_api(api_url),
-            logs.clone(),
-            usage.clone(),
+            data_plane::Records {
+                logs: logs.clone(),
+                books: usage.clone(),
+                spans: spans.sink(),
+            },
             sts.clone(),
         );
         let readiness = sandboxes::Readiness {
@@ -193,12 +201,14 @@ impl Daemon {
             control.clone(),
             Arc::clone(&invoker),
             deliveries,
+            config.traces.is_some(),
         );
         let numbers = admin::Sources {
             plane: data_plane.clone(),
             driver: driver.clone(),
             events: events.clone(),
             logs: logs.clone(),
+            spans: spans.totals(),
         };
         let dispatcher = events.dispatch(Token::alone(queue.epoch()));
         let fetch = Arc::new(objects::FromDepot::new(
@@ -207,6 +217,7 @@ impl Daemon {
         ));
         let lambda = Lambda::new(control, session_key, invoker)
             .with_events(events)
+            .sampling_traces(config.traces.is_some())
             .with_objects(fetch);
         let log_groups = Logs::new(logs.clone(), store.clone());
         let recipient = Arc::new(lambda.log_recipient());
@@ -233,6 +244,7 @@ impl Daemon {
             usage,
             completion,
             data_plane,
+            spans,
             queue,
             dispatcher,
             forwarding,
@@ -282,6 +294,7 @@ impl Daemon {
         }
         self.completion.stop().await;
         self.driver.stop().await;
+        self.spans.close().await;
         self.queue.close().await;
         self.usage.close().await;
         self.logs.close().await;

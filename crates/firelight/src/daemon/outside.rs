@@ -20,6 +20,15 @@ pub fn now() -> WallTime {
     WallTime::from_epoch_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Reads the wall clock, in nanoseconds since 1970.
+#[cfg(feature = "otel")]
+pub fn unix_nanos() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Makes 128 random bits.
 pub fn random() -> [u8; 16] {
     rand::random()

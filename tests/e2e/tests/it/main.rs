@@ -16,6 +16,7 @@ mod official;
 mod scenarios;
 mod sdk;
 mod serve;
+mod spans;
 mod started;
 mod terraform;
 

@@ -53,6 +53,7 @@ pub(super) struct Reach<'a> {
     pub(super) view: &'a View,
     pub(super) invoker: &'a Arc<dyn Invoker>,
     pub(super) events: Option<&'a Events>,
+    pub(super) samples_traces: bool,
 }
 
 /// What a request says of an invocation, beside the event.
@@ -106,7 +107,7 @@ pub(super) async fn invoke(
             let run = Run {
                 view: reach.view.clone(),
                 invoker: Arc::clone(reach.invoker),
-                caller: Caller::new(context, asked),
+                caller: Caller::new(reach, context, asked),
                 target,
                 payload,
             };
@@ -137,12 +138,15 @@ pub(super) async fn invoke_async(
 struct Caller {
     request_id: RequestId,
     received_at: Timestamp,
+    /// Whether a trace that begins with it is recorded.
+    samples_traces: bool,
     asked: Asked,
 }
 
 impl Caller {
-    fn new(context: &RequestContext, asked: Asked) -> Self {
+    fn new(reach: &Reach<'_>, context: &RequestContext, asked: Asked) -> Self {
         Self {
+            samples_traces: reach.samples_traces,
             request_id: context.request_id,
             received_at: context.received_at,
             asked,
@@ -297,7 +301,8 @@ fn passed_trace(
 ) -> Result<String, ErrorReply> {
     let received_at = caller.received_at.as_second();
     let given = caller.asked.trace.clone();
-    let trace = given.unwrap_or_else(|| trace::fresh(received_at, rand::random()));
+    let trace =
+        given.unwrap_or_else(|| trace::fresh(received_at, rand::random(), caller.samples_traces));
     // A function that is not there is told when it is resolved.
     let Some(function) = view.function(&target.arn) else {
         return Ok(trace);

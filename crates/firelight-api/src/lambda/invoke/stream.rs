@@ -49,7 +49,7 @@ pub(in crate::lambda) async fn invoke_with_response_stream(
     let run = Run {
         view: reach.view.clone(),
         invoker: Arc::clone(reach.invoker),
-        caller: Caller::new(context, asked),
+        caller: Caller::new(reach, context, asked),
         target,
         payload,
     };

@@ -3,11 +3,12 @@
 //! AWS's header is taken first. A caller that knows only W3C trace context sends `traceparent`, whose trace, parent and
 //! sampling decision become AWS's header: both have 128 bits for a trace and 64 for a parent.
 
+use firelight_events::lineage;
 use http::HeaderMap;
 
 /// Returns the header that the function gets. A caller's trace keeps its root, parent and sampling decision.
-pub(crate) fn of(headers: &HeaderMap, now_seconds: i64, random: u128) -> String {
-    given(headers).unwrap_or_else(|| fresh(now_seconds, random))
+pub(crate) fn of(headers: &HeaderMap, now_seconds: i64, random: u128, sampled: bool) -> String {
+    given(headers).unwrap_or_else(|| fresh(now_seconds, random, sampled))
 }
 
 /// Returns the trace that a request came with.
@@ -60,12 +61,9 @@ fn has_root(header: &str) -> bool {
     header.len() <= LONGEST && time.len() == 8 && id.len() == 24 && hex(time) && hex(id)
 }
 
-/// Makes the header of a request that came without one.
-pub(crate) fn fresh(now_seconds: i64, random: u128) -> String {
-    let parent = random >> 96;
-    let root = random & ((1 << 96) - 1);
-    let parent = (parent << 32) | (root & 0xffff_ffff);
-    format!("Root=1-{now_seconds:08x}-{root:024x};Parent={parent:016x};Sampled=0")
+/// Makes the header of a request that came without one. `sampled` is whether its trace is recorded.
+pub(crate) fn fresh(now_seconds: i64, random: u128, sampled: bool) -> String {
+    lineage::fresh(u64::try_from(now_seconds).unwrap_or(0), random, sampled)
 }
 
 #[cfg(test)]
@@ -86,24 +84,27 @@ mod tests {
     fn callers_header_is_passed_on_and_goes_before_a_traceparent() {
         let both = headers(&[("x-amzn-trace-id", OWN), ("traceparent", W3C)]);
 
-        assert_eq!(of(&both, 0, 0), OWN);
+        assert_eq!(of(&both, 0, 0, false), OWN);
     }
 
     #[test]
     fn traceparent_becomes_the_header() {
         let expected = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1";
 
-        assert_eq!(of(&headers(&[("traceparent", W3C)]), 0, 0), expected);
+        assert_eq!(of(&headers(&[("traceparent", W3C)]), 0, 0, false), expected);
         let later = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more";
-        assert_eq!(of(&headers(&[("traceparent", later)]), 0, 0), expected);
+        assert_eq!(
+            of(&headers(&[("traceparent", later)]), 0, 0, false),
+            expected
+        );
     }
 
     #[test]
     fn missing_or_malformed_header_is_made_anew() {
         let random = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
-        let fresh = "Root=1-65e1f000-89abcdef0123456789abcdef;Parent=0123456789abcdef;Sampled=0";
+        let fresh = "Root=1-65e1f000-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0";
 
-        assert_eq!(of(&HeaderMap::new(), 0x65e1_f000, random), fresh);
+        assert_eq!(of(&HeaderMap::new(), 0x65e1_f000, random, false), fresh);
         for (name, value) in [
             ("x-amzn-trace-id", "nonsense"),
             (
@@ -130,7 +131,7 @@ mod tests {
                 name,
                 http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
             );
-            assert_eq!(of(&malformed, 0x65e1_f000, random), fresh, "{value}");
+            assert_eq!(of(&malformed, 0x65e1_f000, random, false), fresh, "{value}");
         }
     }
 }

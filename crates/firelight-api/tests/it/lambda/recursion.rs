@@ -16,7 +16,7 @@ fn function() -> FunctionArn {
 
 /// The trace of a chain that the function was part of so often.
 fn trace_after(runs: usize) -> String {
-    let fresh = lineage::fresh(0x65e1_f000, 7);
+    let fresh = lineage::fresh(0x65e1_f000, 7, false);
     (0..runs).fold(fresh, |trace, _| {
         lineage::pass(&trace, &function()).unwrap()
     })

@@ -13,6 +13,8 @@ pub struct Numbers {
     /// `None` where the queue cannot be read now.
     pub depths: Option<Vec<FunctionDepth>>,
     pub dropped_log_lines: u64,
+    /// Exported and dropped; `None` where nobody collects them.
+    pub spans: Option<(u64, u64)>,
     pub started_runtimes: u32,
 }
 
@@ -218,6 +220,28 @@ fn write_host(text: &mut Exposition, numbers: &Numbers) {
         "Log lines that came faster than they could be written.",
     );
     text.sample(&[], numbers.dropped_log_lines);
+    if let Some(totals) = numbers.spans {
+        write_spans(text, totals);
+    }
+}
+
+fn write_spans(text: &mut Exposition, (exported, dropped): (u64, u64)) {
+    let counters = [
+        (
+            "firelight_spans_exported_total",
+            "Spans that the collector took.",
+            exported,
+        ),
+        (
+            "firelight_spans_dropped_total",
+            "Spans that came too fast, or that the collector did not take.",
+            dropped,
+        ),
+    ];
+    for (name, help, value) in counters {
+        text.family(name, Kind::Counter, help);
+        text.sample(&[], value);
+    }
 }
 
 fn write_events(text: &mut Exposition, totals: &Totals) {
@@ -356,6 +380,7 @@ mod tests {
             events: Totals::default(),
             depths: Some(Vec::new()),
             dropped_log_lines: 5,
+            spans: Some((6, 7)),
             started_runtimes: 6,
         }
     }

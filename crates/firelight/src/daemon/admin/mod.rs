@@ -48,7 +48,11 @@ pub struct Sources {
     pub driver: LinuxDriver,
     pub events: Events,
     pub logs: LogStore,
+    pub spans: Option<SpanTotals>,
 }
+
+/// Reads how many spans were exported, and how many dropped.
+pub type SpanTotals = Arc<dyn Fn() -> (u64, u64) + Send + Sync>;
 
 /// The listener, as long as this lives.
 pub struct Admin {
@@ -158,6 +162,7 @@ impl Sources {
             events: self.events.totals(),
             depths: depths.ok(),
             dropped_log_lines: self.logs.dropped_lines(),
+            spans: self.spans.as_ref().map(|totals| totals()),
             started_runtimes: *self.driver.programs_waiting().borrow(),
         }
     }
