@@ -4,6 +4,8 @@ FIRELIGHT_EXTENSIONS in the environment is a directory with what is to be in the
 """
 
 import http.client
+import importlib
+import json
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,6 +50,41 @@ class Pages(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Pages).serve_forever()
 """
 
+# An ordinary application of an ordinary framework, as its users write it.
+FLASK_APPLICATION = """
+import os
+from flask import Flask, Response, jsonify, redirect, request, stream_with_context
+
+app = Flask(__name__)
+
+@app.get("/")
+def index():
+    return "<h1>hello</h1>"
+
+@app.post("/items/<int:number>")
+def item(number):
+    return jsonify(number=number, given=request.get_json(), page=request.args.getlist("page")), 201
+
+@app.get("/old")
+def old():
+    return redirect("/")
+
+@app.get("/bytes")
+def octets():
+    return Response(bytes(range(256)), mimetype="application/octet-stream")
+
+@app.get("/parts")
+def parts():
+    return Response(stream_with_context(f"part {n}\\n" for n in range(3)), mimetype="text/plain")
+
+@app.get("/broken")
+def broken():
+    return 1 / 0
+
+app.run(host="127.0.0.1", port=int(os.environ["PORT"]), threaded=True)
+"""
+FLASK = ["flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker"]
+
 
 def layer():
     files, modes = {}, {}
@@ -74,9 +111,9 @@ def an_extension_on_the_official_client_gets_telemetry():
     equal(line, "hello from the function")
 
 
-@scenario
-def a_web_server_behind_the_adapter_answers_visitors():
-    code = package({"run.sh": "#!/bin/sh\nexec python3 server.py\n", "server.py": WEB_SERVER}, {"run.sh": 0o755})
+def web_function(files):
+    """Deploys a web server behind the adapter, and returns a way to visit it."""
+    code = package({"run.sh": "#!/bin/sh\nexec python3 server.py\n", **files}, {"run.sh": 0o755})
     variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap", "PORT": "8000"}
     name = create(code, handler="run.sh", Layers=[layer()], Environment={"Variables": variables}, Timeout=20)
     url = client.create_function_url_config(FunctionName=name, AuthType="NONE")
@@ -89,14 +126,51 @@ def a_web_server_behind_the_adapter_answers_visitors():
     host, endpoint = urlsplit(url["FunctionUrl"]).netloc, urlsplit(os.environ["AWS_ENDPOINT_URL"])
     visitor = http.client.HTTPConnection(endpoint.hostname, endpoint.port, timeout=60)
 
-    visitor.request("GET", "/a/path?q=1", headers={"Host": host, "X-Who": "me"})
-    answer = visitor.getresponse()
-    equal((answer.status, answer.read()), (200, b"you asked for /a/path?q=1 as me"))
-    equal((answer.getheader("content-type"), answer.getheader("set-cookie")), ("text/plain", "a=b"))
+    def visit(method, path, body=None, **headers):
+        visitor.request(method, path, body, {"Host": host, **headers})
+        answer = visitor.getresponse()
+        return answer.status, answer.headers, answer.read()
 
-    visitor.request("POST", "/", "redro", headers={"Host": host, "Content-Type": "text/plain"})
-    answer = visitor.getresponse()
-    equal((answer.status, answer.read()), (418, b"order"))
+    return visit
+
+
+def site_packages(names):
+    """The files of installed packages, as a deployment package holds them."""
+    files = {}
+    for name in names:
+        root = Path(importlib.import_module(name).__file__).parent
+        sources = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        files.update({str(path.relative_to(root.parent)): path.read_bytes() for path in sources})
+    return files
+
+
+@scenario
+def a_web_server_behind_the_adapter_answers_visitors():
+    visit = web_function({"server.py": WEB_SERVER})
+
+    status, headers, body = visit("GET", "/a/path?q=1", **{"X-Who": "me"})
+    equal((status, body), (200, b"you asked for /a/path?q=1 as me"))
+    equal((headers["content-type"], headers["set-cookie"]), ("text/plain", "a=b"))
+
+    status, _, body = visit("POST", "/", "redro", **{"Content-Type": "text/plain"})
+    equal((status, body), (418, b"order"))
+
+
+@scenario
+def a_flask_application_behind_the_adapter_answers_visitors():
+    visit = web_function({"server.py": FLASK_APPLICATION, **site_packages(FLASK)})
+
+    status, headers, body = visit("GET", "/")
+    equal((status, headers["content-type"], body), (200, "text/html; charset=utf-8", b"<h1>hello</h1>"))
+    status, _, body = visit("POST", "/items/7?page=1&page=2", json.dumps({"a": "ü"}), **{"Content-Type": "application/json"})
+    equal((status, json.loads(body)), (201, {"number": 7, "given": {"a": "ü"}, "page": ["1", "2"]}))
+    status, headers, _ = visit("GET", "/old")
+    equal((status, headers["location"]), (302, "/"))
+    equal(visit("GET", "/bytes")[2], bytes(range(256)))
+    equal(visit("GET", "/parts")[2], b"part 0\npart 1\npart 2\n")
+    equal(visit("GET", "/broken")[0], 500)
+    equal(visit("GET", "/nowhere")[0], 404)
+    equal(visit("DELETE", "/")[0], 405)
 
 
 main()

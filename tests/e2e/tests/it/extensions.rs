@@ -62,6 +62,14 @@ fn a_web_server_behind_the_adapter_answers_visitors() {
     );
 }
 
+#[test]
+fn a_flask_application_behind_the_adapter_answers_visitors() {
+    run(
+        lay_out_adapter,
+        "a_flask_application_behind_the_adapter_answers_visitors",
+    );
+}
+
 fn runtimes() -> PathBuf {
     repository().join("tests/e2e/runtimes")
 }
