@@ -114,18 +114,24 @@ impl PrincipalPattern {
     }
 }
 
-/// A regional name of a service, `logs.us-east-1.amazonaws.com`, is the same service.
+/// A service in every region fits its name with and without one; where both have a region, it is the same.
 fn fits_service(named: &str, name: &str) -> bool {
-    let simple = |text: &str| {
-        let first = text
-            .split('.')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let last = text.rsplit_once("amazonaws.com").is_some();
-        (first, last)
-    };
-    named.eq_ignore_ascii_case(name) || (simple(named) == simple(name) && simple(name).1)
+    let (named, name) = (named.to_ascii_lowercase(), name.to_ascii_lowercase());
+    match (service_parts(&named), service_parts(&name)) {
+        (Some((named, here)), Some((name, there))) => {
+            named == name && (here.is_none() || there.is_none() || here == there)
+        }
+        _ => named == name,
+    }
+}
+
+/// Takes `logs.eu-west-1.amazonaws.com` apart: the service, and the region if it is there.
+fn service_parts(name: &str) -> Option<(&str, Option<&str>)> {
+    let rest = name.strip_suffix(".amazonaws.com")?;
+    match rest.split_once('.') {
+        Some((service, region)) => Some((service, Some(region))),
+        None => Some((rest, None)),
+    }
 }
 
 /// Tells whether a text names an account: its number, or the ARN of its root.
@@ -145,4 +151,21 @@ pub(crate) fn any_action(patterns: &[Pattern], action: &str) -> bool {
     patterns
         .iter()
         .any(|pattern| pattern.matches(action, Case::Ignored, &context))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_fits_its_name_of_its_region_and_of_every_region() {
+        let here = "logs.eu-west-1.amazonaws.com";
+
+        assert!(fits_service("logs.amazonaws.com", here));
+        assert!(fits_service("Logs.eu-west-1.amazonaws.com", here));
+        assert!(fits_service(here, "logs.amazonaws.com"));
+        assert!(!fits_service("logs.us-east-1.amazonaws.com", here));
+        assert!(!fits_service("events.amazonaws.com", here));
+        assert!(!fits_service("logs.amazonaws.com.example.com", here));
+    }
 }

@@ -93,6 +93,7 @@ impl From<DeleteLogGroupError> for ApiError {
     fn from(error: DeleteLogGroupError) -> Self {
         match error {
             DeleteLogGroupError::Group(error) => error.into(),
+            DeleteLogGroupError::Filters(error) => error.into(),
             DeleteLogGroupError::Tags(error) => error.into(),
         }
     }

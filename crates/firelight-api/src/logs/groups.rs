@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{constraint, invalid, missing};
 use super::names::{group_name, limit, name_in};
 use super::{Answer, Call};
+use crate::error::ApiError;
 
 const RETENTION_DAYS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
@@ -57,7 +58,7 @@ struct Group {
     creation_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     retention_in_days: Option<u32>,
-    metric_filter_count: u32,
+    metric_filter_count: usize,
     arn: String,
     stored_bytes: u64,
     log_group_class: &'static str,
@@ -104,11 +105,10 @@ impl Call<'_> {
             limit: limit(input.limit, 50, 50)?,
         };
         let page = self.logs.store().groups(&self.place(), &query).await?;
-        let log_groups = page
-            .groups
-            .into_iter()
-            .map(|group| self.group(group))
-            .collect();
+        let mut log_groups = Vec::new();
+        for group in page.groups {
+            log_groups.push(self.group(group).await?);
+        }
         self.answer(&Groups {
             log_groups,
             next_token: page.next,
@@ -119,7 +119,9 @@ impl Call<'_> {
         let mut log_groups = Vec::new();
         for identifier in identifiers {
             let found = self.logs.group(&self.scope(), name_in(identifier)).await?;
-            log_groups.extend(found.map(|group| self.group(group)));
+            if let Some(group) = found {
+                log_groups.push(self.group(group).await?);
+            }
         }
         self.answer(&Groups {
             log_groups,
@@ -127,18 +129,19 @@ impl Call<'_> {
         })
     }
 
-    fn group(&self, group: LogGroup) -> Group {
+    async fn group(&self, group: LogGroup) -> Result<Group, ApiError> {
         let arn = self.group_arn(&group.name);
-        Group {
+        let filters = self.logs.metric_filters(&self.scope(), &group.name).await?;
+        Ok(Group {
             creation_time: group.created.epoch_ms(),
             retention_in_days: group.retention_days,
-            metric_filter_count: 0,
+            metric_filter_count: filters.len(),
             arn: format!("{arn}:*"),
             stored_bytes: group.stored_bytes,
             log_group_class: "STANDARD",
             log_group_arn: arn,
             log_group_name: group.name,
-        }
+        })
     }
 
     pub(super) async fn put_retention_policy(&self) -> Answer {

@@ -3,6 +3,7 @@
 mod error;
 mod events;
 mod groups;
+mod metric_filters;
 mod names;
 mod paging;
 mod policies;
@@ -68,6 +69,8 @@ pub(crate) async fn handle(
         "PutSubscriptionFilter" => call.put_subscription_filter().await,
         "DeleteSubscriptionFilter" => call.delete_subscription_filter().await,
         "DescribeSubscriptionFilters" => call.describe_subscription_filters().await,
+        "PutMetricFilter" => call.put_metric_filter().await,
+        "DeleteMetricFilter" => call.delete_metric_filter().await,
         "DescribeMetricFilters" => call.describe_metric_filters().await,
         "TestMetricFilter" => call.test_metric_filter(),
         "TagResource" => call.tag_resource().await,

@@ -1,10 +1,10 @@
-//! Resource policies, and the filters of groups, of which there are none.
+//! Resource policies of the whole account.
 
 use firelight_control::logs::{LogPolicy, LogPolicyError};
 use serde::{Deserialize, Serialize};
 
 use super::error::{invalid, missing};
-use super::names::{group_name, limit};
+use super::names::limit;
 use super::{Answer, Call};
 use crate::error::ApiError;
 
@@ -65,19 +65,6 @@ struct All {
     resource_policies: Vec<Policy>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfGroup {
-    log_group_name: Option<String>,
-    limit: Option<u32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct NoMetrics {
-    metric_filters: [(); 0],
-}
-
 impl Call<'_> {
     pub(super) async fn put_resource_policy(&self) -> Answer {
         let input: Input = self.input()?;
@@ -113,15 +100,6 @@ impl Call<'_> {
         self.answer(&All {
             resource_policies: resource_policies.collect(),
         })
-    }
-
-    pub(super) async fn describe_metric_filters(&self) -> Answer {
-        let input: OfGroup = self.input()?;
-        limit(input.limit, MOST_AT_ONCE, MOST_AT_ONCE)?;
-        if let Some(group) = input.log_group_name {
-            self.require_group(&group_name(Some(group))?).await?;
-        }
-        self.answer(&NoMetrics { metric_filters: [] })
     }
 }
 

@@ -104,34 +104,29 @@ impl Recipient for Functions {
     }
 }
 
-/// Decides by the function's policy, for either name of the service.
+/// Decides by the function's policy, which may name the service with its region or without.
 fn allows(record: &PolicyRecord, source: &LogSource, target: &FunctionTarget) -> bool {
     let Some(policy) = record.parsed() else {
         return false;
     };
-    let names = [
-        "logs.amazonaws.com".to_owned(),
-        format!("logs.{}.amazonaws.com", source.region),
-    ];
-    names.into_iter().any(|name| {
-        let context = Context::new()
-            .with("aws:SourceArn", source.arn())
-            .with("aws:SourceAccount", &*source.account)
-            .with("aws:PrincipalIsAWSService", "true")
-            .with("aws:PrincipalServiceName", &*name);
-        let request = Request {
-            principal: &Principal::Service { name },
-            action: "lambda:InvokeFunction",
-            resource: &target.arn.with(target.qualifier.as_ref()),
-            context: &context,
-        };
-        let policies = PolicySet {
-            resource: Some(&policy),
-            resource_account: &target.arn.account.to_string(),
-            ..PolicySet::default()
-        };
-        decide(&request, &policies) == Decision::Allowed
-    })
+    let name = format!("logs.{}.amazonaws.com", source.region);
+    let context = Context::new()
+        .with("aws:SourceArn", source.arn())
+        .with("aws:SourceAccount", &*source.account)
+        .with("aws:PrincipalIsAWSService", "true")
+        .with("aws:PrincipalServiceName", &*name);
+    let request = Request {
+        principal: &Principal::Service { name },
+        action: "lambda:InvokeFunction",
+        resource: &target.arn.with(target.qualifier.as_ref()),
+        context: &context,
+    };
+    let policies = PolicySet {
+        resource: Some(&policy),
+        resource_account: &target.arn.account.to_string(),
+        ..PolicySet::default()
+    };
+    decide(&request, &policies) == Decision::Allowed
 }
 
 fn target(function: &str) -> Option<FunctionTarget> {

@@ -9,19 +9,23 @@ use crate::support::{Answer, Server, server};
 
 const GROUP: &str = "/aws/lambda/f";
 
-async fn logs(server: &Server, operation: &str, input: Value) -> Answer {
+pub(crate) async fn logs(server: &Server, operation: &str, input: Value) -> Answer {
     server
         .json(&format!("Logs_20140328.{operation}"), &input.to_string())
         .await
 }
 
-async fn read(server: &Server, operation: &str, input: Value) -> Value {
+pub(crate) async fn read(server: &Server, operation: &str, input: Value) -> Value {
     let answer = logs(server, operation, input).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
 
-async fn refused(server: &Server, operation: &str, input: Value) -> (u16, String, String) {
+pub(crate) async fn refused(
+    server: &Server,
+    operation: &str,
+    input: Value,
+) -> (u16, String, String) {
     let answer = logs(server, operation, input).await;
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();

@@ -11,6 +11,7 @@ mod function_url;
 mod hostile;
 mod iam;
 mod lambda;
+mod log_filters;
 mod logs;
 mod reserved_tags;
 mod s3;

@@ -3,6 +3,7 @@
 //! Deliberately absent: how lines come in. The data plane hands them to the log store itself.
 
 mod forwarder;
+mod metric_filters;
 mod parcel;
 mod pattern;
 mod policies;
@@ -22,6 +23,7 @@ pub use firelight_store::{
     StreamOrder, StreamPage, StreamQuery, Streams,
 };
 pub use forwarder::{Forwarder, Recipient, TakeError};
+pub use metric_filters::{MetricFilter, MetricFilterError, MetricFilters, MetricTransformation};
 pub use parcel::{LogSource, control_message};
 pub use pattern::{FilterPattern, InvalidPattern};
 pub use policies::{LogPolicies, LogPolicy, LogPolicyError};
@@ -77,10 +79,11 @@ impl Logs {
         Ok(page.groups.into_iter().find(|group| group.name == name))
     }
 
-    /// Deletes a group with all that is in it, and its tags.
+    /// Deletes a group with all that is in it, its filters, and its tags.
     pub async fn delete_group(&self, scope: &Scope, name: &str) -> Result<(), DeleteLogGroupError> {
         self.store.delete_group(&place(scope), name).await?;
         self.subscribed.send_replace(());
+        self.remove_metric_filters(scope, name).await?;
         Ok(self.remove_tags(scope, name).await?)
     }
 }
@@ -90,6 +93,8 @@ impl Logs {
 pub enum DeleteLogGroupError {
     #[error(transparent)]
     Group(#[from] ChangeLogsError),
+    #[error(transparent)]
+    Filters(#[from] LogRecordError),
     #[error(transparent)]
     Tags(#[from] LogTagsError),
 }
