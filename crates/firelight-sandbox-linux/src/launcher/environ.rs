@@ -74,10 +74,15 @@ impl Environ {
             .write_all_at(&block, self.begin)
             .step("replace the variables")?;
         let end = self.begin + u64::try_from(length).unwrap_or(0);
-        let stopped = Tracee::stop(self.pid);
-        // Where the kernel will not have it, what was left over shows as empty variables at the end.
-        let _ = stopped.and_then(|tracee| tracee.end_variables_at(&self.memory, end));
-        Ok(())
+        let stopped = Tracee::stop_in_call(self.pid, &self.memory);
+        match stopped.and_then(|tracee| tracee.end_variables_at(&self.memory, end)) {
+            // It does not sit where it was to wait, so it will not do.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error).step("stop the waiting program")
+            }
+            // Where the kernel will not have it, what was left over shows as empty variables at the end.
+            _ => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// How often a process is looked at that is not in a system call, and how long it is left to itself in between: ten
+/// milliseconds at least, for a way of microseconds on a machine that is busy.
+const MAX_STOPS: u32 = 100;
+const BETWEEN_STOPS: Duration = Duration::from_micros(100);
 
 /// A process that is stopped. Dropped, it goes on.
 pub(crate) struct Tracee {
@@ -87,14 +93,33 @@ pub(crate) fn field(stat: &str, number: usize) -> Option<u64> {
 }
 
 impl Tracee {
-    /// Stops a process where it is.
-    pub(crate) fn stop(pid: u32) -> io::Result<Self> {
+    /// Stops a process in the system call that it sits in. One that is on its way there, as after it has said that it
+    /// waits, is let go on for as long as such a way takes; then the error is [`io::ErrorKind::WouldBlock`].
+    pub(crate) fn stop_in_call(pid: u32, memory: &File) -> io::Result<Self> {
         let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
         request(libc::PTRACE_SEIZE, pid, 0)?;
         let this = Self { pid };
-        request(libc::PTRACE_INTERRUPT, pid, 0)?;
-        this.await_stop()?;
+        for _ in 1..MAX_STOPS {
+            this.interrupt()?;
+            match this.registers()?.check_in_call(memory) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => this.let_go_on()?,
+                checked => return checked.map(|()| this),
+            }
+        }
+        this.interrupt()?;
+        this.registers()?.check_in_call(memory)?;
         Ok(this)
+    }
+
+    fn interrupt(&self) -> io::Result<()> {
+        request(libc::PTRACE_INTERRUPT, self.pid, 0)?;
+        self.await_stop()
+    }
+
+    fn let_go_on(&self) -> io::Result<()> {
+        request(libc::PTRACE_CONT, self.pid, 0)?;
+        std::thread::sleep(BETWEEN_STOPS);
+        Ok(())
     }
 
     /// Tells the kernel where the process's initial variables end.
@@ -104,7 +129,6 @@ impl Tracee {
         /// More than the part below the stack that compilers use.
         const RED_ZONE: u64 = 1024;
         let before = self.registers()?;
-        before.check_in_call(memory)?;
         let mut map = MemoryMap::of(self.pid)?;
         map.env_end = end;
         map.brk = self.call(&before, libc::SYS_brk, [0; 4])?;

@@ -13,7 +13,7 @@ use firelight_sandbox::{
     WAITING_DESCRIPTOR, WAITING_VARIABLE, WaitingProgram,
 };
 use firelight_sandbox_linux::{LinuxProcess, LinuxSandbox};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::rig::{self, MIB, Outcome, Rig, finish, run};
 
@@ -104,6 +104,25 @@ async fn a_claimed_program_cannot_be_told_from_one_that_was_started_for_its_purp
     assert_eq!(fresh.output, waited.output);
     first.destroy().await.unwrap();
     rig.end(second).await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_claimed_while_it_still_sits_down_to_wait_shows_its_own_variables_alone()
+{
+    let rig = Rig::new();
+    let (program, process) = waits("waits-late", "looks");
+    rig.driver.keep_waiting(vec![(program.clone(), 1)]);
+    until_waiting(&rig, 1).await;
+
+    let launched = rig.driver.launch_waiting(owned(&rig), &program, &process);
+    let sandbox = launched.await.unwrap();
+    let mut claimed = sandbox.claim_waiting(&process).await.unwrap().unwrap();
+
+    let outcome = finish(&mut claimed).await;
+    assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
+    let shown = "environ: THEN=looks|B==\n|\n";
+    assert!(outcome.output.contains(shown), "{outcome:?}");
+    rig.end(sandbox).await;
 }
 
 #[tokio::test]
@@ -225,12 +244,16 @@ async fn programs_that_are_not_wanted_any_more_leave_nothing() {
 
 pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
     Some(match name {
-        "waits" => wait_for_purpose(|| ()),
-        "waits-loudly" => wait_for_purpose(|| {
-            println!("here I am");
-            // Not waiting for a full buffer, as a program would not that writes to its standard error.
-            let _ = io::stdout().flush();
-        }),
+        "waits" => wait_for_purpose(|| (), || ()),
+        "waits-late" => wait_for_purpose(|| (), compute),
+        "waits-loudly" => {
+            let loudly = || {
+                println!("here I am");
+                // Not waiting for a full buffer, as a program would not that writes to its standard error.
+                let _ = io::stdout().flush();
+            };
+            wait_for_purpose(loudly, || ())
+        }
         "waits-without-a-word" => {
             // SAFETY: nothing here uses the descriptor.
             unsafe { libc::close(WAITING_DESCRIPTOR) };
@@ -242,13 +265,22 @@ pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
     })
 }
 
-/// What a waiting program does, and one that is started for its purpose leaves out; then what it is for.
-fn wait_for_purpose(before: impl FnOnce()) -> io::Result<()> {
+/// Takes a while in which the kernel is not called.
+fn compute() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(3) {
+        std::hint::spin_loop();
+    }
+}
+
+/// What a waiting program does, and one that is started for its purpose leaves out; then what it is for. `between` it
+/// says that it waits and does.
+fn wait_for_purpose(before: impl FnOnce(), between: impl FnOnce()) -> io::Result<()> {
     if std::env::var_os(WAITING_VARIABLE).is_some() {
         before();
         // SAFETY: there is one thread.
         unsafe { libc::clearenv() };
-        hear_purpose()?;
+        hear_purpose(between)?;
     }
     let then = std::env::var("THEN").map_err(io::Error::other)?;
     if crate::probe::run(&then) == ExitCode::SUCCESS {
@@ -258,10 +290,11 @@ fn wait_for_purpose(before: impl FnOnce()) -> io::Result<()> {
     }
 }
 
-fn hear_purpose() -> io::Result<()> {
+fn hear_purpose(between: impl FnOnce()) -> io::Result<()> {
     // SAFETY: the descriptor is this program's for exactly this.
     let mut socket = unsafe { File::from_raw_fd(WAITING_DESCRIPTOR) };
     socket.write_all(&[1])?;
+    between();
     let mut packet = vec![0; 65_536];
     let length = socket.read(&mut packet)?;
     let mut parts = packet[..length].split(|byte| *byte == 0);
