@@ -6,9 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
-};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::UnshareFlags;
 
@@ -37,12 +35,35 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) host_name: &'a str,
     /// False where only one user id is mapped: then it is the function's from the start.
     pub(crate) has_root_id: bool,
-    /// Those of [`MASKED`] that this kernel has.
-    pub(crate) masked: &'a [&'static str],
+    pub(crate) covers: &'a [Cover],
+}
+
+/// An entry of `/proc` that functions do not see, and what lies over it.
+pub(crate) struct Cover {
+    target: String,
+    source: &'static str,
+}
+
+impl Cover {
+    /// Those for what this kernel has of [`MASKED`]: an empty file or an empty directory over each.
+    pub(crate) fn all() -> Vec<Self> {
+        MASKED.iter().filter_map(|name| Self::over(name)).collect()
+    }
+
+    fn over(name: &str) -> Option<Self> {
+        let target = format!("/proc/{name}");
+        let kind = std::fs::symlink_metadata(&target).ok()?.file_type();
+        let source = match (kind.is_dir(), kind.is_file()) {
+            (true, _) => "/mnt",
+            (_, true) => "/dev/null",
+            _ => return None,
+        };
+        Some(Self { target, source })
+    }
 }
 
 /// World-readable entries of `/proc` that tell about the host or other sandboxes, hidden from functions.
-pub(crate) const MASKED: &[&str] = &[
+const MASKED: &[&str] = &[
     "acpi",
     "asound",
     "buddyinfo",
@@ -217,7 +238,7 @@ fn raise_root(blueprint: &Blueprint<'_>, mounts: &Mounts) -> Result<(), StepErro
     rustix::process::pivot_root(".", ".").step("pivot to the root")?;
     rustix::mount::unmount(".", UnmountFlags::DETACH).step("leave the host's tree")?;
     rustix::process::chdir("/").step("enter the root")?;
-    mask(blueprint.masked)
+    cover(blueprint.covers)
 }
 
 fn mount_proc(root: &OwnedFd) -> Result<(), StepError> {
@@ -264,31 +285,17 @@ fn attach(
     Ok(mount)
 }
 
-/// Covers entries of `/proc` with an empty file or an empty directory.
-fn mask(names: &[&'static str]) -> Result<(), StepError> {
-    let proc = open_directory("/proc").step("open /proc")?;
-    for name in names {
-        let Ok(entry) = rustix::fs::statat(&proc, *name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-        else {
-            continue;
-        };
-        let cover = match rustix::fs::FileType::from_raw_mode(entry.st_mode) {
-            rustix::fs::FileType::Directory => "/mnt",
-            rustix::fs::FileType::RegularFile => "/dev/null",
-            _ => continue,
-        };
-        let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let tree = rustix::mount::open_tree(CWD, cover, clone).step("copy an empty cover")?;
-        let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        rustix::mount::move_mount(tree.as_fd(), "", &proc, *name, from_fd)
-            .step(format_args!("cover /proc/{name}"))?;
+/// Hides entries of `/proc`. By the call that copies and attaches in one: there are dozens of them.
+fn cover(covers: &[Cover]) -> Result<(), StepError> {
+    for Cover { target, source } in covers {
+        match rustix::mount::mount_bind(*source, target.as_str()) {
+            Ok(()) => {}
+            // It has gone since the launcher looked, with a module of the kernel.
+            Err(_) if !Path::new(target).exists() => {}
+            Err(error) => return Err(error).step(format_args!("cover {target}")),
+        }
     }
     Ok(())
-}
-
-fn open_directory(path: &str) -> std::io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 /// No dump of a process is as small as one byte; and where the host hands dumps to a program, which the kernel runs on

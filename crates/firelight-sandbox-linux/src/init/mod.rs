@@ -27,7 +27,7 @@ use crate::step::{Step, StepError, errno};
 use crate::sys;
 use crate::wire::{self, Decoder, Encoder, Malformed};
 
-pub(crate) use build::{Blueprint, MASKED, NO_CORE_DUMP};
+pub(crate) use build::{Blueprint, Cover, NO_CORE_DUMP};
 
 /// The user every program inside runs as, as in Lambda.
 pub(crate) const USER_ID: u32 = 993;

@@ -88,7 +88,7 @@ fn copy_into_group(
         lease: lease(ground, kind.egress, slot),
         host_name: &ground.begin.host_name,
         has_root_id: matches!(ground.ids, HostIds::Range { .. }),
-        masked: &ground.masked,
+        covers: &ground.covers,
     };
     let birthplace = group.birthplace().step("open the cgroup")?;
     let birthplace = birthplace.as_ref().map(AsFd::as_fd);

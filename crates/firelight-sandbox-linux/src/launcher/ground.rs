@@ -14,7 +14,7 @@ use super::sources::{Links, Sources};
 use super::template::Template;
 use crate::cgroup::{self, Keeper, Layout};
 use crate::disk::{Capacity, Disks};
-use crate::init::MASKED;
+use crate::init::Cover;
 use crate::net::{Router, Services};
 use crate::report::{self, Wall};
 use crate::seccomp::Filters;
@@ -32,7 +32,7 @@ pub(super) struct Ground {
     pub(super) filters: Filters,
     pub(super) template: Template,
     pub(super) sources: Sources,
-    pub(super) masked: Vec<&'static str>,
+    pub(super) covers: Vec<Cover>,
     pub(super) walls: Vec<Wall>,
     pub(super) antechamber: Antechamber,
     pub(super) router: Option<Router>,
@@ -81,11 +81,7 @@ impl Ground {
             keeper,
             sources: Sources::open(&begin.allowed_sources, links),
             filters: Filters::compile().step("compile the seccomp lists")?,
-            masked: MASKED
-                .iter()
-                .copied()
-                .filter(|name| Path::new("/proc").join(name).exists())
-                .collect(),
+            covers: Cover::all(),
             own_mounts,
             own_names: super::birth::open_door("self", "uts")?,
             begin,

@@ -1,10 +1,9 @@
-//! Rewrites a filter that looks at the call's number alone into a short one that searches instead of comparing with
-//! each number in turn.
+//! Rewrites a filter into one that searches for the call's number instead of comparing with each number in turn.
 //!
 //! The kernel runs a new filter once for every system call it has, to learn which need no filter at all later. With a
 //! comparison for each of 360 calls that takes most of a millisecond, for every sandbox; searched, a few dozen
-//! microseconds. What the short filter answers is found by running the long one, so the list in `seccomp/` stays the
-//! only source.
+//! microseconds. What the rewritten filter answers is found by running the long one, so the list in `seccomp/` stays
+//! the only source. Calls whose arguments the long one looks at are still left to it: it follows behind the search.
 
 use seccompiler::{BpfProgram, sock_filter};
 
@@ -28,18 +27,26 @@ struct Call {
     arch: u32,
 }
 
+/// What a filter says to a call's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Return(u32),
+    /// It depends on arguments, or on what is not understood here.
+    Depends,
+}
+
 /// A run of numbers with the same answer.
 struct Run {
     first: u32,
-    answer: u32,
+    answer: Answer,
 }
 
-/// Returns a short filter with the answers of `long`, which must not look at arguments: `None` if it does.
+/// Returns a filter with the answers of `long`. `None` if even those to numbers beyond the list are not known.
 pub(super) fn compact(long: &[sock_filter]) -> Option<BpfProgram> {
     let arch = audit_arch();
     let mut runs: Vec<Run> = Vec::new();
     for number in 0..=NUMBERS {
-        let answer = run(long, Call { number, arch })?;
+        let answer = run(long, Call { number, arch });
         if runs.last().is_none_or(|last| last.answer != answer) {
             runs.push(Run {
                 first: number,
@@ -53,9 +60,33 @@ pub(super) fn compact(long: &[sock_filter]) -> Option<BpfProgram> {
         op(RETURN, KILL_PROCESS),
         op(LOAD, NUMBER_OFFSET),
     ];
+    let last = runs.last()?.answer;
     program.extend(search(&runs));
-    Some(program)
+    let is_whole = runs.iter().all(|run| run.answer != Answer::Depends);
+    lead_to_end(&mut program);
+    if !is_whole {
+        program.extend_from_slice(long);
+    }
+    (last != Answer::Depends).then_some(program)
 }
+
+/// Has every call that the search did not decide go on behind it.
+fn lead_to_end(program: &mut [sock_filter]) {
+    let end = program.len();
+    for (at, step) in program.iter_mut().enumerate() {
+        if *step == UNDECIDED {
+            step.k = u32::try_from(end - at - 1).expect("the filter is short");
+        }
+    }
+}
+
+/// A jump whose target is not known yet; no real one reaches so far.
+const UNDECIDED: sock_filter = sock_filter {
+    code: JUMP,
+    jt: 0,
+    jf: 0,
+    k: u32::MAX,
+};
 
 const NUMBER_OFFSET: u32 = 0;
 const ARCH_OFFSET: u32 = 4;
@@ -73,7 +104,10 @@ const fn audit_arch() -> u32 {
 /// A binary search over the runs. The last one reaches to the end of all numbers.
 fn search(runs: &[Run]) -> BpfProgram {
     if let [run] = runs {
-        return vec![op(RETURN, run.answer)];
+        return vec![match run.answer {
+            Answer::Return(value) => op(RETURN, value),
+            Answer::Depends => UNDECIDED,
+        }];
     }
     let (lower, upper) = runs.split_at(runs.len() / 2);
     let (below, above) = (search(lower), search(upper));
@@ -96,19 +130,28 @@ fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Runs a filter as the kernel would. `None` if it does anything that needs more than the number and architecture.
-fn run(program: &[sock_filter], call: Call) -> Option<u32> {
+/// Runs a filter as the kernel would, as long as it looks at the number and the architecture alone.
+fn run(program: &[sock_filter], call: Call) -> Answer {
+    decide(program, call, |_| None).map_or(Answer::Depends, Answer::Return)
+}
+
+/// Runs a filter with the words of the call's arguments that are known, by their offset.
+fn decide(
+    program: &[sock_filter],
+    call: Call,
+    argument: impl Fn(u32) -> Option<u32>,
+) -> Option<u32> {
     let (mut at, mut value) = (0_usize, 0_u32);
     loop {
         let step = program.get(at)?;
         at += 1;
         let taken = match step.code {
-            LOAD if step.k == NUMBER_OFFSET => {
-                value = call.number;
-                continue;
-            }
-            LOAD if step.k == ARCH_OFFSET => {
-                value = call.arch;
+            LOAD => {
+                value = match step.k {
+                    NUMBER_OFFSET => call.number,
+                    ARCH_OFFSET => call.arch,
+                    offset => argument(offset)?,
+                };
                 continue;
             }
             AND => {
@@ -156,7 +199,31 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_looks_at_arguments_is_left_alone() {
+    fn calls_whose_arguments_matter_are_answered_like_by_the_long_filter() {
+        let long = super::super::tests::refused();
+        let short = compact(&long).expect("the list of refusals names numbers of today");
+
+        let mut asked = 0;
+        for number in (0..5_000).chain([0x4000_0000, 0x7fff_ffff, u32::MAX]) {
+            for arch in [audit_arch(), 0x4000_0003, 0] {
+                let call = Call { number, arch };
+                asked += u32::from(run(&long, call) == Answer::Depends);
+                for word in [0, 1, 2, 9, 16, 17, 38, 0x1000_0000, 0x7e02_0000, u32::MAX] {
+                    let answer = decide(&long, call, |_| Some(word));
+                    assert!(answer.is_some(), "{number}");
+                    assert_eq!(
+                        decide(&short, call, |_| Some(word)),
+                        answer,
+                        "{number} {word}"
+                    );
+                }
+            }
+        }
+        assert!(asked > 3, "{asked}");
+    }
+
+    #[test]
+    fn a_filter_of_which_no_end_is_known_is_left_alone() {
         let first_argument = [op(LOAD, 16), op(RETURN, 0)];
 
         assert!(compact(&first_argument).is_none());

@@ -29,16 +29,15 @@ impl Filters {
             let missing = || io::Error::other(format!("no seccomp list named {name}"));
             programs.remove(name).ok_or_else(missing)
         };
-        let known = take("known")?;
-        let known = compact::compact(&known).unwrap_or(known);
+        let short = |long: BpfProgram| compact::compact(&long).unwrap_or(long);
         let launcher = compile_from_json(LAUNCHER, arch).map_err(io::Error::other)?;
         let launcher = launcher.into_values().next();
         let launcher =
             launcher.ok_or_else(|| io::Error::other("no seccomp list of the launcher"))?;
         Ok(Self {
-            launcher: compact::compact(&launcher).unwrap_or(launcher),
-            known,
-            refused: take("refused")?,
+            launcher: short(launcher),
+            known: short(take("known")?),
+            refused: short(take("refused")?),
         })
     }
 
@@ -60,13 +59,19 @@ impl Filters {
 mod tests {
     use super::*;
 
-    /// The list of known calls as it is compiled, for the tests of what is made of it.
+    /// The lists as they are compiled, for the tests of what is made of them.
     pub(super) fn known() -> BpfProgram {
+        compiled("known")
+    }
+
+    pub(super) fn refused() -> BpfProgram {
+        compiled("refused")
+    }
+
+    fn compiled(name: &str) -> BpfProgram {
         let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
-        compile_from_json(LISTS, arch)
-            .unwrap()
-            .remove("known")
-            .unwrap()
+        let mut programs = compile_from_json(LISTS, arch).unwrap();
+        programs.remove(name).unwrap()
     }
 
     #[test]
