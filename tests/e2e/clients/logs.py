@@ -1,5 +1,7 @@
 """The log of a function, through CloudWatch Logs calls."""
 
+import functools
+import re
 import time
 
 from support import *
@@ -117,6 +119,47 @@ def a_function_may_log_to_another_group():
     invoke(name, {"text": "elsewhere"})
 
     until(lambda: any("elsewhere" in message for message in messages(group)), "the line in the other group")
+
+
+TELLS = """import base64, gzip, json
+def handler(event, context):
+    told = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+    print(told["messageType"], told["logGroup"], [one["message"].strip() for one in told["logEvents"]])
+"""
+
+
+@scenario
+def a_function_is_told_of_the_lines_of_another_one():
+    source, told = create(PRINTS), create(TELLS)
+    group = f"/aws/lambda/{source}"
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{told}"
+    logs.create_log_group(logGroupName=group)
+    subscribe = functools.partial(
+        logs.put_subscription_filter, logGroupName=group, filterName="errors", filterPattern="ERROR", destinationArn=arn
+    )
+    not_let_in = re.compile("Make sure you have given CloudWatch Logs permission to execute your function")
+    refused(subscribe, "InvalidParameterException", not_let_in, 400)
+
+    source_arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
+    client.add_permission(
+        FunctionName=told, StatementId="logs", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com", SourceArn=source_arn
+    )
+    subscribe()
+    for text in ("fine", "ERROR one", "ERROR two"):
+        invoke(source, {"text": text})
+
+    def heard():
+        said = "".join(messages(f"/aws/lambda/{told}"))
+        return "CONTROL_MESSAGE" in said and "ERROR one" in said and "ERROR two" in said
+
+    until(heard, "both lines and the test")
+    said = "".join(messages(f"/aws/lambda/{told}"))
+    assert f"DATA_MESSAGE {group}" in said and "fine" not in said, said
+    equal((said.count("ERROR one"), said.count("ERROR two")), (1, 1))
+    found = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    equal([(one["filterName"], one["destinationArn"]) for one in found], [("errors", arn)])
+    logs.delete_subscription_filter(logGroupName=group, filterName="errors")
+    equal(logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"], [])
 
 
 main()
