@@ -31,15 +31,16 @@ impl Pace {
     }
 }
 
+/// Cheap to make; a new one is full.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     full_at: Option<Instant>,
 }
 
 impl Bucket {
     /// Takes a token; `false` if there is none.
     #[must_use]
-    pub(crate) fn take(&mut self, pace: Pace, now: Instant) -> bool {
+    pub fn take(&mut self, pace: Pace, now: Instant) -> bool {
         let full_at = self.refilled(now) + pace.interval();
         let fits = pace.per_second > 0 && full_at.duration_since(now) <= pace.depth();
         if fits {
@@ -54,7 +55,7 @@ impl Bucket {
     }
 
     /// Nothing is remembered of a bucket that is full.
-    pub(crate) fn is_full(&self, now: Instant) -> bool {
+    pub fn is_full(&self, now: Instant) -> bool {
         self.refilled(now) == now
     }
 

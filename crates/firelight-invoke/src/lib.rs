@@ -39,7 +39,7 @@ mod zip_ground;
 
 pub use admission::{Ceiling, Paces, Quota, ThrottleReason};
 pub use bandwidth::{StreamLimits, StreamRate};
-pub use bucket::Pace;
+pub use bucket::{Bucket, Pace};
 pub use call::{
     Call, Completed, FunctionResult, Invoker, LogTail, NotStarted, Outcome, ResponseMode,
     StreamError, StreamItem, Streaming,

@@ -13,6 +13,7 @@
 mod aliases;
 mod body_rules;
 mod call;
+mod caller_rate;
 mod capacity_providers;
 mod code_location;
 mod code_signing;
@@ -47,9 +48,11 @@ use firelight_invoke::Invoker;
 use firelight_wire::{ErrorReply, Operation, Reply, RouteError, Routed, route};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::time::Instant;
 
 use self::body_rules::MAX_BODY;
 use self::call::Call;
+use self::caller_rate::CallerRates;
 use self::invoke::{Asked, Reach};
 use crate::body::{ReadBodyError, RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
@@ -70,6 +73,7 @@ pub struct Lambda {
     objects: Option<Arc<dyn FetchObject>>,
     events: Option<Events>,
     pub(crate) samples_traces: bool,
+    rates: Option<CallerRates>,
 }
 
 impl Lambda {
@@ -81,6 +85,7 @@ impl Lambda {
             objects: None,
             events: None,
             samples_traces: false,
+            rates: None,
         }
     }
 
@@ -89,6 +94,21 @@ impl Lambda {
     pub fn with_events(mut self, events: Events) -> Self {
         self.events = Some(events);
         self
+    }
+
+    /// Limits how often an account may call anything but an invocation.
+    #[must_use]
+    pub fn limiting_callers(mut self, per_second: Option<u32>) -> Self {
+        self.rates = per_second.map(CallerRates::new);
+        self
+    }
+
+    /// Whether an account may call an operation now.
+    fn admits(&self, context: &RequestContext, operation: Operation) -> bool {
+        let now = Instant::now();
+        self.rates
+            .as_ref()
+            .is_none_or(|rates| rates.admits(context.account, &context.region, operation, now))
     }
 
     /// Has traces recorded that begin with a request.
@@ -171,6 +191,7 @@ pub(crate) async fn handle(
             let accepted = invoke::invoke_async(&reach, context, &request, labels, body);
             Box::pin(accepted).await.map(Handled::from)
         }
+        operation if !lambda.admits(context, operation) => Err(refusals::caller_rate()),
         // Boxed, because Invoke is smaller.
         _ => {
             let answered = rest_call(door, context, &request, &routed, body);

@@ -47,7 +47,8 @@ impl ServerConfig {
             admin: admin(layers, mode)?,
             limits: LimitsConfig {
                 concurrency: parsed(layers, "limits.concurrency", "a whole number")?,
-                requests_per_environment: requests_per_environment(layers)?,
+                requests_per_environment: limit(layers, "limits.requests_per_environment")?,
+                control_requests: limit(layers, "limits.control_requests")?,
                 code_storage_bytes: code_storage_bytes(layers)?,
                 inactive_after: inactive_after(layers)?,
             },
@@ -129,9 +130,10 @@ fn network(layers: &Layers) -> Result<Network, ConfigError> {
     set_choice(layers, "sandbox.network", &names, "none, internet or host")
 }
 
-fn requests_per_environment(layers: &Layers) -> Result<Option<u32>, ConfigError> {
-    let requests = parsed(layers, "limits.requests_per_environment", "a whole number")?;
-    Ok((requests > 0).then_some(requests))
+/// Reads a limit, of which 0 is none.
+fn limit(layers: &Layers, key: &'static str) -> Result<Option<u32>, ConfigError> {
+    let limit = parsed(layers, key, "a whole number")?;
+    Ok((limit > 0).then_some(limit))
 }
 
 fn code_storage_bytes(layers: &Layers) -> Result<u64, ConfigError> {

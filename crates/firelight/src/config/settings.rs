@@ -87,6 +87,11 @@ pub const SETTINGS: &[Setting] = &[
         "seconds without an invocation after which a function is Inactive; 0 is never",
     ),
     setting(
+        "limits.control_requests",
+        Some("0"),
+        "calls a second of one account to the control plane (AWS: 15); 0 is no limit",
+    ),
+    setting(
         "limits.requests_per_environment",
         Some("10"),
         "requests a second for each unit of concurrency; 0 is no limit",

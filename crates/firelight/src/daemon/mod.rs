@@ -218,6 +218,7 @@ impl Daemon {
         let lambda = Lambda::new(control, session_key, invoker)
             .with_events(events)
             .sampling_traces(config.traces.is_some())
+            .limiting_callers(config.limits.control_requests)
             .with_objects(fetch);
         let log_groups = Logs::new(logs.clone(), store.clone());
         let recipient = Arc::new(lambda.log_recipient());

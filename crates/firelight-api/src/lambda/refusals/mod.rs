@@ -81,6 +81,11 @@ pub(super) fn store(error: &StoreTrouble) -> ErrorReply {
     }
 }
 
+/// An account calls the control plane too often.
+pub(super) fn caller_rate() -> ErrorReply {
+    no_room().with_header("Retry-After", "1")
+}
+
 /// Too many long bodies come at once. Clients come again after a while, as for any throttle.
 pub(crate) fn no_room() -> ErrorReply {
     ErrorReply::new(ErrorCode::TooManyRequests, "Rate Exceeded.")

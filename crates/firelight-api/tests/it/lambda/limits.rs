@@ -1,8 +1,10 @@
 //! Limits at their edges: as much as is allowed is taken and shown, and where no table of facts says so, one more is not.
 
+use firelight_api::Authentication;
 use serde_json::{Map, Value, json};
 
-use super::plane::{Api, FUNCTIONS, creation, with, zip};
+use super::plane::{Api, FUNCTIONS, Plane, creation, with, zip};
+use crate::support::server_with;
 
 const POLICY: &str = "/2015-03-31/functions/f/policy";
 const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
@@ -321,4 +323,33 @@ async fn pages_have_as_many_items_as_asked_for_up_to_fifty() {
     let text = "1 validation error detected: Value '-1' at 'maxItems' failed to satisfy constraint: \
         Member must have value greater than or equal to 1";
     negative.refused(400, VALIDATION, text);
+}
+
+#[tokio::test]
+async fn account_that_calls_the_control_plane_too_often_is_throttled_and_still_invokes() {
+    let plane = Plane::start().await;
+    let lambda = plane.lambda().limiting_callers(Some(2));
+    let server = server_with(Authentication::AnyCredentials, lambda).await;
+    let api = Api::on(server, plane);
+
+    let mut refused = None;
+    for _ in 0..50 {
+        let answer = api.raw("GET", FUNCTIONS, "").await;
+        if answer.status != 200 {
+            refused = Some(answer);
+        }
+    }
+
+    let refused = refused.expect("fifty calls in a moment are more than two a second");
+    assert_eq!(refused.status, 429);
+    let head = refused.head.to_lowercase();
+    assert!(head.contains("retry-after: 1\r\n"), "{head}");
+    assert_eq!(
+        refused.body,
+        r#"{"Reason":"CallerRateLimitExceeded","Type":"User","message":"Rate Exceeded."}"#
+    );
+    let invoked = api
+        .post(&format!("{FUNCTIONS}/none/invocations"), json!({}))
+        .await;
+    assert_eq!(invoked.status, 404, "an invocation is none of these calls");
 }
