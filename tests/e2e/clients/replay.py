@@ -27,7 +27,7 @@ MADE_UP = {
 }
 OF_THE_MOMENT = {
     "CreateDate", "CreatedDate", "CreationDate", "CreationTime", "LastModified", "LastModifiedDate", "LastUsedDate",
-    "LastModifiedTime", "UpdateDate", "creationTime", "Date", "RoleLastUsed", "storedBytes",
+    "LastModifiedTime", "lastUpdatedTime", "UpdateDate", "creationTime", "Date", "RoleLastUsed", "storedBytes",
 }
 # A state that is on its way there.
 LONGEST_WAIT_S = 20

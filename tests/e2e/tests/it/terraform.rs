@@ -260,6 +260,12 @@ fn import_of(resource: &Value) -> Option<String> {
     }
     let value = |name: &str| resource["values"][name].as_str().unwrap_or_default();
     let id = match kind {
+        "aws_cloudwatch_log_subscription_filter" => {
+            format!("{}|{}", value("log_group_name"), value("name"))
+        }
+        "aws_cloudwatch_log_metric_filter" | "aws_cloudwatch_log_stream" => {
+            format!("{}:{}", value("log_group_name"), value("name"))
+        }
         "aws_iam_role_policy_attachment" => format!("{}/{}", value("role"), value("policy_arn")),
         "aws_iam_user_policy_attachment" => format!("{}/{}", value("user"), value("policy_arn")),
         "aws_lambda_alias" => format!("{}/{}", value("function_name"), value("name")),
@@ -321,6 +327,8 @@ fn assert_nothing_is_left(environment: &TestEnvironment) {
         ("iam list-roles", "Roles"),
         ("iam list-users", "Users"),
         ("iam list-policies --scope Local", "Policies"),
+        ("logs describe-metric-filters", "metricFilters"),
+        ("logs describe-resource-policies", "resourcePolicies"),
         ("ssm describe-parameters", "Parameters"),
         ("s3api list-buckets", "Buckets"),
     ];
