@@ -2,13 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{EGRESS_TAGS_PREFIX, Layers, RUNTIMES_PREFIX, SETTINGS, Sourced, is_secret};
+use crate::config::{
+    ConfigError, EGRESS_TAGS_PREFIX, Layers, Mode, RUNTIMES_PREFIX, SETTINGS, ServerConfig,
+    Sourced, is_secret,
+};
 use crate::failure::{Exit, Outcome};
 use crate::terminal::{Terminal, table};
 
 pub fn run(layers: &Layers, terminal: &Terminal) -> Outcome {
     terminal.result(&document(layers), || text(layers))?;
+    check(layers)?;
     Ok(Exit::Success)
+}
+
+/// Refuses what neither daemon could be started with; what only one of them refuses may be meant for the other.
+fn check(layers: &Layers) -> Result<(), ConfigError> {
+    let resolve = |mode| ServerConfig::resolve(layers, mode, None).map(drop);
+    resolve(Mode::Dev).or_else(|_| resolve(Mode::Serve))
 }
 
 fn document(layers: &Layers) -> Value {
@@ -77,4 +87,29 @@ fn rows(layers: &Layers) -> Vec<Row<'_>> {
         help: "the same, for functions with this tag",
     });
     settings.chain(runtimes).chain(tags).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(name: &str, value: &str) -> Result<(), ConfigError> {
+        let variables = [
+            (name.to_owned(), value.to_owned()),
+            ("HOME".into(), "/".into()),
+        ];
+        check(&Layers::read(None, variables.into(), Vec::new()).unwrap())
+    }
+
+    #[test]
+    fn value_that_no_daemon_takes_is_refused() {
+        assert!(checked("FIRELIGHT_LISTEN", "nonsense").is_err());
+        assert!(checked("FIRELIGHT_LIMITS_CONCURRENCY", "many").is_err());
+    }
+
+    #[test]
+    fn value_that_only_one_of_them_refuses_is_not() {
+        assert!(checked("FIRELIGHT_LISTEN", "192.0.2.1:4566").is_ok());
+        assert!(checked("FIRELIGHT_AUTHENTICATION", "any").is_ok());
+    }
 }

@@ -26,6 +26,8 @@ const LEFT_OUT: &[&str] = &[
     "!.pytest_cache/",
     "!node_modules/.cache/",
     "!.DS_Store",
+    // Locks of Emacs, links that point nowhere.
+    "!.#*",
     "!.firelightignore",
 ];
 
@@ -66,8 +68,26 @@ pub enum FilesError {
     Walk(PathBuf, #[source] ignore::Error),
     #[error("could not look at {0}")]
     Look(PathBuf, #[source] io::Error),
+    #[error("{} points to {}, which is not there", .link.display(), .target.display())]
+    Dangling { link: PathBuf, target: PathBuf },
     #[error("{0} is not text, and names in a package must be")]
     Name(PathBuf),
+}
+
+impl FilesError {
+    /// Says what a person can do about it, where that is not the message itself.
+    pub fn remedy(&self) -> Option<String> {
+        let rid_of = |path: &Path, what| {
+            let path = path.display();
+            Some(format!("{what} {path}, or name it in {IGNORE_FILE}"))
+        };
+        match self {
+            Self::Dangling { link, .. } => rid_of(link, "remove"),
+            Self::Look(path, _) => rid_of(path, "let this user read"),
+            Self::Name(path) => rid_of(path, "rename"),
+            Self::NotADirectory(_) | Self::Empty(_) | Self::Walk(..) => None,
+        }
+    }
 }
 
 impl PackageFiles {
@@ -138,10 +158,17 @@ fn to_entry(root: &Path, entry: &DirEntry) -> Result<Option<Entry>, FilesError> 
     let path = entry.path();
     let look = |error| FilesError::Look(path.to_owned(), error);
     let kind = match entry.file_type() {
-        Some(kind) if kind.is_symlink() => match link(root, path).map_err(look)? {
-            Some(kind) => kind,
-            None => return Ok(None),
-        },
+        Some(kind) if kind.is_symlink() => {
+            let target = std::fs::read_link(path).map_err(look)?;
+            if !path.exists() {
+                let link = path.to_owned();
+                return Err(FilesError::Dangling { link, target });
+            }
+            match link(root, path, &target).map_err(look)? {
+                Some(kind) => kind,
+                None => return Ok(None),
+            }
+        }
         Some(kind) if kind.is_file() => file(path).map_err(look)?,
         _ => return Ok(None),
     };
@@ -166,8 +193,7 @@ fn file(path: &Path) -> io::Result<EntryKind> {
 
 /// A link to the inside stays a link. One to a file outside becomes that file, and one to a directory outside is
 /// left out: what it points to does not belong to this function.
-fn link(root: &Path, path: &Path) -> io::Result<Option<EntryKind>> {
-    let target = std::fs::read_link(path)?;
+fn link(root: &Path, path: &Path, target: &Path) -> io::Result<Option<EntryKind>> {
     let (root, resolved) = (root.canonicalize()?, path.canonicalize()?);
     if target.is_relative() && resolved.starts_with(&root) {
         return Ok(target.to_str().map(|target| EntryKind::Link {
@@ -267,6 +293,24 @@ mod tests {
             found,
             [("inside", &link), ("out", &file), ("real.txt", &file)]
         );
+    }
+
+    #[test]
+    fn link_that_points_nowhere_is_refused_with_what_to_do_and_locks_of_editors_are_left_out() {
+        let directory = directory(&[("app.py", "")]);
+        symlink("user@host.1:2", directory.path().join(".#app.py")).unwrap();
+        assert_eq!(names(&directory), ["app.py"]);
+
+        symlink("gone.txt", directory.path().join("link")).unwrap();
+        let refused = PackageFiles::of_directory(directory.path()).unwrap_err();
+
+        let link = directory.path().join("link").display().to_string();
+        assert_eq!(
+            refused.to_string(),
+            format!("{link} points to gone.txt, which is not there")
+        );
+        let remedy = format!("remove {link}, or name it in .firelightignore");
+        assert_eq!(refused.remedy(), Some(remedy));
     }
 
     #[test]

@@ -40,11 +40,12 @@ pub fn files(args: &DeployArgs) -> Result<PackageFiles, Failure> {
             FilesError::NotADirectory(_) => Exit::NotFound,
             _ => Exit::Failure,
         };
-        Failure::because(
-            exit,
-            format!("could not package {}", args.directory.display()),
-            &error,
-        )
+        let what = format!("could not package {}", args.directory.display());
+        let failure = Failure::because(exit, what, &error);
+        match error.remedy() {
+            Some(remedy) => failure.with_remedy(remedy),
+            None => failure,
+        }
     })
 }
 
