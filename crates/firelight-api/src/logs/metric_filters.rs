@@ -128,7 +128,8 @@ impl Call<'_> {
                 .map(move |(name, filter)| (group.clone(), name, filter))
         });
         let wanted = all.filter(|(_, name, filter)| name.starts_with(&prefix) && about(filter));
-        let token = |(group, name, _): &(String, String, MetricFilter)| format!("{group}:{name}");
+        // In the order of the list: a blank comes before all that names of groups may have.
+        let token = |(group, name, _): &(String, String, MetricFilter)| format!("{group} {name}");
         let (page, next_token) = page_behind(wanted, input.next_token, limit, token);
         self.answer(&Filters {
             metric_filters: page.into_iter().map(shown).collect(),

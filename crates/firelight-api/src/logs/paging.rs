@@ -1,6 +1,6 @@
 //! Pages of short lists that are in memory as a whole.
 
-/// Returns the page behind the item that the token names, and the token of the next one.
+/// Returns the page behind the item that the token names, and the token of the next one. Names must be in order.
 pub(super) fn page_behind<T>(
     items: impl Iterator<Item = T>,
     token: Option<String>,

@@ -236,6 +236,30 @@ async fn metric_filters_are_kept_counted_and_found() {
 }
 
 #[tokio::test]
+async fn pages_of_metric_filters_lose_none_where_one_group_begins_like_another() {
+    let api = with_group().await;
+    let groups = ["/a", "/a-b", "/a/b"];
+    for group in groups {
+        read_nothing(&api, "CreateLogGroup", json!({"logGroupName": group})).await;
+        let input = with(metric("x", "Size"), "logGroupName", json!(group));
+        read_nothing(&api, "PutMetricFilter", input).await;
+    }
+
+    let mut found = Vec::new();
+    let mut page = json!({"limit": 1});
+    loop {
+        let told = read(api.server(), "DescribeMetricFilters", page.clone()).await;
+        found.push(told["metricFilters"][0]["logGroupName"].clone());
+        match told.get("nextToken") {
+            Some(token) => page = with(page, "nextToken", token.clone()),
+            None => break,
+        }
+    }
+
+    assert_eq!(found, groups);
+}
+
+#[tokio::test]
 async fn metric_filters_go_alone_or_with_their_group() {
     let api = with_group().await;
     let server = api.server();
