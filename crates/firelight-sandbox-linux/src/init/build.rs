@@ -321,6 +321,8 @@ fn set_resource_limits() -> Result<(), StepError> {
         (Resource::Nice, at_most(0)),
         (Resource::Rtprio, at_most(0)),
         (Resource::Msgqueue, at_most(800 * 1024)),
+        // Timers count too.
+        (Resource::Sigpending, at_most(4096)),
     ] {
         set_limit(resource, limit)?;
     }

@@ -50,6 +50,7 @@ pub(crate) fn run(daemon: OwnedFd) -> std::io::Result<()> {
     let _ = rustix::process::setsid();
     raise_descriptor_limit();
     refuse_core_dumps();
+    share_no_counts();
     let Some(begin) = hear_begin(&daemon)? else {
         return Ok(());
     };
@@ -94,6 +95,20 @@ fn refuse_core_dumps() {
     };
     // Without the right to raise it the limit stays zero: then only a host without a handler of dumps runs none.
     let _ = setrlimit(Resource::Core, limit);
+}
+
+/// Sets the limits that bound all sandboxes together: what is counted in a user namespace is counted in its maker's too,
+/// and there against the limit that the maker had. Each sandbox is bounded by limits of its own, which init sets.
+fn share_no_counts() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    for resource in [Resource::Sigpending, Resource::Msgqueue] {
+        // Without the right to raise it all sandboxes share what this process was given.
+        let _ = setrlimit(resource, none);
+    }
 }
 
 fn hear_begin(daemon: &OwnedFd) -> std::io::Result<Option<Begin>> {

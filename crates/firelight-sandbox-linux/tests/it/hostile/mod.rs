@@ -4,6 +4,7 @@
 //! test beside it says what the kernel must have said.
 
 mod calls;
+mod counted;
 mod files;
 mod network;
 mod proc;
@@ -18,6 +19,7 @@ use std::io;
 pub(crate) fn probe(name: &str) -> Option<io::Result<()>> {
     let families = [
         calls::probe,
+        counted::probe,
         files::probe,
         network::probe,
         proc::probe,
