@@ -208,6 +208,11 @@ impl Refusal {
             .with("ArgumentValue", value)
     }
 
+    pub(crate) fn invalid_storage_class(class: &str) -> Self {
+        let text = "The storage class you specified is not valid";
+        Self::bad_request("InvalidStorageClass", text).with("StorageClassRequested", class)
+    }
+
     pub(crate) fn invalid_request(text: impl Into<String>) -> Self {
         Self::bad_request("InvalidRequest", text)
     }

@@ -7,7 +7,7 @@ use s3s::dto::{
     PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput, PutObjectAclOutput, Type,
 };
 
-use super::{Answer, Call, answer, document, owner};
+use super::{Answer, Call, answer, choices, document, owner};
 use crate::depot::{Bucket, Setting, Target};
 use crate::refusal::Refusal;
 
@@ -123,6 +123,7 @@ pub(super) async fn get_object_acl<S: Store, B: Blobs>(
 pub(super) async fn put_object_acl<S: Store, B: Blobs>(
     call: Call<'_, S, B, PutObjectAclInput>,
 ) -> Answer<PutObjectAclOutput> {
+    choices::check(&call.headers)?;
     let input = &call.input;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
     let name = input.acl.as_ref().map(|acl| acl.as_str().to_owned());

@@ -6,12 +6,13 @@ use firelight_model::check_tag_keys;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
+use super::choices;
 use crate::depot::Bucket;
 use crate::record::{Attributes, ChecksumRecord, ObjectRecord, VersionRecord};
 use crate::refusal::Refusal;
 
 /// Headers that are given back as they came.
-const KEPT: [&str; 7] = [
+const KEPT: [&str; 10] = [
     "cache-control",
     "content-disposition",
     "content-encoding",
@@ -19,6 +20,17 @@ const KEPT: [&str; 7] = [
     "content-type",
     "expires",
     "x-amz-website-redirect-location",
+    choices::ENCRYPTION,
+    choices::KMS_KEY,
+    choices::BUCKET_KEY,
+];
+
+/// Those that a copy does not take over from its source.
+pub(super) const NEVER_COPIED: [&str; 4] = [
+    "x-amz-website-redirect-location",
+    choices::ENCRYPTION,
+    choices::KMS_KEY,
+    choices::BUCKET_KEY,
 ];
 
 const METADATA: &str = "x-amz-meta-";
@@ -28,6 +40,7 @@ const MAX_TAG_VALUE_CHARS: usize = 256;
 
 /// Reads the attributes of an object that is written.
 pub(super) fn read(headers: &HeaderMap) -> Result<Attributes, Refusal> {
+    choices::check(headers)?;
     let text = |name: &str| headers.get(name).map(text_of);
     let kept = KEPT
         .into_iter()
@@ -145,6 +158,7 @@ pub(super) fn write(
 ) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let attributes = &object.attributes;
+    write_encryption(&mut headers, attributes);
     for (name, value) in &attributes.headers {
         insert(&mut headers, name, value);
     }
@@ -161,7 +175,6 @@ pub(super) fn write(
             &attributes.tags.len().to_string(),
         );
     }
-    insert(&mut headers, "x-amz-server-side-encryption", "AES256");
     if bucket.is_versioned() {
         insert(&mut headers, "x-amz-version-id", version.name());
     }
@@ -169,6 +182,16 @@ pub(super) fn write(
         write_checksum(&mut headers, checksum);
     }
     headers
+}
+
+/// Tells how an object is encrypted, which S3 does with keys of its own where nothing was asked.
+pub(super) fn write_encryption(headers: &mut HeaderMap, attributes: &Attributes) {
+    insert(headers, choices::ENCRYPTION, "AES256");
+    for name in [choices::ENCRYPTION, choices::KMS_KEY, choices::BUCKET_KEY] {
+        if let Some(value) = attributes.headers.get(name) {
+            insert(headers, name, value);
+        }
+    }
 }
 
 /// Tells a checksum and its type.

@@ -192,13 +192,11 @@ fn copied_attributes<S, B>(
         return Ok(Attributes { tags, ..given });
     }
     let mut headers = own.headers;
-    headers.remove("x-amz-website-redirect-location");
-    headers.extend(
-        given
-            .headers
-            .get_key_value("x-amz-website-redirect-location")
-            .map(|(name, value)| (name.clone(), value.clone())),
-    );
+    for name in attributes::NEVER_COPIED {
+        headers.remove(name);
+        let value = given.headers.get(name);
+        headers.extend(value.map(|value| (name.to_owned(), value.clone())));
+    }
     Ok(Attributes {
         headers,
         metadata: own.metadata,

@@ -5,6 +5,7 @@
 mod acl;
 mod attributes;
 mod buckets;
+mod choices;
 mod conditions;
 mod configurations;
 mod copy;

@@ -46,18 +46,19 @@ pub(super) async fn create_multipart_upload<S: Store, B: Blobs>(
     };
     let asked = input.checksum_type.as_ref().map(ChecksumType::as_str);
     let composite = is_composite(algorithm, asked)?;
+    let attributes = attributes::read(&call.headers)?;
     let new = NewUpload {
         key: input.key.clone(),
         algorithm,
         composite,
-        attributes: attributes::read(&call.headers)?,
+        attributes: attributes.clone(),
     };
     let upload = call
         .depot
         .create_upload(&call.caller, &input.bucket, new)
         .await?;
     let mut headers = http::HeaderMap::new();
-    attributes::insert(&mut headers, "x-amz-server-side-encryption", "AES256");
+    attributes::write_encryption(&mut headers, &attributes);
     let output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket.clone()),
         checksum_algorithm: algorithm
@@ -128,7 +129,7 @@ pub(super) async fn upload_part<S: Store, B: Blobs>(
         .put_part(&call.caller, name, number, stored)
         .await?;
     let mut headers = http::HeaderMap::new();
-    attributes::insert(&mut headers, "x-amz-server-side-encryption", "AES256");
+    attributes::write_encryption(&mut headers, &upload.record.attributes);
     let sums = part.checksum.as_ref().map(checksum).unwrap_or_default();
     let output = UploadPartOutput {
         checksum_crc32: sums.checksum_crc32,

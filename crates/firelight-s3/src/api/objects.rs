@@ -59,12 +59,11 @@ pub(super) async fn put_object<S: Store, B: Blobs>(
 /// Returns what the writer of an object is told in headers.
 pub(super) fn written(bucket: &Bucket, version: &VersionRecord) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    attributes::insert(&mut headers, "x-amz-server-side-encryption", "AES256");
-    if let Some(checksum) = version
-        .object
-        .as_ref()
-        .and_then(|object| object.checksum.as_ref())
-    {
+    if let Some(object) = &version.object {
+        attributes::write_encryption(&mut headers, &object.attributes);
+    }
+    let checksum = version.object.as_ref().and_then(|it| it.checksum.as_ref());
+    if let Some(checksum) = checksum {
         attributes::write_checksum(&mut headers, checksum);
     }
     if bucket.is_versioned() {

@@ -280,3 +280,40 @@ async fn several_objects_are_deleted_at_once_whether_they_are_there_or_not() {
     let answer = s3.send(Request::post("/bkt?delete"), quiet).await.ok();
     assert!(answer.elements("Key").is_empty());
 }
+
+#[tokio::test]
+async fn the_encryption_that_was_asked_for_is_told_and_no_copy_takes_it_over() {
+    let s3 = with_object("").await;
+    let kms = |request: http::request::Builder| {
+        request
+            .header("x-amz-server-side-encryption", "aws:kms")
+            .header("x-amz-server-side-encryption-aws-kms-key-id", "a-key")
+    };
+
+    let written = s3.send(kms(Request::put("/bkt/kms")), "x").await.ok();
+    let read = s3.get("/bkt/kms").await.ok();
+    let copy = Request::put("/bkt/copy").header("x-amz-copy-source", "/bkt/kms");
+    let copied = s3.send(copy, "").await.ok();
+
+    for answer in [&written, &read] {
+        assert_eq!(answer.header("x-amz-server-side-encryption"), "aws:kms");
+        let key = answer.header("x-amz-server-side-encryption-aws-kms-key-id");
+        assert_eq!(key, "a-key");
+    }
+    assert_eq!(copied.header("x-amz-server-side-encryption"), "AES256");
+    let again = s3.get("/bkt/copy").await.ok();
+    assert_eq!(again.header("x-amz-server-side-encryption"), "AES256");
+}
+
+#[tokio::test]
+async fn a_storage_class_that_does_not_exist_leaves_no_object() {
+    let s3 = with_object("").await;
+    let request = Request::put("/bkt/cold").header("x-amz-storage-class", "ICY");
+
+    let refused = s3.send(request, "x").await;
+
+    assert_eq!(refused.code, "InvalidStorageClass");
+    let requested = ("StorageClassRequested".to_owned(), "ICY".to_owned());
+    assert_eq!(refused.members, [requested]);
+    assert_eq!(s3.get("/bkt/cold").await.status, StatusCode::NOT_FOUND);
+}
