@@ -35,7 +35,7 @@ use crate::browser::Page;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, UrlRequest, Visit};
-use crate::head::{add_host, base_url, sending};
+use crate::head::{add_host, base_url, check_host, sending};
 use crate::lambda::Handled;
 use crate::memo::Memo;
 use crate::protocol::Protocol;
@@ -171,6 +171,7 @@ impl FrontDoor {
     /// Has a request answered by whoever it is for. All that leads there is gone before the wait: ten thousand may wait
     /// for functions that run.
     async fn pass_on(&self, mut arrival: Box<Arrival>) -> Result<Response, HandleError> {
+        check_host(&arrival.request)?;
         if let Some(url) = arrival.url.take() {
             return Ok(Box::pin(self.visit(url, *arrival)).await);
         }

@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Version};
 
 use crate::body::{Response, Sending};
+use crate::error::ApiError;
 use crate::protocol::Protocol;
 
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -29,6 +30,31 @@ pub(crate) fn add_host(request: &mut Parts) {
     if let Some(host) = authority.and_then(|text| HeaderValue::from_str(text).ok()) {
         request.headers.insert(HOST, host);
     }
+}
+
+/// Checks that a request names its host, and only one: a proxy in front may have gone by the other.
+pub(crate) fn check_host(request: &Parts) -> Result<(), ApiError> {
+    let refused = |text| Err(ApiError::bad_request("BadRequest", text));
+    let mut named = request.headers.get_all(HOST).iter();
+    match (named.next(), named.next()) {
+        (None, _) if request.version == Version::HTTP_11 => {
+            refused("The request has no Host header.")
+        }
+        (Some(_), Some(_)) => refused("The request has more than one Host header."),
+        (Some(host), None) if !is_target(request, host) => {
+            refused("The Host header is not the host of the request target.")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells whether a Host header agrees with the target, which only some requests name a host in.
+fn is_target(request: &Parts, host: &HeaderValue) -> bool {
+    let target = request.uri.authority();
+    target.is_none_or(|target| {
+        host.as_bytes()
+            .eq_ignore_ascii_case(target.as_str().as_bytes())
+    })
 }
 
 /// Returns how the client calls this daemon.

@@ -240,3 +240,56 @@ async fn body_that_is_said_to_be_no_json_is_refused() {
     assert_eq!(send("application/octet-stream", 2).await.status, 404);
     assert_eq!(send("text/xml", 0).await.status, 404);
 }
+
+#[tokio::test]
+async fn request_names_one_host() {
+    let server = server(Authentication::AnyCredentials).await;
+    let path = "/_firelight/health";
+
+    for (line, host, expected) in [
+        (format!("GET {path} HTTP/1.1"), "Host: a\r\n", 200),
+        (format!("GET {path} HTTP/1.0"), "", 200),
+        (format!("GET {path} HTTP/1.1"), "", 400),
+        (
+            format!("GET {path} HTTP/1.1"),
+            "Host: a\r\nHost: a\r\n",
+            400,
+        ),
+        (
+            format!("GET {path} HTTP/1.1"),
+            "Host: a\r\nhOST: b\r\n",
+            400,
+        ),
+        (format!("GET http://a{path} HTTP/1.1"), "Host: A\r\n", 200),
+        (format!("GET http://a{path} HTTP/1.1"), "Host: b\r\n", 400),
+    ] {
+        let request = format!("{line}\r\n{host}Connection: close\r\n\r\n");
+
+        let answer = server.send(&request).await;
+
+        assert_eq!(answer.status, expected, "{request}{}", answer.body);
+    }
+}
+
+/// A body is as long as one header says, or two servers may see two requests where there is one.
+#[tokio::test]
+async fn request_says_once_how_long_its_body_is() {
+    let server = server(Authentication::AnyCredentials).await;
+
+    for lengths in [
+        "Content-Length: 2\r\nContent-Length: 3\r\n",
+        "Content-Length: 2, 3\r\n",
+        "Content-Length: +2\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
+        " folded: x\r\n",
+        "Spaced : x\r\n",
+    ] {
+        let request =
+            format!("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{lengths}\r\n{{}}");
+
+        let answer = server.send(&request).await;
+
+        assert_eq!(answer.status, 400, "{lengths}{}", answer.body);
+    }
+}
