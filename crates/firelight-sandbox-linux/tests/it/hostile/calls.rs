@@ -231,9 +231,24 @@ fn refused() -> io::Result<()> {
     ] {
         attempt(name, call(number, arguments));
     }
+    for (name, number) in REFUSED_WHATEVER_IS_ASKED {
+        attempt(name, call(number, [0; 6]));
+    }
     refused_sockets();
     Ok(())
 }
+
+/// Calls that are refused before the kernel looks at what they ask for.
+const REFUSED_WHATEVER_IS_ASKED: [(&str, libc::c_long); 8] = [
+    ("io_uring_enter", libc::SYS_io_uring_enter),
+    ("io_uring_register", libc::SYS_io_uring_register),
+    ("kexec_file_load", libc::SYS_kexec_file_load),
+    ("swapoff", libc::SYS_swapoff),
+    ("fsmount", libc::SYS_fsmount),
+    ("fsconfig", libc::SYS_fsconfig),
+    ("fspick", libc::SYS_fspick),
+    ("fanotify_mark", libc::SYS_fanotify_mark),
+];
 
 #[expect(
     clippy::cast_sign_loss,
@@ -273,6 +288,21 @@ fn refused_sockets() {
             libc::SOCK_RAW,
             libc::NETLINK_AUDIT,
         ),
+        (
+            "socket-ipsec",
+            libc::AF_NETLINK,
+            libc::SOCK_RAW,
+            libc::NETLINK_XFRM,
+        ),
+        (
+            "socket-device-events",
+            libc::AF_NETLINK,
+            libc::SOCK_RAW,
+            libc::NETLINK_KOBJECT_UEVENT,
+        ),
+        ("socket-bluetooth", libc::AF_BLUETOOTH, libc::SOCK_RAW, 1),
+        ("socket-bus", libc::AF_CAN, libc::SOCK_RAW, 1),
+        ("socket-keys", libc::AF_KEY, libc::SOCK_RAW, 2),
         ("socket-crypto", libc::AF_ALG, libc::SOCK_SEQPACKET, 0),
         ("socket-vsock", libc::AF_VSOCK, libc::SOCK_STREAM, 0),
         ("socket-xdp", libc::AF_XDP, libc::SOCK_RAW, 0),
