@@ -1,7 +1,8 @@
 //! The task that looks after a pool's line for room on the host. There is one as long as anything of the pool waits.
 //!
 //! ```text
-//!  called ─► its turn, and room ─► an environment's task starts
+//!  called, or a second later
+//!       └──► its turn, and room ─► an environment's task starts
 //!       └──► its turn, no room  ─► what is idle is retired, or wait
 //!       └──► too long in line   ─► the requests are refused
 //! ```
@@ -9,14 +10,18 @@
 //! Deliberately absent: whose turn it is; see `host/room`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use firelight_sandbox::SandboxDriver;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::call::NotStarted;
 use crate::data_plane::{Inner, VersionPool};
 use crate::host::Turn;
 use crate::keeper::Purpose;
+
+/// How often a recruiter looks by itself whether its pool's turn has come.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub(crate) async fn recruit<D: SandboxDriver>(inner: Arc<Inner<D>>, pool: Arc<VersionPool>) {
     loop {
@@ -33,6 +38,7 @@ pub(crate) async fn recruit<D: SandboxDriver>(inner: Arc<Inner<D>>, pool: Arc<Ve
 async fn wait<D: SandboxDriver>(inner: &Inner<D>, pool: &VersionPool, since: Instant) {
     let patience = inner.settings.capacity_wait;
     tokio::select! {
+        biased;
         () = pool.place.called.notified() => {}
         () = sleep_until(since + patience) => {
             let budget_mb = inner.host.budget().memory_mb;
@@ -43,6 +49,8 @@ async fn wait<D: SandboxDriver>(inner: &Inner<D>, pool: &VersionPool, since: Ins
                 refuse_start(pool, &purpose, &reason);
             }
         }
+        // Some things change with time alone: nobody calls then.
+        () = sleep(LOOK_AGAIN) => {}
     }
 }
 

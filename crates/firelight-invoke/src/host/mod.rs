@@ -233,7 +233,7 @@ impl Host {
 
 impl State {
     fn call_next(&self) {
-        let next = self.room.next();
+        let next = self.room.next(Instant::now());
         let recruiter = self.recruiters.iter().find(|(pool, _)| Some(*pool) == next);
         recruiter
             .into_iter()

@@ -7,6 +7,8 @@
 //! ```
 //!
 //! The next one is served before all others, however much it needs: large environments are not starved by small ones.
+//! But what cannot be had keeps nobody else waiting for long: after a while others take the room that is free, unless
+//! enough for the next one is on its way.
 //! A pool with far more than the next one makes way for it, one environment at a time, until they hold alike; one that
 //! holds nothing at all gets its turn even where everybody has but one.
 //!
@@ -22,6 +24,9 @@ use super::Budget;
 /// How long a pool that has nothing waits before one that has must give its last environment away, and for how long
 /// that one has it to itself.
 pub(super) const TURN: Duration = Duration::from_secs(1);
+
+/// How long room is kept free for a pool that needs more than there is.
+const KEPT_FREE: Duration = Duration::from_secs(2);
 
 /// One of those that environments are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,12 +112,33 @@ impl<W> Room<W> {
     }
 
     /// Returns the pool that is served before all others.
-    pub(super) fn next(&self) -> Option<PoolId> {
-        let waiting = self
-            .parties
-            .iter()
+    pub(super) fn next(&self, now: Instant) -> Option<PoolId> {
+        let first = self.first_of(|_| true)?;
+        if self.keeps_others_waiting(first, now) {
+            return Some(first);
+        }
+        let fitting = self.first_of(|party| self.fits(party.memory_mb));
+        Some(fitting.unwrap_or(first))
+    }
+
+    /// Returns the first in line of those that are looked at.
+    fn first_of(&self, is_looked_at: impl Fn(&Party<W>) -> bool) -> Option<PoolId> {
+        let parties = self.parties.iter();
+        let waiting = parties.filter(|(_, party)| is_looked_at(party));
+        let ranked = waiting
             .filter_map(|(pool, party)| Some((party.keeps_mb(), party.waits_since()?, *pool)));
-        waiting.min().map(|(_, _, pool)| pool)
+        ranked.min().map(|(_, _, pool)| pool)
+    }
+
+    /// Whether all room is for the first in line: it fits, will fit soon, or has not waited long.
+    fn keeps_others_waiting(&self, first: PoolId, now: Instant) -> bool {
+        self.parties.get(&first).is_some_and(|party| {
+            let mb = party.memory_mb;
+            let is_young = party
+                .waits_since()
+                .is_some_and(|since| now - since < KEPT_FREE);
+            is_young || self.fits(mb) || self.is_coming_free(mb)
+        })
     }
 
     pub(super) fn is_waiting(&self, pool: PoolId) -> bool {
@@ -122,7 +148,8 @@ impl<W> Room<W> {
 
     /// Takes memory for what is no environment. `false` if environments have it, or wait for it.
     pub(super) fn take_memory(&mut self, memory_mb: u64) -> bool {
-        let may = self.next().is_none() && self.memory_mb + memory_mb <= self.budget.memory_mb;
+        let may = self.first_of(|_| true).is_none()
+            && self.memory_mb + memory_mb <= self.budget.memory_mb;
         if may {
             self.memory_mb += memory_mb;
         }
@@ -135,7 +162,9 @@ impl<W> Room<W> {
 
     /// Takes room for an environment, or puts what it is for in line.
     pub(super) fn ask(&mut self, pool: PoolId, memory_mb: u64, what: W, now: Instant) -> Option<W> {
-        let at_once = self.next().is_none() && self.fits(memory_mb);
+        let first = self.first_of(|_| true);
+        let is_kept = first.is_some_and(|first| self.keeps_others_waiting(first, now));
+        let at_once = !is_kept && !self.is_waiting(pool) && self.fits(memory_mb);
         let party = self
             .parties
             .entry(pool)
@@ -157,7 +186,7 @@ impl<W> Room<W> {
         else {
             return Turn::Over;
         };
-        if self.next() != Some(pool) {
+        if self.next(now) != Some(pool) {
             return Turn::Wait { since };
         }
         if !self.fits(memory_mb) {
@@ -208,7 +237,7 @@ impl<W> Room<W> {
     }
 
     fn should_make_way(&self, pool: PoolId, now: Instant) -> Option<bool> {
-        let next = self.next().filter(|next| *next != pool)?;
+        let next = self.next(now).filter(|next| *next != pool)?;
         let (mine, other) = (self.parties.get(&pool)?, self.parties.get(&next)?);
         if self.fits(other.memory_mb) || self.is_coming_free(other.memory_mb) {
             return Some(false);

@@ -53,11 +53,11 @@ fn who_holds_least_is_next_then_who_waits_longest() {
     fill(&mut room, B, 1, t0);
     assert_eq!(room.ask(A, MB, "a", t0), None);
     assert_eq!(room.ask(B, MB, "b", t0 + TURN), None);
-    assert_eq!(room.next(), Some(B));
+    assert_eq!(room.next(t0 + TURN), Some(B));
 
     assert_eq!(room.ask(C, MB, "c", t0 + 2 * TURN), None);
 
-    assert_eq!(room.next(), Some(C));
+    assert_eq!(room.next(t0 + TURN), Some(C));
     room.give_back(A);
     assert_eq!(room.turn(A, t0), Turn::Wait { since: t0 });
     assert_eq!(room.turn(C, t0), Turn::Granted("c"));
@@ -74,6 +74,27 @@ fn small_environments_do_not_overtake_a_large_one() {
 
     room.give_back(A);
     assert_eq!(room.turn(B, now), Turn::Granted("large"));
+}
+
+#[test]
+fn what_cannot_be_had_keeps_others_waiting_for_a_while_only() {
+    let (mut room, t0) = (room(), Instant::now());
+    fill(&mut room, A, 3, t0);
+    assert_eq!(room.ask(B, 4 * MB, "everything", t0), None);
+    let nearly = t0 + KEPT_FREE.saturating_sub(Duration::from_millis(1));
+    assert_eq!(room.ask(C, MB, "small", nearly), None);
+    assert_eq!(room.turn(C, nearly), Turn::Wait { since: nearly });
+
+    let later = t0 + KEPT_FREE;
+    assert_eq!(room.turn(C, later), Turn::Granted("small"));
+    room.give_back(C);
+    assert_eq!(room.ask(C, MB, "another", later), Some("another"));
+    room.give_back(C);
+
+    (0..3).for_each(|_| room.note_leaving(A));
+    assert_eq!(room.ask(C, MB, "late", later), None, "it is coming free");
+    (0..3).for_each(|_| room.give_back(A));
+    assert_eq!(room.turn(B, later), Turn::Granted("everything"));
 }
 
 #[test]
@@ -166,5 +187,5 @@ fn what_is_withdrawn_or_expired_is_not_waited_for() {
     assert_eq!(room.withdraw(B, |_| true), Some("third"));
 
     assert_eq!(room.turn(B, t0), Turn::Over);
-    assert_eq!(room.next(), None);
+    assert_eq!(room.next(t0), None);
 }
