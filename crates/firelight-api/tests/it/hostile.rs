@@ -14,6 +14,8 @@ fn check<S: Strategy>(
 ) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(server(authentication));
+    // Without a bucket, most requests to S3 would be refused before they are read.
+    runtime.block_on(server.send(put("/bucket", "", "")));
     let mut runner = TestRunner::new(Config {
         cases: 200,
         failure_persistence: None,
@@ -50,6 +52,15 @@ fn post(head: &str, body: &[u8]) -> Vec<u8> {
         "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{head}Content-Length: {length}\r\n\r\n"
     );
     [head.as_bytes(), body].concat()
+}
+
+fn put(target: &str, head: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "PUT {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{head}\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 #[test]
@@ -145,6 +156,64 @@ fn any_form_gets_an_answer() {
         let head = "Content-Type: application/x-www-form-urlencoded\r\n";
         post(head, pairs.join("&").as_bytes())
     });
+}
+
+#[test]
+fn any_document_for_any_configuration_of_a_bucket_gets_an_answer() {
+    let setting = prop::sample::select(vec![
+        "accelerate",
+        "acl",
+        "cors",
+        "encryption",
+        "lifecycle",
+        "logging",
+        "notification",
+        "ownershipControls",
+        "policy",
+        "publicAccessBlock",
+        "requestPayment",
+        "tagging",
+        "versioning",
+        "website",
+    ]);
+    let element = "Tagging|TagSet|Tag|Key|Value|Rule|ID|Status|Days|Date|CORSConfiguration|CORSRule|\
+        AllowedOrigin|VersioningConfiguration|LifecycleConfiguration|Filter|Prefix|Event|Id";
+    let text =
+        "Enabled|-1|99999999999999999999|&#0;|&amp;|&nothing;|<!--|]]>|<!DOCTYPE a|[ -~]{0,8}";
+    let elements = prop::collection::vec((element, element, text), 0..4);
+    check(
+        Authentication::AnyCredentials,
+        (setting, elements),
+        |(setting, elements)| {
+            let document: String = elements
+                .iter()
+                .map(|(outer, inner, text)| format!("<{outer}><{inner}>{text}</{inner}></{outer}>"))
+                .collect();
+            put(&format!("/bucket?{setting}"), "", &document)
+        },
+    );
+}
+
+#[test]
+fn any_headers_of_an_object_get_an_answer() {
+    let name = "x-amz-(storage-class|acl|tagging|meta-[a-z]{0,3}|copy-source|copy-source-range|\
+        server-side-encryption|checksum-crc32|checksum-sha256|trailer|decoded-content-length|\
+        content-sha256|sdk-checksum-algorithm|expected-bucket-owner)|content-md5|range|if-match|\
+        if-none-match|content-encoding|expires";
+    let value = "STANDARD|aws-chunked|STREAMING-UNSIGNED-PAYLOAD-TRAILER|-1|\
+        STREAMING-AWS4-HMAC-SHA256-PAYLOAD|bytes=9-1|/bucket/a|AAAAAA==|\\*|[!-~]{0,12}";
+    let headers = prop::collection::vec((name, value), 0..4);
+    let body = "content|5\r\nhello\r\n0\r\n\r\n|ffffffffffffffff\r\n|[ -~]{0,12}";
+    check(
+        Authentication::AnyCredentials,
+        ("[a-z./%]{0,6}", headers, body),
+        |(key, headers, body)| {
+            let lines = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"));
+            put(&format!("/bucket/{key}"), &lines.collect::<String>(), &body)
+        },
+    );
 }
 
 #[test]
