@@ -33,7 +33,10 @@ fn resource(iam: &Iam, context: &RequestContext, form: &Form) -> String {
     let is_of_user = action.contains("User") || action.contains("AccessKey");
     let role = form.get("RoleName").filter(|_| action.contains("Role"));
     let user = form.get("UserName").filter(|_| is_of_user);
-    if let Some(name) = role {
+    let group = form.get("GroupName").filter(|_| is_of_group(action));
+    if let Some(name) = group {
+        entity(EntityKind::Group, name)
+    } else if let Some(name) = role {
         entity(EntityKind::Role, name)
     } else if let Some(name) = user {
         entity(EntityKind::User, name)
@@ -46,6 +49,11 @@ fn resource(iam: &Iam, context: &RequestContext, form: &Form) -> String {
     } else {
         "*".to_owned()
     }
+}
+
+/// Tells whether an action heeds the name of a group: who joins or leaves one does not count.
+fn is_of_group(action: &str) -> bool {
+    action.ends_with("Group") || action.contains("GroupPolic")
 }
 
 /// Without a name, these are about whoever asks.

@@ -43,7 +43,6 @@ impl Call<'_> {
             "ListRoleTags" => self.list_tags(Role),
             "ListUserTags" => self.list_tags(User),
             "ListInstanceProfilesForRole" => self.list_nothing(Role, "InstanceProfiles"),
-            "ListGroupsForUser" => self.list_nothing(User, "Groups"),
             "ListMFADevices" => self.list_nothing(User, "MFADevices"),
             "ListSigningCertificates" => self.list_nothing(User, "Certificates"),
             "ListSSHPublicKeys" => self.list_nothing(User, "SSHPublicKeys"),
@@ -89,11 +88,11 @@ impl Call<'_> {
         self.answer_entity(&user)
     }
 
-    fn answer_entity(&self, entity: &EntityRecord) -> Answer {
-        let name = if entity.role.is_some() {
-            "Role"
-        } else {
-            "User"
+    pub(super) fn answer_entity(&self, entity: &EntityRecord) -> Answer {
+        let name = match entity.kind() {
+            Role => "Role",
+            User => "User",
+            EntityKind::Group => "Group",
         };
         let account = self.account();
         self.answer(|xml| {
@@ -103,7 +102,7 @@ impl Call<'_> {
         })
     }
 
-    /// Finds the role or user that the call names.
+    /// Finds the role, user or group that the call names.
     pub(super) fn entity(&self, kind: EntityKind) -> Result<Arc<EntityRecord>, ApiError> {
         let name = self.name(kind)?;
         let found = self.iam.view().entity(self.account(), kind, name);
@@ -145,7 +144,7 @@ impl Call<'_> {
         })
     }
 
-    fn list_entities(&self, kind: EntityKind) -> Answer {
+    pub(super) fn list_entities(&self, kind: EntityKind) -> Answer {
         let account = self.account();
         let prefix = self.form.get("PathPrefix").unwrap_or("/");
         let entities = self.iam.view().entities(account, kind);
@@ -153,7 +152,11 @@ impl Call<'_> {
             .into_iter()
             .filter(|entity| entity.path.starts_with(prefix));
         let page = ListPage::cut(self.form, under, |entity| entity.name.to_ascii_lowercase())?;
-        let name = if kind == Role { "Roles" } else { "Users" };
+        let name = match kind {
+            Role => "Roles",
+            User => "Users",
+            EntityKind::Group => "Groups",
+        };
         self.answer(|xml| {
             page.write(xml, name, |xml, entity| {
                 write::entity(xml, account, &entity, Detail::Listed);
@@ -161,7 +164,7 @@ impl Call<'_> {
         })
     }
 
-    async fn delete_entity(&self, kind: EntityKind) -> Answer {
+    pub(super) async fn delete_entity(&self, kind: EntityKind) -> Answer {
         self.iam
             .delete_entity(self.account(), kind, self.name(kind)?)
             .await?;

@@ -1,4 +1,4 @@
-//! Actions on the inline and attached policies of roles and users.
+//! Actions on the inline and attached policies of roles, users and groups.
 
 use firelight_control::iam::{EntityKind, IamError};
 
@@ -8,7 +8,7 @@ use super::{Call, name_member};
 use crate::body::Response;
 use crate::error::ApiError;
 
-use EntityKind::{Role, User};
+use EntityKind::{Group, Role, User};
 
 type Answer = Result<Response, ApiError>;
 
@@ -18,18 +18,25 @@ impl Call<'_> {
         Some(match self.action {
             "PutRolePolicy" => self.put_inline(Role).await,
             "PutUserPolicy" => self.put_inline(User).await,
+            "PutGroupPolicy" => self.put_inline(Group).await,
             "GetRolePolicy" => self.get_inline(Role),
             "GetUserPolicy" => self.get_inline(User),
+            "GetGroupPolicy" => self.get_inline(Group),
             "DeleteRolePolicy" => self.delete_inline(Role).await,
             "DeleteUserPolicy" => self.delete_inline(User).await,
+            "DeleteGroupPolicy" => self.delete_inline(Group).await,
             "ListRolePolicies" => self.list_inline(Role),
             "ListUserPolicies" => self.list_inline(User),
+            "ListGroupPolicies" => self.list_inline(Group),
             "AttachRolePolicy" => self.attach(Role).await,
             "AttachUserPolicy" => self.attach(User).await,
+            "AttachGroupPolicy" => self.attach(Group).await,
             "DetachRolePolicy" => self.detach(Role).await,
             "DetachUserPolicy" => self.detach(User).await,
+            "DetachGroupPolicy" => self.detach(Group).await,
             "ListAttachedRolePolicies" => self.list_attached(Role),
             "ListAttachedUserPolicies" => self.list_attached(User),
+            "ListAttachedGroupPolicies" => self.list_attached(Group),
             _ => return None,
         })
     }

@@ -4,6 +4,7 @@ mod access_keys;
 mod entities;
 mod entity_policies;
 mod error;
+mod groups;
 mod paging;
 mod policies;
 mod write;
@@ -46,6 +47,9 @@ pub(crate) async fn handle(
     if let Some(answer) = call.entities().await {
         return answer;
     }
+    if let Some(answer) = call.groups().await {
+        return answer;
+    }
     if let Some(answer) = call.entity_policies().await {
         return answer;
     }
@@ -73,7 +77,7 @@ impl Call<'_> {
         Ok(query_answer_empty(self.action, NAMESPACE, &request_id))
     }
 
-    /// Returns the name of the role or user the call is about.
+    /// Returns the name of the role, user or group the call is about.
     fn name(&self, kind: EntityKind) -> Result<&str, ApiError> {
         self.form.required(name_member(kind))
     }
@@ -102,5 +106,6 @@ fn name_member(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Role => "RoleName",
         EntityKind::User => "UserName",
+        EntityKind::Group => "GroupName",
     }
 }

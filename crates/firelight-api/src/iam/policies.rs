@@ -260,21 +260,19 @@ impl Call<'_> {
             .view()
             .entities_with_policy(self.account(), self.arn()?);
         let filter = self.form.get("EntityFilter");
-        let (roles, users): (Vec<_>, Vec<_>) = entities
-            .into_iter()
-            .partition(|entity| entity.kind() == EntityKind::Role);
+        let of_kind = |xml: &mut Xml, kind: EntityKind, word: &str| {
+            let asked = filter.is_none_or(|filter| filter == word);
+            let holders = entities.iter().filter(|entity| entity.kind() == kind);
+            holders
+                .filter(|_| asked)
+                .for_each(|holder| write_holder(xml, holder));
+        };
         self.answer(|xml| {
-            xml.element("PolicyGroups", |_| {});
-            xml.element("PolicyUsers", |xml| {
-                if filter.is_none_or(|filter| filter == "User") {
-                    write_holders(xml, &users, "UserName", "UserId");
-                }
+            xml.element("PolicyGroups", |xml| {
+                of_kind(xml, EntityKind::Group, "Group")
             });
-            xml.element("PolicyRoles", |xml| {
-                if filter.is_none_or(|filter| filter == "Role") {
-                    write_holders(xml, &roles, "RoleName", "RoleId");
-                }
-            });
+            xml.element("PolicyUsers", |xml| of_kind(xml, EntityKind::User, "User"));
+            xml.element("PolicyRoles", |xml| of_kind(xml, EntityKind::Role, "Role"));
             xml.text("IsTruncated", "false");
         })
     }
@@ -293,13 +291,12 @@ fn write_aws_version(xml: &mut Xml, policy: &AwsManaged) {
     });
 }
 
-fn write_holders(xml: &mut Xml, entities: &[Arc<EntityRecord>], name: &str, id: &str) {
-    for entity in entities {
-        xml.element("member", |xml| {
-            xml.text(name, &entity.name);
-            xml.text(id, &entity.id);
-        });
-    }
+fn write_holder(xml: &mut Xml, entity: &EntityRecord) {
+    let (name, id) = write::name_and_id(entity.kind());
+    xml.element("member", |xml| {
+        xml.text(name, &entity.name);
+        xml.text(id, &entity.id);
+    });
 }
 
 /// Nobody changes a policy of AWS.

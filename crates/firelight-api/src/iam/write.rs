@@ -1,7 +1,7 @@
 //! Records of IAM as XML.
 
 use firelight_control::iam::{
-    AccessKeyRecord, AwsManaged, EntityRecord, PolicyRecord, PolicyVersionRecord, Tag,
+    AccessKeyRecord, AwsManaged, EntityKind, EntityRecord, PolicyRecord, PolicyVersionRecord, Tag,
 };
 use firelight_model::AccountId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -31,12 +31,18 @@ pub(super) fn document(text: &str) -> String {
     utf8_percent_encode(text, DOCUMENT).to_string()
 }
 
-/// Writes the members of a role or user.
+/// Returns how the members with a name and an id are called.
+pub(super) fn name_and_id(kind: EntityKind) -> (&'static str, &'static str) {
+    match kind {
+        EntityKind::Role => ("RoleName", "RoleId"),
+        EntityKind::User => ("UserName", "UserId"),
+        EntityKind::Group => ("GroupName", "GroupId"),
+    }
+}
+
+/// Writes the members of a role, user or group.
 pub(super) fn entity(xml: &mut Xml, account: AccountId, entity: &EntityRecord, detail: Detail) {
-    let (name, id) = match entity.role {
-        Some(_) => ("RoleName", "RoleId"),
-        None => ("UserName", "UserId"),
-    };
+    let (name, id) = name_and_id(entity.kind());
     xml.text("Path", &entity.path);
     xml.text(name, &entity.name);
     xml.text(id, &entity.id);

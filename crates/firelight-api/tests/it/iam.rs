@@ -7,16 +7,16 @@ use crate::support::{Answer, Server, server};
 pub(crate) const TRUST: &str = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A\
     %22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action\
     %22%3A%22sts%3AAssumeRole%22%7D%7D";
-const DOCUMENT: &str = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A\
+pub(crate) const DOCUMENT: &str = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A\
     %22Allow%22%2C%22Action%22%3A%22s3%3A%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D";
 
-async fn iam(server: &Server, call: &str) -> Answer {
+pub(crate) async fn iam(server: &Server, call: &str) -> Answer {
     server
         .form(&format!("Version=2010-05-08&Action={call}"))
         .await
 }
 
-async fn refused(server: &Server, call: &str, status: u16, code: &str, message: &str) {
+pub(crate) async fn refused(server: &Server, call: &str, status: u16, code: &str, message: &str) {
     let answer = iam(server, call).await;
     let found = (
         answer.status,

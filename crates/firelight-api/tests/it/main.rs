@@ -8,6 +8,7 @@ mod conditions;
 mod cross_account;
 mod deliver;
 mod function_url;
+mod groups;
 mod hostile;
 mod iam;
 mod lambda;

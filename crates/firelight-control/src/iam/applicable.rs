@@ -52,15 +52,8 @@ impl IamView {
             return CallerPolicies::default();
         };
         let account = caller.account;
-        let attached = entity
-            .attached_policies
-            .iter()
-            .filter_map(|arn| self.policy_document(account, arn))
-            .filter_map(|text| identity(&text));
-        let inline = entity
-            .inline_policies
-            .values()
-            .filter_map(|text| identity(text));
+        let groups = self.groups_of(account, &entity);
+        let holders = std::iter::once(&entity).chain(&groups);
         let boundary = entity.boundary.as_ref().map(|arn| {
             let document = self.policy_document(account, arn);
             document
@@ -68,10 +61,23 @@ impl IamView {
                 .unwrap_or_else(Policy::nothing)
         });
         CallerPolicies {
-            identity: inline.chain(attached).collect(),
+            identity: holders
+                .flat_map(|holder| self.held(account, holder))
+                .collect(),
             boundary,
             session: None,
         }
+    }
+
+    /// Returns the policies that a role, user or group holds itself.
+    fn held(&self, account: AccountId, holder: &EntityRecord) -> Vec<Policy> {
+        let attached = holder.attached_policies.iter();
+        let attached = attached
+            .filter_map(|arn| self.policy_document(account, arn))
+            .filter_map(|text| identity(&text));
+        let inline = holder.inline_policies.values();
+        let inline = inline.filter_map(|text| identity(text));
+        inline.chain(attached).collect()
     }
 
     /// Returns the document in force of a managed policy.

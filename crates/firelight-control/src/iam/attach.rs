@@ -1,4 +1,4 @@
-//! Attaching managed policies to roles and users.
+//! Attaching managed policies to roles, users and groups.
 
 use firelight_model::AccountId;
 
@@ -25,11 +25,7 @@ impl Iam {
                 attached.push(arn.to_owned());
             }
             if attached.len() > MAX_ATTACHED {
-                let per = if kind == EntityKind::Role {
-                    "Role"
-                } else {
-                    "User"
-                };
+                let per = kind.capitalized();
                 return Err(IamError::LimitExceeded(format!(
                     "Cannot exceed quota for PoliciesPer{per}: {MAX_ATTACHED}"
                 )));

@@ -1,4 +1,4 @@
-//! Roles and users: creating, changing and deleting them.
+//! Roles, users and groups: creating, changing and deleting them.
 
 use firelight_iam::{DocumentKind, Policy};
 use firelight_model::AccountId;
@@ -58,7 +58,8 @@ impl Iam {
             boundary: input.boundary,
             tags: input.tags,
         };
-        self.create_entity(account, common, Some(role)).await
+        self.create_entity(account, EntityKind::Role, common, Some(role))
+            .await
     }
 
     pub async fn create_user(
@@ -66,20 +67,17 @@ impl Iam {
         account: AccountId,
         input: CreateUser,
     ) -> Result<EntityRecord, IamError> {
-        self.create_entity(account, input, None).await
+        self.create_entity(account, EntityKind::User, input, None)
+            .await
     }
 
-    async fn create_entity(
+    pub(super) async fn create_entity(
         &self,
         account: AccountId,
+        kind: EntityKind,
         input: CreateUser,
         role: Option<RoleDetails>,
     ) -> Result<EntityRecord, IamError> {
-        let kind = if role.is_some() {
-            EntityKind::Role
-        } else {
-            EntityKind::User
-        };
         check_entity_name(kind, &input.name)?;
         check_path(&input.path)?;
         if let Some(arn) = &input.boundary {
@@ -88,7 +86,7 @@ impl Iam {
         let mut tags = Vec::new();
         merge_tags(&mut tags, input.tags)?;
         let record = EntityRecord {
-            id: self.entity_id(if role.is_some() { "AROA" } else { "AIDA" }),
+            id: self.entity_id(kind.id_prefix()),
             name: input.name,
             path: input.path,
             created_epoch_ms: self.now_ms(),
@@ -97,6 +95,8 @@ impl Iam {
             attached_policies: Vec::new(),
             boundary: input.boundary,
             role,
+            is_group: kind == EntityKind::Group,
+            groups: Vec::new(),
         };
         let key = entity_key(account, kind, &record.name);
         if self
@@ -176,7 +176,7 @@ impl Iam {
         .await
     }
 
-    /// Deletes a role or user that nothing refers to any more.
+    /// Deletes a role, user or group that nothing refers to any more.
     pub async fn delete_entity(
         &self,
         account: AccountId,
@@ -185,7 +185,7 @@ impl Iam {
     ) -> Result<(), IamError> {
         for _ in self.attempts() {
             let found = self.read_entity(account, kind, name).await?;
-            // Whoever gave the user a key wrote the user, too, so the view shows that key now.
+            // Whoever gave the user a key, or the group a member, wrote it, too: the view shows that now.
             self.view.reach(found.rev).await?;
             if let Some(conflict) = self.deletion_conflict(account, &found.record) {
                 return Err(IamError::DeleteConflict(conflict));
@@ -208,9 +208,16 @@ impl Iam {
         if !entity.inline_policies.is_empty() {
             return Some(DeleteConflict::InlinePolicies);
         }
-        let is_user = entity.kind() == EntityKind::User;
-        let has_keys = is_user && !self.view.access_keys_of(account, &entity.name).is_empty();
-        has_keys.then_some(DeleteConflict::AccessKeys)
+        let has_members = || !self.view.members_of(account, &entity.id).is_empty();
+        match entity.kind() {
+            EntityKind::Role => None,
+            EntityKind::Group => has_members().then_some(DeleteConflict::Membership),
+            EntityKind::User if !entity.groups.is_empty() => Some(DeleteConflict::Membership),
+            EntityKind::User => {
+                let keys = self.view.access_keys_of(account, &entity.name);
+                (!keys.is_empty()).then_some(DeleteConflict::AccessKeys)
+            }
+        }
     }
 }
 

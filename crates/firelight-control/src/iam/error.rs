@@ -21,7 +21,7 @@ pub enum IamError {
     NoSuchVersion { arn: String, version: String },
     #[error("The Access Key with id {access_key_id} cannot be found.")]
     NoSuchAccessKey { access_key_id: String },
-    #[error("{} with name {name} already exists.", capitalized(*kind))]
+    #[error("{} with name {name} already exists.", kind.capitalized())]
     EntityExists { kind: EntityKind, name: String },
     #[error("A policy called {name} already exists. Duplicate names are not allowed.")]
     PolicyExists { name: String },
@@ -58,6 +58,8 @@ pub enum DeleteConflict {
     InlinePolicies,
     #[error("Cannot delete entity, must remove referenced objects first.")]
     AccessKeys,
+    #[error("Cannot delete entity, must remove users from group first.")]
+    Membership,
     #[error("Cannot delete a policy attached to entities.")]
     PolicyInUse,
     #[error(
@@ -67,11 +69,4 @@ pub enum DeleteConflict {
     PolicyVersions,
     #[error("Cannot delete the default version of a policy.")]
     DefaultVersion,
-}
-
-fn capitalized(kind: EntityKind) -> &'static str {
-    match kind {
-        EntityKind::Role => "Role",
-        EntityKind::User => "User",
-    }
 }

@@ -1,4 +1,4 @@
-//! Inline policies: documents that belong to one role or user.
+//! Inline policies: documents that belong to one role, user or group.
 
 use firelight_iam::{DocumentKind, Policy};
 use firelight_model::AccountId;
@@ -54,6 +54,7 @@ fn check_total(entity: &EntityRecord) -> Result<(), IamError> {
     let quota = match kind {
         EntityKind::Role => 10_240,
         EntityKind::User => 2_048,
+        EntityKind::Group => 5_120,
     };
     let total: usize = entity
         .inline_policies

@@ -1,4 +1,4 @@
-//! IAM: roles, users, their access keys, policies, and what is attached to whom.
+//! IAM: roles, users, their access keys, groups, policies, and what is attached to whom.
 //!
 //! ```text
 //!  operation ──► read record ──► decide ──► commit if unchanged ──(changed meanwhile)──► again
@@ -6,11 +6,11 @@
 //!                              feed ──► IamView ◄┘ waited for, so callers read their own writes
 //! ```
 //!
-//! Roles and users are one kind of thing here, an entity: both have tags, a boundary, inline and
-//! attached policies. Questions on the path of a request are answered by the view, without the
+//! Roles, users and groups are one kind of thing here, an entity: all have inline and attached
+//! policies, roles and users tags and a boundary, too. A user knows its groups by their ids. Questions on the path of a request are answered by the view, without the
 //! store.
 //!
-//! Deliberately absent: groups, instance profiles, and any decision whether something is allowed.
+//! Deliberately absent: instance profiles, and any decision whether something is allowed.
 
 mod access_keys;
 mod applicable;
@@ -18,6 +18,7 @@ mod attach;
 mod commit;
 mod entities;
 mod error;
+mod groups;
 mod inline;
 mod managed;
 mod names;

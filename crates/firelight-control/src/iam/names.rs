@@ -19,11 +19,12 @@ pub(super) fn check_name(member: &str, name: &str, max_length: usize) -> Result<
     check_length(member, name, 1, max_length)
 }
 
-/// Checks the name of a role or user.
+/// Checks the name of a role, user or group.
 pub(super) fn check_entity_name(kind: EntityKind, name: &str) -> Result<(), IamError> {
     match kind {
         EntityKind::Role => check_name("roleName", name, 64),
         EntityKind::User => check_name("userName", name, 64),
+        EntityKind::Group => check_name("groupName", name, 128),
     }
 }
 

@@ -8,21 +8,26 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const ROLE: Kind<'static> = Kind::new("iam-role");
 pub(super) const USER: Kind<'static> = Kind::new("iam-user");
+pub(super) const GROUP: Kind<'static> = Kind::new("iam-group");
 pub(super) const POLICY: Kind<'static> = Kind::new("iam-policy");
 pub(super) const ACCESS_KEY: Kind<'static> = Kind::new("iam-access-key");
 
-/// A role or a user.
+/// A role, a user or a group of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntityKind {
     Role,
     User,
+    Group,
 }
 
 impl EntityKind {
+    pub(super) const ALL: [Self; 3] = [Self::Role, Self::User, Self::Group];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role",
             Self::User => "user",
+            Self::Group => "group",
         }
     }
 
@@ -30,16 +35,35 @@ impl EntityKind {
         match self {
             Self::Role => ROLE,
             Self::User => USER,
+            Self::Group => GROUP,
+        }
+    }
+
+    /// Returns the name at the head of a sentence, or within the name of a quota.
+    pub(super) fn capitalized(self) -> &'static str {
+        match self {
+            Self::Role => "Role",
+            Self::User => "User",
+            Self::Group => "Group",
+        }
+    }
+
+    /// Returns how ids of this kind begin.
+    pub(super) fn id_prefix(self) -> &'static str {
+        match self {
+            Self::Role => "AROA",
+            Self::User => "AIDA",
+            Self::Group => "AGPA",
         }
     }
 }
 
-/// A role or user with everything attached to it.
+/// A role, user or group with everything attached to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntityRecord {
     pub name: String,
     pub path: String,
-    /// `AROA…` or `AIDA…`; another one if the name is used again.
+    /// `AROA…`, `AIDA…` or `AGPA…`; another one if the name is used again.
     pub id: String,
     pub created_epoch_ms: u64,
     #[serde(default)]
@@ -54,6 +78,11 @@ pub struct EntityRecord {
     /// What only a role has.
     #[serde(default)]
     pub role: Option<RoleDetails>,
+    #[serde(default)]
+    pub is_group: bool,
+    /// The ids of the groups a user is in, which stay when a group is renamed.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +139,8 @@ impl EntityRecord {
     pub fn kind(&self) -> EntityKind {
         if self.role.is_some() {
             EntityKind::Role
+        } else if self.is_group {
+            EntityKind::Group
         } else {
             EntityKind::User
         }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::applicable::CallerPolicies;
 use super::commit::decode_shared;
 use super::record::{
-    ACCESS_KEY, AccessKeyRecord, EntityKind, EntityRecord, POLICY, PolicyRecord, ROLE, USER,
+    ACCESS_KEY, AccessKeyRecord, EntityKind, EntityRecord, GROUP, POLICY, PolicyRecord, ROLE, USER,
 };
 use crate::erased::Records;
 use crate::listing::list_kinds;
@@ -65,7 +65,7 @@ impl IamView {
         Ok((view, follower))
     }
 
-    /// Returns a role or user by its name.
+    /// Returns a role, user or group by its name.
     pub fn entity(
         &self,
         account: AccountId,
@@ -78,7 +78,7 @@ impl IamView {
             .cloned()
     }
 
-    /// Returns all roles or users of an account, by name.
+    /// Returns all roles, users or groups of an account, by name.
     pub fn entities(&self, account: AccountId, kind: EntityKind) -> Vec<Arc<EntityRecord>> {
         let account = account.to_string();
         let tables = self.read();
@@ -110,10 +110,33 @@ impl IamView {
         of_account.map(|(_, policy)| Arc::clone(policy)).collect()
     }
 
-    /// Returns the roles and users that a policy is attached to.
+    fn entities_of_all_kinds(&self, account: AccountId) -> Vec<Arc<EntityRecord>> {
+        let kinds = EntityKind::ALL.into_iter();
+        kinds
+            .flat_map(|kind| self.entities(account, kind))
+            .collect()
+    }
+
+    /// Returns the users in a group, by name.
+    pub fn members_of(&self, account: AccountId, group_id: &str) -> Vec<Arc<EntityRecord>> {
+        let mut users = self.entities(account, EntityKind::User);
+        users.retain(|user| user.groups.iter().any(|id| id == group_id));
+        users
+    }
+
+    /// Returns the groups of a user, by name.
+    pub fn groups_of(&self, account: AccountId, user: &EntityRecord) -> Vec<Arc<EntityRecord>> {
+        if user.groups.is_empty() {
+            return Vec::new();
+        }
+        let mut groups = self.entities(account, EntityKind::Group);
+        groups.retain(|group| user.groups.contains(&group.id));
+        groups
+    }
+
+    /// Returns the roles, users and groups that a policy is attached to.
     pub fn entities_with_policy(&self, account: AccountId, arn: &str) -> Vec<Arc<EntityRecord>> {
-        let mut entities = self.entities(account, EntityKind::Role);
-        entities.extend(self.entities(account, EntityKind::User));
+        let mut entities = self.entities_of_all_kinds(account);
         entities.retain(|entity| {
             entity
                 .attached_policies
@@ -125,8 +148,7 @@ impl IamView {
 
     /// Returns the roles and users that a policy is the boundary of.
     pub fn entities_with_boundary(&self, account: AccountId, arn: &str) -> Vec<Arc<EntityRecord>> {
-        let mut entities = self.entities(account, EntityKind::Role);
-        entities.extend(self.entities(account, EntityKind::User));
+        let mut entities = self.entities_of_all_kinds(account);
         entities.retain(|entity| entity.boundary.as_deref() == Some(arn));
         entities
     }
@@ -245,7 +267,7 @@ impl UserKeys for IamView {
 impl Tables {
     fn apply(&mut self, key: &Key, value: Option<&Versioned>) {
         match key.kind() {
-            ROLE | USER => put(&mut self.entities, key, value),
+            ROLE | USER | GROUP => put(&mut self.entities, key, value),
             POLICY => put(&mut self.policies, key, value),
             ACCESS_KEY => self.apply_access_key(key, value),
             _ => {}
@@ -356,7 +378,7 @@ fn warn_cannot_follow(error: &ReadError) {
 }
 
 fn is_iam(kind: Kind<'_>) -> bool {
-    matches!(kind, ROLE | USER | POLICY | ACCESS_KEY)
+    matches!(kind, ROLE | USER | GROUP | POLICY | ACCESS_KEY)
 }
 
 enum Progress {
