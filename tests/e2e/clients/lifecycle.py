@@ -262,6 +262,30 @@ def the_caller_has_an_identity_and_roles():
 
 
 @scenario
+def a_group_holds_users_and_their_policies():
+    iam, group, user = service("iam"), unique("group"), unique("user")
+    iam.create_user(UserName=user)
+    equal(iam.create_group(GroupName=group)["Group"]["Arn"], f"arn:aws:iam::{ACCOUNT}:group/{group}")
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    iam.put_group_policy(GroupName=group, PolicyName="own", PolicyDocument=allow_all())
+
+    equal([member["UserName"] for member in iam.get_group(GroupName=group)["Users"]], [user])
+    equal([found["GroupName"] for found in iam.list_groups_for_user(UserName=user)["Groups"]], [group])
+    equal(iam.get_group_policy(GroupName=group, PolicyName="own")["PolicyDocument"], json.loads(allow_all()))
+    refused(iam.delete_user, "DeleteConflict", None, 409, UserName=user)
+    iam.remove_user_from_group(GroupName=group, UserName=user)
+    iam.delete_user(UserName=user)
+    iam.delete_group_policy(GroupName=group, PolicyName="own")
+    iam.delete_group(GroupName=group)
+    refused(iam.get_group, "NoSuchEntity", None, 404, GroupName=group)
+
+
+def allow_all():
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@scenario
 def an_operation_that_is_not_built_says_so():
     try:
         client.get_durable_execution(DurableExecutionArn=DURABLE_EXECUTION)

@@ -73,6 +73,7 @@ scenarios! {
         every_form_of_the_name_is_understood
         tags_are_kept_with_the_function
         the_caller_has_an_identity_and_roles
+        a_group_holds_users_and_their_policies
         an_operation_that_is_not_built_says_so
     }
     errors {
