@@ -6,7 +6,8 @@
 //!
 //! It holds no state of its own: the services it opens to are handed to it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::future::Future;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::arrival::Arrival;
 use crate::authentication::{self, Authentication, AuthenticationError};
 use crate::authorization::{
     Authorizer, Occasion, iam_permission, lambda_permissions, logs_permissions, ssm_permissions,
@@ -34,14 +36,14 @@ use crate::body_budget::BodyBudget;
 use crate::browser::Page;
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, UrlRequest, Visit};
+use crate::function_url::{self, FunctionUrls, Gate, UrlDomain, Visit};
 use crate::head::{add_host, base_url, check_host, sending};
 use crate::lambda::Handled;
 use crate::memo::Memo;
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
-use crate::sigv4::{ChunkSeed, Claim, ClaimError};
+use crate::sigv4::{ChunkSeed, Claim};
 use crate::{admin, iam, lambda, logs, s3, ssm, sts};
 
 /// What services other than Lambda and S3 take in one request.
@@ -112,16 +114,23 @@ impl FrontDoor {
         &self.function_urls.domain
     }
 
-    /// Answers a request; whatever goes wrong, there is an answer.
-    pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    /// Answers a request; whatever goes wrong, there is an answer. The head is read at once: what waits holds none of it.
+    pub fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response> + Send + use<> {
         let (arrival, memo) = self.receive(request, peer);
-        let handled = AssertUnwindSafe(self.pass_on(arrival)).catch_unwind().await;
-        let response = match handled {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => error.into_response(memo.protocol, memo.request_id),
-            Err(_) => memo.panicked(),
-        };
-        memo.finish(response)
+        let door = Arc::clone(self);
+        async move {
+            let handled = AssertUnwindSafe(door.pass_on(arrival)).catch_unwind().await;
+            let response = match handled {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => error.into_response(memo.protocol, memo.request_id),
+                Err(_) => memo.panicked(),
+            };
+            memo.finish(response)
+        }
     }
 
     /// Reads a head, and notes what its answer needs: the head itself is not to wait for it.
@@ -173,38 +182,29 @@ impl FrontDoor {
     async fn pass_on(&self, mut arrival: Box<Arrival>) -> Result<Response, HandleError> {
         check_host(&arrival.request)?;
         if let Some(url) = arrival.url.take() {
-            return Ok(Box::pin(self.visit(url, *arrival)).await);
+            return Ok(Box::pin(self.visit(arrival.into_visit(url))).await);
         }
         if let Some(answer) = arrival.page.as_ref().map_or(Ok(None), Page::answer)? {
             return Ok(answer);
         }
-        match Box::pin(self.handle(*arrival)).await? {
+        match Box::pin(self.handle(arrival)).await? {
             Handled::Answered(response) => Ok(response),
             Handled::Running(answer) => Ok(answer.await),
         }
     }
 
     /// Answers a request at a function URL.
-    async fn visit(&self, url: UrlRequest, arrival: Arrival) -> Response {
+    async fn visit(&self, visit: Visit) -> Response {
         let gate = Gate {
             authentication: self.config.authentication,
             book: &self.services.credentials,
             account: self.config.account,
         };
-        let visit = Visit {
-            url,
-            request: arrival.request,
-            body: arrival.body,
-            claim: arrival.claim,
-            peer: arrival.peer,
-            request_id: arrival.request_id,
-            received_at: Timestamp::now(),
-        };
         function_url::handle(&self.function_urls, &gate, visit).await
     }
 
     /// Answers a request of a service, or has its function run.
-    async fn handle(&self, arrival: Arrival) -> Result<Handled, HandleError> {
+    async fn handle(&self, arrival: Box<Arrival>) -> Result<Handled, HandleError> {
         let Arrival {
             request,
             body,
@@ -213,7 +213,7 @@ impl FrontDoor {
             peer,
             request_id,
             ..
-        } = arrival;
+        } = *arrival;
         if let Some(answer) = admin::handle_public(&request) {
             return Ok(answer.into());
         }
@@ -408,19 +408,6 @@ impl FrontDoor {
     }
 }
 
-/// A request, and what is known of it beside what it says.
-struct Arrival {
-    request: Parts,
-    body: RequestBody,
-    /// Set where it is for a function URL.
-    url: Option<UrlRequest>,
-    service: Service,
-    page: Option<Page>,
-    claim: Result<Option<Claim>, ClaimError>,
-    peer: IpAddr,
-    request_id: RequestId,
-}
-
 /// Why a request was not handled, until it is known in which form to say so.
 enum HandleError {
     Refused(AuthenticationError),
@@ -483,7 +470,7 @@ mod tests {
     use super::*;
 
     fn size_of_answer<'door, F>(
-        _: impl Fn(&'door FrontDoor, Request<Incoming>, SocketAddr) -> F,
+        _: impl Fn(&'door Arc<FrontDoor>, Request<Incoming>, SocketAddr) -> F,
     ) -> usize {
         size_of::<F>()
     }
@@ -492,6 +479,6 @@ mod tests {
     #[test]
     fn a_waiting_request_is_small() {
         let bytes = size_of_answer(FrontDoor::answer);
-        assert!(bytes <= 1024, "{bytes}");
+        assert!(bytes <= 512, "{bytes}");
     }
 }

@@ -9,6 +9,7 @@
 //! Deliberately absent: SQL, sandboxes, and any state of its own.
 
 mod admin;
+mod arrival;
 mod authentication;
 mod authorization;
 mod body;

@@ -11,6 +11,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
@@ -122,13 +124,12 @@ impl Connection {
             tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
         }
         let service = service_fn(|request| {
-            let door = Arc::clone(&door);
-            async move {
-                if head_bytes(&request) > limits.max_head_bytes {
-                    return Ok::<_, Infallible>(head_too_large());
-                }
-                Ok(door.answer(request, peer).await)
-            }
+            let answer = if head_bytes(&request) > limits.max_head_bytes {
+                Either::Left(ready(head_too_large()))
+            } else {
+                Either::Right(door.answer(request, peer))
+            };
+            answer.map(Ok::<_, Infallible>)
         });
         let version = tokio::select! {
             version = timeout(limits.head_timeout, preface::version(&stream)) => version,
