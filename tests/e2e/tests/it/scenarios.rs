@@ -164,8 +164,8 @@ scenarios! {
         filter_patterns_choose
         groups_are_made_retained_and_deleted
         json_logs_are_objects_and_levels_filter
-        a_function_is_told_of_the_lines_of_another_one
         a_function_may_log_to_another_group
+        a_function_is_told_of_the_lines_of_another_one
     }
     limits {
         a_reservation_of_zero_stops_a_function
