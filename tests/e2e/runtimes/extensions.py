@@ -4,9 +4,9 @@ FIRELIGHT_EXTENSIONS in the environment is a directory with what is to be in the
 """
 
 import http.client
-import importlib
 import json
 import os
+from importlib.metadata import distribution
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -135,12 +135,13 @@ def web_function(files):
 
 
 def site_packages(names):
-    """The files of installed packages, as a deployment package holds them."""
+    """The files of installed packages with their metadata, as a deployment package holds them."""
     files = {}
     for name in names:
-        root = Path(importlib.import_module(name).__file__).parent
-        sources = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-        files.update({str(path.relative_to(root.parent)): path.read_bytes() for path in sources})
+        for path in distribution(name).files:
+            # Scripts lie elsewhere, and compiled files belong to another interpreter.
+            if ".." not in path.parts and "__pycache__" not in path.parts:
+                files[str(path)] = path.locate().read_bytes()
     return files
 
 
