@@ -259,6 +259,14 @@ impl State {
         self.tell_extensions(ExtensionEvent::Shutdown, &message)
     }
 
+    /// Whether the runtime and every extension asked for their first event. A started runtime does so at once, while an
+    /// extension may still have to subscribe.
+    pub(crate) fn is_init_over(&self) -> bool {
+        let mut extensions = self.extensions.iter();
+        self.runtime.is_initialized()
+            && extensions.all(|one| one.machine.state() != ExtensionState::Registered)
+    }
+
     pub(crate) fn extension(&mut self, id: &str) -> Option<&mut Extension> {
         self.extensions.iter_mut().find(|one| one.id == id)
     }

@@ -32,7 +32,7 @@ fn book(shared: &Shared, api: TelemetryApi, id: &str, body: &[u8]) -> Result<(),
         .extension(id)
         .map(|one| one.name.clone())
         .ok_or_else(|| unknown(id))?;
-    if state.runtime.is_initialized() {
+    if state.is_init_over() {
         let error_type = format!("{}.SubscriptionClosed", api.name());
         let message = format!("{} API subscription is closed already", api.name());
         return Err(Refusal::forbidden(&error_type, &message));

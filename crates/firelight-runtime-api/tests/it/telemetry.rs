@@ -215,6 +215,16 @@ async fn subscriptions_are_refused_when_invalid_unknown_or_late() {
         Some(SessionEvent::RuntimeReady)
     ));
     let got = subscribe(&mut client, path, &headers, &good).await;
+    assert_eq!(got.status, 200, "the init lasts as long as the extension's");
+
+    let mut extension = served.client().await;
+    extension
+        .send(&format!(
+            "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: x\r\n{headers}\r\n"
+        ))
+        .await;
+    while !matches!(served.events.next().await, Some(SessionEvent::Idle)) {}
+    let got = subscribe(&mut client, path, &headers, &good).await;
     assert_eq!(
         (got.status, got.refusal().1.as_str()),
         (403, "Telemetry.SubscriptionClosed")
