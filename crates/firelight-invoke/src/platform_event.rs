@@ -6,6 +6,9 @@
 //!
 //! Deliberately absent: where the events go.
 
+pub(crate) use self::sampled_trace::SampledTrace;
+mod sampled_trace;
+
 use std::time::Duration;
 
 use firelight_runtime_api::TelemetryApi;
@@ -98,12 +101,14 @@ pub(crate) enum PlatformEvent {
         version: String,
         /// Whether the environment may run others meanwhile.
         beside_others: bool,
+        trace: Option<SampledTrace>,
     },
     RuntimeDone {
         request_id: String,
         status: Status,
         duration: Duration,
         produced_bytes: u64,
+        trace: Option<SampledTrace>,
     },
     Report {
         request_id: String,
@@ -130,30 +135,6 @@ pub(crate) struct RuntimeVersion {
     /// For example `python:3.12.v1`.
     pub name: String,
     pub arn: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SampledTrace {
-    pub trace_id: String,
-    pub segment_id: String,
-}
-
-impl SampledTrace {
-    /// Reads a trace header; `None` when the invocation is not sampled.
-    pub(crate) fn from_header(header: &str) -> Option<Self> {
-        let field = |name: &str| {
-            header
-                .split(';')
-                .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-        };
-        if field("Sampled") != Some("1") {
-            return None;
-        }
-        Some(Self {
-            trace_id: field("Root")?.to_owned(),
-            segment_id: field("Parent")?.to_owned(),
-        })
-    }
 }
 
 /// The importance of a platform event, compared with the function's system log level.
@@ -186,6 +167,7 @@ impl PlatformEvent {
                 request_id,
                 version,
                 beside_others,
+                ..
             } => {
                 // Pinned by concurrent::lines_of_invocations_beside_others_name_them.
                 let between = if *beside_others { '\t' } else { ' ' };
@@ -337,27 +319,33 @@ impl PlatformEvent {
             Self::Start {
                 request_id,
                 version,
+                trace,
                 ..
-            } => json!({"requestId": request_id, "version": version}),
+            } => with_trace(
+                json!({"requestId": request_id, "version": version}),
+                trace.as_ref(),
+            ),
             Self::RuntimeDone {
                 request_id,
                 status,
                 duration,
                 produced_bytes,
+                trace,
             } => {
                 let metrics =
                     json!({"durationMs": milliseconds(*duration), "producedBytes": produced_bytes});
-                with_status(json!({"requestId": request_id, "metrics": metrics}), status)
+                let record = json!({"requestId": request_id, "metrics": metrics});
+                with_trace(with_status(record, status), trace.as_ref())
             }
             Self::Report {
                 request_id,
                 status,
                 metrics,
-                ..
-            } => with_status(
-                json!({"requestId": request_id, "metrics": metrics_json(metrics)}),
-                status,
-            ),
+                trace,
+            } => {
+                let record = json!({"requestId": request_id, "metrics": metrics_json(metrics)});
+                with_trace(with_status(record, status), trace.as_ref())
+            }
             Self::Extension {
                 name,
                 state,
@@ -375,6 +363,14 @@ impl PlatformEvent {
             }
         }
     }
+}
+
+/// Adds the trace that the invocation belongs to, if it was sampled (lambda-facts §6.3).
+fn with_trace(mut record: Value, trace: Option<&SampledTrace>) -> Value {
+    if let Some(trace) = trace {
+        record["tracing"] = trace.record();
+    }
+    record
 }
 
 fn init_report_text(phase: InitPhase, status: &Status, duration: Duration) -> String {

@@ -44,7 +44,7 @@ impl<D: SandboxDriver> Environment<D> {
         }
         if self.extensions_take_part {
             self.collect_all();
-            self.tell_runtime_done(&invocation.request_id, &invocation.ending, invocation.took);
+            self.tell_runtime_done(&invocation.call, &invocation.ending, invocation.took);
             invocation.ending.runtime_done = true;
         }
         let over = self.back_within(MOMENT).await;
@@ -136,14 +136,14 @@ impl<D: SandboxDriver> Environment<D> {
             init,
         };
         if !ending.runtime_done {
-            self.tell_runtime_done(request_id, ending, duration);
+            self.tell_runtime_done(call, ending, duration);
         }
         let meter = InvocationMeter::of(&self.version, &metrics, &ending.status);
         self.platform(&PlatformEvent::Report {
             request_id: request_id.to_owned(),
             status: ending.status.clone(),
             metrics,
-            trace: call.trace.as_deref().and_then(SampledTrace::from_header),
+            trace: sampled_trace(call),
         });
         meter
     }
@@ -153,12 +153,18 @@ impl<D: SandboxDriver> Environment<D> {
         self.sandbox.memory_peak_bytes().await.unwrap_or_default()
     }
 
-    fn tell_runtime_done(&mut self, request_id: &str, ending: &Ending, duration: Duration) {
+    fn tell_runtime_done(&mut self, call: &Call, ending: &Ending, duration: Duration) {
         self.platform(&PlatformEvent::RuntimeDone {
-            request_id: request_id.to_owned(),
+            request_id: call.request_id.to_string(),
             status: ending.status.clone(),
             duration,
             produced_bytes: ending.produced_bytes,
+            trace: sampled_trace(call),
         });
     }
+}
+
+/// The trace that an invocation belongs to, if it was sampled.
+pub(super) fn sampled_trace(call: &Call) -> Option<SampledTrace> {
+    call.trace.as_deref().and_then(SampledTrace::from_header)
 }

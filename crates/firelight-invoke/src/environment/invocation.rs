@@ -15,7 +15,7 @@ use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason, StreamedB
 use firelight_sandbox::{Exit, SandboxDriver};
 use tokio::time::{Instant, timeout};
 
-use super::conclusion::Answered;
+use super::conclusion::{Answered, sampled_trace};
 use super::init::InitFailure;
 use super::processes::Role;
 use super::{Environment, Happening, Phase};
@@ -120,6 +120,7 @@ impl<D: SandboxDriver> Environment<D> {
             request_id: request_id.clone(),
             version,
             beside_others: false,
+            trace: sampled_trace(&call),
         });
 
         let ending = self.run(&call, &mut responder, &request_id, began).await;

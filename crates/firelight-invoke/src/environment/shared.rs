@@ -19,6 +19,7 @@ use firelight_sandbox::SandboxDriver;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::conclusion::sampled_trace;
 use super::init::InitFailure;
 use super::invocation::{ANSWER_GRACE, Ending, Judged, judge, respond};
 use super::stream::{Sink, TooLarge, stream_ending};
@@ -180,6 +181,7 @@ impl<D: SandboxDriver> Environment<D> {
             request_id: request_id.clone(),
             version: self.version.version.to_string(),
             beside_others: true,
+            trace: sampled_trace(&call),
         });
         let limit = self.version.timeout.duration();
         let deadline = began + limit;

@@ -72,11 +72,13 @@ fn warm_success_shows_only_start_and_report_at_level_info() {
         status: Status::Success,
         duration: Duration::ZERO,
         produced_bytes: 2,
+        trace: None,
     };
     let start = PlatformEvent::Start {
         request_id: "r1".into(),
         version: "1".into(),
         beside_others: false,
+        trace: None,
     };
 
     assert_eq!(done.level(), SystemLevel::Debug);
@@ -92,4 +94,23 @@ fn json_form_carries_the_metrics() {
     assert_eq!(event["type"], "platform.report");
     assert_eq!(event["record"]["metrics"]["durationMs"], 3.01);
     assert_eq!(event["record"]["status"], "success");
+}
+
+#[test]
+fn records_of_a_sampled_invocation_name_its_trace() {
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let trace = SampledTrace::from_header(header);
+    let start = |trace| PlatformEvent::Start {
+        request_id: "r1".into(),
+        version: "1".into(),
+        beside_others: false,
+        trace,
+    };
+
+    let tracing = &start(trace).record()["tracing"];
+
+    assert_eq!(tracing["spanId"], "53995c3f42cd8ad8");
+    assert_eq!(tracing["type"], "X-Amzn-Trace-Id");
+    assert_eq!(tracing["value"], header);
+    assert!(start(None).record().get("tracing").is_none());
 }
