@@ -331,6 +331,9 @@ pub(crate) fn body_error(protocol: Protocol, error: &ReadBodyError) -> ApiError 
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, code, text)
         }
         ReadBodyError::NoRoom => no_room(protocol),
+        ReadBodyError::Malformed(_) => {
+            ApiError::bad_request("BadRequest", "The request body is malformed.")
+        }
         ReadBodyError::Idle | ReadBodyError::Broken(_) => ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "RequestTimeout",

@@ -1,19 +1,19 @@
 //! Bodies: how a request's is read within its limits, and what an answer's is made of.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 
 use crate::body_budget::BodyBudget;
+use crate::pace::Pace;
 
-/// A client that sends nothing for this long has gone away.
-const IDLE: Duration = Duration::from_secs(30);
 /// How much of an oversized body is read and thrown away, so that the client reads our answer
 /// instead of failing to write.
 const MAX_DISCARDED: u64 = 256 * 1024 * 1024;
@@ -40,8 +40,10 @@ pub enum ReadBodyError {
     TooLarge { actual: u64, limit: usize },
     #[error("the bodies of other requests take all memory there is for them")]
     NoRoom,
-    #[error("the client stopped sending")]
+    #[error("the client stopped sending, or nearly so")]
     Idle,
+    #[error("the body is not in the form that its head announced")]
+    Malformed(#[source] hyper::Error),
     #[error("could not read the body")]
     Broken(#[source] hyper::Error),
 }
@@ -75,10 +77,10 @@ impl RequestBody {
                 Box::pin(futures_util::stream::once(std::future::ready(Ok(bytes))))
             }
             Self::Incoming(incoming, ..) => Box::pin(futures_util::stream::try_unfold(
-                incoming,
-                |mut incoming| async {
-                    let chunk = next_chunk(&mut incoming).await.map_err(io_error)?;
-                    Ok(chunk.map(|chunk| (chunk, incoming)))
+                Pieces::of(incoming),
+                |mut pieces| async {
+                    let piece = pieces.next().await.map_err(io_error)?;
+                    Ok(piece.map(|piece| (piece, pieces)))
                 },
             )),
         }
@@ -93,20 +95,21 @@ fn io_error(error: ReadBodyError) -> std::io::Error {
 }
 
 async fn read_incoming(
-    mut incoming: Incoming,
+    incoming: Incoming,
     budget: &BodyBudget,
     limit: usize,
 ) -> Result<Bytes, ReadBodyError> {
     let declared = incoming.size_hint().lower();
+    let mut pieces = Pieces::of(incoming);
     if declared > limit as u64 {
-        discard(incoming, 0).await?;
+        discard(pieces, 0).await?;
         return Err(too_large(declared, limit));
     }
     // Most bodies arrive in one piece.
-    let Some(first) = next_chunk(&mut incoming).await? else {
+    let Some(first) = pieces.next().await? else {
         return Ok(Bytes::new());
     };
-    if incoming.is_end_stream() && first.len() <= limit {
+    if pieces.incoming.is_end_stream() && first.len() <= limit {
         return Ok(detached(first));
     }
     let mut room = budget.reserve();
@@ -114,7 +117,7 @@ async fn read_incoming(
     let mut body = BytesMut::with_capacity(usize::try_from(declared).unwrap_or(0).max(first.len()));
     body.extend_from_slice(&first);
     while body.len() <= limit && fits.is_ok() {
-        match next_chunk(&mut incoming).await? {
+        match pieces.next().await? {
             Some(chunk) => {
                 fits = room.add(chunk.len());
                 body.extend_from_slice(&chunk);
@@ -125,10 +128,10 @@ async fn read_incoming(
     if fits.is_err() {
         let read = body.len() as u64;
         drop((body, room));
-        discard(incoming, read).await?;
+        discard(pieces, read).await?;
         return Err(ReadBodyError::NoRoom);
     }
-    let actual = discard(incoming, body.len() as u64).await?;
+    let actual = discard(pieces, body.len() as u64).await?;
     Err(too_large(actual, limit))
 }
 
@@ -146,9 +149,9 @@ fn detached(body: Bytes) -> Bytes {
 }
 
 /// Reads on without keeping anything; returns how long the body was.
-async fn discard(mut incoming: Incoming, already_read: u64) -> Result<u64, ReadBodyError> {
+async fn discard(mut pieces: Pieces, already_read: u64) -> Result<u64, ReadBodyError> {
     let mut length = already_read;
-    while let Some(chunk) = next_chunk(&mut incoming).await? {
+    while let Some(chunk) = pieces.next().await? {
         length += chunk.len() as u64;
         if length > MAX_DISCARDED {
             break;
@@ -157,19 +160,49 @@ async fn discard(mut incoming: Incoming, already_read: u64) -> Result<u64, ReadB
     Ok(length)
 }
 
-async fn next_chunk(incoming: &mut Incoming) -> Result<Option<Bytes>, ReadBodyError> {
-    loop {
-        let frame = tokio::time::timeout(IDLE, incoming.frame()).await;
-        match frame.map_err(|_| ReadBodyError::Idle)? {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(ReadBodyError::Broken(error)),
-            Some(Ok(frame)) => {
-                // Trailers are skipped.
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+/// What comes of a body, piece by piece, at a pace that is not too slow.
+struct Pieces {
+    incoming: Incoming,
+    pace: Pace,
+}
+
+impl Pieces {
+    fn of(incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            pace: Pace::begin(Instant::now()),
+        }
+    }
+
+    /// Returns the next piece; `None` after the last.
+    async fn next(&mut self) -> Result<Option<Bytes>, ReadBodyError> {
+        loop {
+            let due = self.pace.due(Instant::now());
+            let frame = timeout_at(due, self.incoming.frame()).await;
+            match frame.map_err(|_| ReadBodyError::Idle)? {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(broken(error)),
+                Some(Ok(frame)) => {
+                    // Trailers are skipped.
+                    if let Ok(data) = frame.into_data() {
+                        self.pace.add(data.len());
+                        return Ok(Some(data));
+                    }
                 }
             }
         }
+    }
+}
+
+/// Tells a client that went away from one that does not keep to the form: hyper says so by the kind of its cause.
+fn broken(error: hyper::Error) -> ReadBodyError {
+    let cause = std::error::Error::source(&error);
+    let kind = cause
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .map(std::io::Error::kind);
+    match kind {
+        Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => ReadBodyError::Malformed(error),
+        _ => ReadBodyError::Broken(error),
     }
 }
 

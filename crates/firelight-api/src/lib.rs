@@ -26,6 +26,7 @@ pub mod lambda;
 mod logs;
 mod memo;
 mod occasionally;
+mod pace;
 mod protocol;
 mod s3;
 mod server;

@@ -114,6 +114,8 @@ pub struct LimitsConfig {
     pub requests_per_environment: Option<u32>,
     /// Calls in a second to the control plane; `None` is no limit.
     pub control_requests: Option<u32>,
+    /// Connections of one address to the API; `None` is no limit.
+    pub connections_per_address: Option<u32>,
     /// What all packages of an account may have together in a region.
     pub code_storage_bytes: u64,
     /// A function that nobody invoked for this long is inactive; `None` if none ever is.

@@ -97,7 +97,7 @@ fn unread(error: &ReadBodyError) -> Response {
             lambda::response(reply.reply())
         }
         ReadBodyError::NoRoom => lambda::response(lambda::refusals::no_room().reply()),
-        ReadBodyError::Idle | ReadBodyError::Broken(_) => {
+        ReadBodyError::Idle | ReadBodyError::Malformed(_) | ReadBodyError::Broken(_) => {
             refused("BadRequestException", "Could not read the request body.")
         }
     }

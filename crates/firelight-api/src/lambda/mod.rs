@@ -252,7 +252,7 @@ fn unread(error: &ReadBodyError, operation: Operation) -> Result<Response, ApiEr
             Ok(response(body_rules::too_large(operation.name()).reply()))
         }
         ReadBodyError::NoRoom => Ok(response(refusals::no_room().reply())),
-        ReadBodyError::Idle | ReadBodyError::Broken(_) => {
+        ReadBodyError::Idle | ReadBodyError::Malformed(_) | ReadBodyError::Broken(_) => {
             let text = "The request body could not be read.";
             Err(ApiError::bad_request(
                 "InvalidRequestContentException",

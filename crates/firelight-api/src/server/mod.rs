@@ -3,6 +3,9 @@
 //! ```text
 //!  accepting ──shutdown──► draining ──all answered, or out of patience──► closed
 //! ```
+//!
+//! What HTTP/1.1 leaves open is hyper's: a request that gives its length twice in different words gets 400, one that gives
+//! both a length and chunks is read by its chunks and is the last on its connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,16 +28,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use self::addresses::{Addresses, Place};
 use self::preface::Version;
 use crate::body::{Response, ResponseBody};
 use crate::front_door::FrontDoor;
 
+mod addresses;
 mod preface;
+
+/// How many streams of HTTP/2 a client may open and give up at once before the connection ends: more is an attack.
+const MAX_GIVEN_UP_STREAMS: usize = 20;
+/// How many of a client's streams may break the protocol before the connection ends.
+const MAX_BROKEN_STREAMS: usize = 64;
 
 /// Bounds of what clients may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
     pub max_connections: usize,
+    /// How many of these one address may have; a proxy in front is one address.
+    pub max_connections_per_address: usize,
     /// How long a client may take to send a request head, and keep a connection without one.
     pub head_timeout: Duration,
     pub max_head_bytes: usize,
@@ -46,6 +58,7 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             max_connections: 20_000,
+            max_connections_per_address: 15_000,
             head_timeout: Duration::from_secs(60),
             max_head_bytes: 64 * 1024,
             drain_timeout: Duration::from_secs(30),
@@ -60,8 +73,12 @@ pub async fn serve(
     limits: ServerLimits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let door = Arc::new(door);
+    let shared = Arc::new(Shared {
+        door: Arc::new(door),
+        limits,
+    });
     let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let addresses = Addresses::with_room_for(limits.max_connections_per_address);
     let (closing, watch_closing) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -69,8 +86,11 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             (stream, peer, slot) = accept(&listener, &slots) => {
-                let connection = Connection { door: Arc::clone(&door), stream, peer, limits };
-                connections.spawn(connection.run(watch_closing.clone(), slot));
+                // Closed unanswered, and not told in the log: whoever comes so often is not helped by either.
+                let Some(place) = addresses.enter(peer.ip()) else { continue };
+                let held = Held { _slot: slot, _place: place };
+                let connection = Connection { shared: Arc::clone(&shared), stream, peer, held };
+                connections.spawn(connection.run(watch_closing.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -104,22 +124,35 @@ async fn accept(
     }
 }
 
-/// One accepted connection.
-struct Connection {
+/// What all connections share.
+struct Shared {
     door: Arc<FrontDoor>,
-    stream: TcpStream,
-    peer: SocketAddr,
     limits: ServerLimits,
 }
 
+/// What a connection gives back when it ends.
+struct Held {
+    _slot: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// One accepted connection.
+struct Connection {
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    held: Held,
+}
+
 impl Connection {
-    async fn run(self, mut closing: watch::Receiver<bool>, _slot: OwnedSemaphorePermit) {
+    async fn run(self, mut closing: watch::Receiver<bool>) {
         let Self {
-            door,
+            shared,
             stream,
             peer,
-            limits,
+            held: _held,
         } = self;
+        let limits = &shared.limits;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
         }
@@ -127,7 +160,7 @@ impl Connection {
             let answer = if head_bytes(&request) > limits.max_head_bytes {
                 Either::Left(ready(head_too_large()))
             } else {
-                Either::Right(door.answer(request, peer))
+                Either::Right(shared.door.answer(request, peer))
             };
             answer.map(Ok::<_, Infallible>)
         });
@@ -194,7 +227,7 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
     drop(closing.wait_for(|closing| *closing).await);
 }
 
-fn http1(limits: ServerLimits) -> http1::Builder {
+fn http1(limits: &ServerLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -207,12 +240,30 @@ fn http1(limits: ServerLimits) -> http1::Builder {
 }
 
 /// For clients that begin with its preface.
-fn http2(limits: ServerLimits) -> http2::Builder<TokioExecutor> {
+fn http2(limits: &ServerLimits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(limits.head_timeout)
         .max_concurrent_streams(256)
+        .max_pending_accept_reset_streams(MAX_GIVEN_UP_STREAMS)
+        .max_local_error_reset_streams(MAX_BROKEN_STREAMS)
         .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX));
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_run<F>(_: impl Fn(Connection, watch::Receiver<bool>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Twenty thousand clients may be connected at once, and each has such a future.
+    #[test]
+    fn a_connection_is_small() {
+        let bytes = size_of_run(Connection::run);
+        assert!(bytes <= 1280, "{bytes}");
+    }
 }

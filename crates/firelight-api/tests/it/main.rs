@@ -7,6 +7,7 @@ mod browser;
 mod conditions;
 mod cross_account;
 mod deliver;
+mod framing;
 mod function_url;
 mod groups;
 mod hostile;

@@ -67,11 +67,26 @@ pub(crate) async fn server_with(authentication: Authentication, lambda: Lambda) 
     server_behind(authentication, lambda, |door| door).await
 }
 
+/// Starts a server whose clients have other limits than the usual ones.
+pub(crate) async fn server_limited(authentication: Authentication, limits: ServerLimits) -> Server {
+    let plane = crate::lambda::plane::Plane::start().await;
+    start(authentication, plane.lambda(), |door| door, limits).await
+}
+
 /// Starts a server whose front door the test completes.
 pub(crate) async fn server_behind(
     authentication: Authentication,
     lambda: Lambda,
     complete: impl FnOnce(FrontDoor) -> FrontDoor,
+) -> Server {
+    start(authentication, lambda, complete, ServerLimits::default()).await
+}
+
+async fn start(
+    authentication: Authentication,
+    lambda: Lambda,
+    complete: impl FnOnce(FrontDoor) -> FrontDoor,
+    limits: ServerLimits,
 ) -> Server {
     let account = "000000000000".parse().unwrap();
     let root = RootKey {
@@ -124,7 +139,7 @@ pub(crate) async fn server_behind(
     let address = listener.local_addr().unwrap();
     let (shutdown, asked) = oneshot::channel();
     let asked = async { drop(asked.await) };
-    let ended = tokio::spawn(serve(door, listener, ServerLimits::default(), asked));
+    let ended = tokio::spawn(serve(door, listener, limits, asked));
     Server {
         address,
         shutdown,

@@ -49,6 +49,7 @@ impl ServerConfig {
                 concurrency: parsed(layers, "limits.concurrency", "a whole number")?,
                 requests_per_environment: limit(layers, "limits.requests_per_environment")?,
                 control_requests: limit(layers, "limits.control_requests")?,
+                connections_per_address: limit(layers, "limits.connections_per_address")?,
                 code_storage_bytes: code_storage_bytes(layers)?,
                 inactive_after: inactive_after(layers)?,
             },

@@ -92,6 +92,11 @@ pub const SETTINGS: &[Setting] = &[
         "calls a second of one account to the control plane (AWS: 15); 0 is no limit",
     ),
     setting(
+        "limits.connections_per_address",
+        Some("15000"),
+        "connections of one address, of 20,000 in all; 0 is no limit, for a proxy in front",
+    ),
+    setting(
         "limits.requests_per_environment",
         Some("10"),
         "requests a second for each unit of concurrency; 0 is no limit",

@@ -98,6 +98,7 @@ struct Daemon {
     forwarding: JoinHandle<()>,
     background: CancellationToken,
     door: FrontDoor,
+    limits: ServerLimits,
     listener: TcpListener,
     /// Where functions find the same.
     api: Option<TcpListener>,
@@ -251,6 +252,7 @@ impl Daemon {
             forwarding,
             background,
             door,
+            limits: server_limits(config.limits.connections_per_address),
             listener,
             api,
             _admin: admin,
@@ -261,10 +263,7 @@ impl Daemon {
 
     /// Serves until a signal comes, then stops everything in order.
     async fn run(self) -> Stop {
-        let limits = ServerLimits {
-            drain_timeout: DRAIN,
-            ..ServerLimits::default()
-        };
+        let limits = self.limits;
         let (sender, stopped) = tokio::sync::oneshot::channel();
         let launcher_pid = self.driver.launcher_pid();
         let shutdown = async move {
@@ -358,6 +357,15 @@ fn root_keys(config: &ServerConfig) -> Result<Vec<RootKey>, Failure> {
         access_key_id: key.access_key_id,
         secret_access_key: key.secret_access_key,
     }])
+}
+
+fn server_limits(connections_per_address: Option<u32>) -> ServerLimits {
+    let most = connections_per_address.and_then(|most| usize::try_from(most).ok());
+    ServerLimits {
+        max_connections_per_address: most.unwrap_or(usize::MAX),
+        drain_timeout: DRAIN,
+        ..ServerLimits::default()
+    }
 }
 
 fn front_door_config(config: &ServerConfig) -> FrontDoorConfig {

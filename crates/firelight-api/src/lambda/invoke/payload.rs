@@ -85,10 +85,12 @@ fn refuse(error: &ReadBodyError, kind: InvocationType) -> ErrorReply {
     match error {
         ReadBodyError::TooLarge { actual, limit } => too_large(*actual, *limit, kind),
         ReadBodyError::NoRoom => refusals::no_room(),
-        ReadBodyError::Idle | ReadBodyError::Broken(_) => ErrorReply::new(
-            ErrorCode::InvalidRequestContent,
-            "Could not read the request body.",
-        ),
+        ReadBodyError::Idle | ReadBodyError::Malformed(_) | ReadBodyError::Broken(_) => {
+            ErrorReply::new(
+                ErrorCode::InvalidRequestContent,
+                "Could not read the request body.",
+            )
+        }
     }
 }
 
