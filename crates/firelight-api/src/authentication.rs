@@ -7,17 +7,19 @@
 //!
 //! What the caller may do is not decided here.
 
-use firelight_control::sts::{Caller, CredentialBook, Holder, LookUpError, OpenSessionError};
+mod answer;
+mod s3;
+
+use firelight_control::sts::{Caller, CredentialBook, Holder, LookUpError};
 use firelight_model::AccountId;
-use http::StatusCode;
 use http::request::Parts;
 use jiff::Timestamp;
 
 use crate::body::{ReadBodyError, RequestBody};
-use crate::error::ApiError;
-use crate::protocol::Protocol;
 use crate::sigv2::UrlClaim;
 use crate::sigv4::{ChunkSeed, Claim, ClaimError, Payload, SigningTime, SkewError, VerifyError};
+
+pub(crate) use self::answer::body_error;
 
 /// Whether requests must be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +105,13 @@ fn prove_url(
 ) -> Result<Caller, AuthenticationError> {
     let claim = UrlClaim::read(request).ok_or(AuthenticationError::Missing)?;
     if claim.expires_epoch_seconds < now.as_second() {
-        return Err(SkewError::UrlExpired.into());
+        let until = Timestamp::from_second(claim.expires_epoch_seconds).unwrap_or(Timestamp::MIN);
+        return Err(SkewError::UrlExpired {
+            life: None,
+            until: SigningTime::from_timestamp(until),
+            now: SigningTime::from_timestamp(now),
+        }
+        .into());
     }
     let holder = holder(
         book,
@@ -117,11 +125,8 @@ fn prove_url(
         .and_then(|host| host.to_str().ok());
     let host = host.map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host));
     let bucket = host.and_then(firelight_s3::bucket_of);
-    if claim.is_genuine(request, bucket, &holder.secret_access_key) {
-        Ok(holder.caller)
-    } else {
-        Err(VerifyError::Mismatch.into())
-    }
+    claim.verify(request, bucket, &holder.secret_access_key)?;
+    Ok(holder.caller)
 }
 
 fn holder(
@@ -154,191 +159,4 @@ pub(crate) fn assume(
     }
     let account = claim.access_key_id.parse().unwrap_or(configured);
     Caller::root(account, claim.access_key_id.clone())
-}
-
-const NO_MATCH: &str = "The request signature we calculated does not match the signature you \
-    provided. Check your AWS Secret Access Key and signing method. Consult the service \
-    documentation for details.";
-const NO_MATCH_S3: &str = "The request signature we calculated does not match the signature you \
-    provided. Check your key and signing method.";
-
-impl AuthenticationError {
-    /// Returns what a client of the protocol is told.
-    pub(crate) fn answer(&self, protocol: Protocol) -> ApiError {
-        match self {
-            Self::Missing => missing(protocol),
-            Self::Claim(error) => claim_error(protocol, error),
-            Self::Skew(error) => skew_error(protocol, error),
-            Self::Key { source, .. } => key_error(protocol, *source),
-            Self::Body(error) => body_error(protocol, error),
-            Self::Verify(VerifyError::BodyMismatch) if protocol == Protocol::S3 => {
-                ApiError::bad_request(
-                    "XAmzContentSHA256Mismatch",
-                    "The provided 'x-amz-content-sha256' header does not match what was computed.",
-                )
-            }
-            Self::Verify(VerifyError::Mismatch | VerifyError::BodyMismatch) => {
-                let text = if protocol == Protocol::S3 {
-                    NO_MATCH_S3
-                } else {
-                    NO_MATCH
-                };
-                bad_signature(protocol, text.to_owned())
-            }
-            Self::Verify(error) => bad_signature(protocol, error.to_string()),
-        }
-    }
-}
-
-/// JSON services refuse with 400, all others with 403.
-fn refused(protocol: Protocol, code: &'static str, message: impl Into<String>) -> ApiError {
-    let status = match protocol {
-        Protocol::Json { .. } => StatusCode::BAD_REQUEST,
-        _ => StatusCode::FORBIDDEN,
-    };
-    ApiError::new(status, code, message)
-}
-
-fn missing(protocol: Protocol) -> ApiError {
-    match protocol {
-        Protocol::S3 => refused(protocol, "AccessDenied", "Access Denied"),
-        Protocol::Query { .. } => refused(
-            protocol,
-            "MissingAuthenticationToken",
-            "Request is missing Authentication Token",
-        ),
-        _ => refused(
-            protocol,
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ),
-    }
-}
-
-fn claim_error(protocol: Protocol, error: &ClaimError) -> ApiError {
-    let text = match error {
-        ClaimError::Incomplete(text) => text.clone(),
-        ClaimError::UnsupportedAlgorithm => {
-            "Unsupported AWS 'algorithm': only 'AWS4-HMAC-SHA256' is supported.".to_owned()
-        }
-        ClaimError::MalformedScope(credential) => format!(
-            "Credential must have exactly 5 slash-delimited elements, e.g. \
-             keyid/date/region/service/term, got '{credential}'"
-        ),
-        ClaimError::BadExpires(text) => (*text).to_owned(),
-    };
-    match protocol {
-        Protocol::S3 if matches!(error, ClaimError::BadExpires(_)) => {
-            ApiError::bad_request("AuthorizationQueryParametersError", text)
-        }
-        Protocol::S3 => ApiError::bad_request("AuthorizationHeaderMalformed", text),
-        Protocol::Query { .. } => refused(protocol, "IncompleteSignature", text),
-        _ => refused(protocol, "IncompleteSignatureException", text),
-    }
-}
-
-fn skew_error(protocol: Protocol, error: &SkewError) -> ApiError {
-    match (protocol, error) {
-        (Protocol::S3, SkewError::UrlExpired) => {
-            refused(protocol, "AccessDenied", "Request has expired")
-        }
-        (Protocol::S3, _) => refused(
-            protocol,
-            "RequestTimeTooSkewed",
-            "The difference between the request time and the current time is too large.",
-        ),
-        _ => bad_signature(protocol, error.to_string()),
-    }
-}
-
-fn bad_signature(protocol: Protocol, text: String) -> ApiError {
-    match protocol {
-        Protocol::S3 | Protocol::Query { .. } => refused(protocol, "SignatureDoesNotMatch", text),
-        _ => refused(protocol, "InvalidSignatureException", text),
-    }
-}
-
-fn key_error(protocol: Protocol, error: LookUpError) -> ApiError {
-    let expired = error == LookUpError::Session(OpenSessionError::Expired);
-    match (protocol, expired) {
-        (Protocol::S3, false) if matches!(error, LookUpError::Session(_)) => ApiError::bad_request(
-            "InvalidToken",
-            "The provided token is malformed or otherwise invalid.",
-        ),
-        (Protocol::S3, true) => {
-            ApiError::bad_request("ExpiredToken", "The provided token has expired.")
-        }
-        (Protocol::S3, false) => refused(
-            protocol,
-            "InvalidAccessKeyId",
-            "The AWS Access Key Id you provided does not exist in our records.",
-        ),
-        (Protocol::Query { .. }, true) => refused(
-            protocol,
-            "ExpiredToken",
-            "The security token included in the request is expired",
-        ),
-        (Protocol::Query { .. }, false) => refused(
-            protocol,
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.",
-        ),
-        (_, true) => refused(
-            protocol,
-            "ExpiredTokenException",
-            "The security token included in the request is expired",
-        ),
-        (_, false) => refused(
-            protocol,
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        ),
-    }
-}
-
-/// Too many long bodies come at once: each protocol has a code that makes clients come again.
-fn no_room(protocol: Protocol) -> ApiError {
-    let error = |status, code, text| ApiError::new(status, code, text);
-    match protocol {
-        Protocol::S3 => {
-            let text = "Please reduce your request rate.";
-            error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", text)
-        }
-        Protocol::Query { .. } => error(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
-        Protocol::Json { .. } => error(
-            StatusCode::BAD_REQUEST,
-            "ThrottlingException",
-            "Rate exceeded",
-        ),
-        Protocol::RestJson => {
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            error(status, "TooManyRequestsException", "Rate Exceeded.")
-                .with_fault(crate::error::Fault::User)
-                .with_member("Reason", "CallerRateLimitExceeded")
-        }
-    }
-}
-
-/// Returns what a client is told whose body could not be read.
-pub(crate) fn body_error(protocol: Protocol, error: &ReadBodyError) -> ApiError {
-    match error {
-        ReadBodyError::TooLarge { limit, .. } => {
-            let code = match protocol {
-                Protocol::S3 => "EntityTooLarge",
-                _ => "RequestEntityTooLargeException",
-            };
-            let text = format!("Request must be smaller than {limit} bytes");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, code, text)
-        }
-        ReadBodyError::NoRoom => no_room(protocol),
-        ReadBodyError::Malformed(_) => {
-            ApiError::bad_request("BadRequest", "The request body is malformed.")
-        }
-        ReadBodyError::Idle | ReadBodyError::Broken(_) => ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "RequestTimeout",
-            "Your socket connection to the server was not read from or written to within the \
-             timeout period. Idle connections will be closed.",
-        ),
-    }
 }

@@ -9,8 +9,10 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use sha1::Sha1;
 
+use crate::sigv4::{Mismatch, VerifyError};
+
 /// Parameters that are part of what is signed, beside the path.
-const SIGNED_PARAMETERS: [&str; 36] = [
+const SIGNED_PARAMETERS: [&str; 44] = [
     "accelerate",
     "acl",
     "analytics",
@@ -47,6 +49,15 @@ const SIGNED_PARAMETERS: [&str; 36] = [
     "versions",
     "website",
     "encryption",
+    // What is younger than this version no client signs, so that none can be asked for by it.
+    "abac",
+    "attributes",
+    "intelligent-tiering",
+    "legal-hold",
+    "ownershipControls",
+    "policyStatus",
+    "publicAccessBlock",
+    "retention",
 ];
 
 /// The signature of a URL, not yet believed.
@@ -76,16 +87,26 @@ impl UrlClaim {
         })
     }
 
-    /// Tells whether the holder of the secret signed exactly this request; `bucket` is the one that
-    /// the host names.
-    pub(crate) fn is_genuine(&self, request: &Parts, bucket: Option<&str>, secret: &str) -> bool {
-        let Ok(signature) = STANDARD.decode(&self.signature) else {
-            return false;
-        };
+    /// Checks that the holder of the secret signed exactly this request; `bucket` is the one that the host names.
+    pub(crate) fn verify(
+        &self,
+        request: &Parts,
+        bucket: Option<&str>,
+        secret: &str,
+    ) -> Result<(), VerifyError> {
+        let string_to_sign = self.text(request, bucket);
         let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes())
             .expect("HMAC takes keys of every length");
-        mac.update(self.text(request, bucket).as_bytes());
-        mac.verify_slice(&signature).is_ok()
+        mac.update(string_to_sign.as_bytes());
+        let signature = STANDARD.decode(&self.signature).unwrap_or_default();
+        mac.verify_slice(&signature).map_err(|_| {
+            VerifyError::Mismatch(Box::new(Mismatch {
+                access_key_id: self.access_key_id.clone(),
+                string_to_sign,
+                signature: self.signature.clone(),
+                canonical_request: None,
+            }))
+        })
     }
 
     fn text(&self, request: &Parts, bucket: Option<&str>) -> String {
@@ -180,10 +201,10 @@ mod tests {
 
         assert_eq!(claim.expires_epoch_seconds, 1_175_139_620);
         let bucket = Some("johnsmith");
-        assert!(claim.is_genuine(&parts("GET"), bucket, secret));
-        assert!(!claim.is_genuine(&parts("PUT"), bucket, secret));
-        assert!(!claim.is_genuine(&parts("GET"), None, secret));
-        assert!(!claim.is_genuine(&parts("GET"), bucket, "guess"));
+        assert!(claim.verify(&parts("GET"), bucket, secret).is_ok());
+        assert!(claim.verify(&parts("PUT"), bucket, secret).is_err());
+        assert!(claim.verify(&parts("GET"), None, secret).is_err());
+        assert!(claim.verify(&parts("GET"), bucket, "guess").is_err());
     }
 
     /// Made by botocore 1.43, with a session token and parameters of both kinds.
@@ -197,6 +218,10 @@ mod tests {
         let claim = UrlClaim::read(&parts).unwrap();
 
         assert_eq!(claim.session_token.as_deref(), Some("tok/en="));
-        assert!(claim.is_genuine(&parts, None, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
+        assert!(
+            claim
+                .verify(&parts, None, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+                .is_ok()
+        );
     }
 }

@@ -26,6 +26,8 @@ pub enum PathRule {
     VerbatimTwice,
     /// The object key escaped once, nothing removed: S3.
     VerbatimOnce,
+    /// The path as it stands on the wire.
+    AsSent,
 }
 
 impl PathRule {
@@ -123,6 +125,7 @@ fn canonical_path(path: &str, rule: PathRule) -> String {
             let key: Cow<'_, [u8]> = percent_decode(path.as_bytes()).into();
             escape_path(&key)
         }
+        PathRule::AsSent => path.to_owned(),
     }
 }
 

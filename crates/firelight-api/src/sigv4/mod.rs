@@ -17,7 +17,8 @@ mod test_suite;
 mod time;
 
 pub use canonical::{PathRule, payload_sha256};
-pub use claim::{ChunkSeed, Claim, ClaimError, Payload, SkewError, VerifyError};
+pub(crate) use claim::MAX_SKEW_S3;
+pub use claim::{ChunkSeed, Claim, ClaimError, Form, Mismatch, Payload, SkewError, VerifyError};
 pub use sign::{Signer, SigningCredentials};
 pub use time::SigningTime;
 

@@ -68,9 +68,9 @@ fn no_signature_of_the_suite_fits_another_body_or_secret() {
             "{}",
             vector.name
         );
-        assert_eq!(
-            verify(vector, vector.body, "another"),
-            Err(VerifyError::Mismatch),
+        let guessed = verify(vector, vector.body, "another");
+        assert!(
+            matches!(guessed, Err(VerifyError::Mismatch(_))),
             "{}",
             vector.name
         );

@@ -40,6 +40,11 @@ impl SigningTime {
         self.0.strftime("%Y%m%d").to_string()
     }
 
+    /// Returns the time in the extended form of ISO 8601, as errors of S3 name it.
+    pub fn extended(self) -> String {
+        self.0.to_string()
+    }
+
     /// Returns the time `by` later, or the last representable one.
     pub fn later(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by).unwrap_or(Timestamp::MAX))
