@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::body::RequestBody;
 use crate::browser::Page;
 use crate::function_url::{UrlRequest, Visit};
+use crate::s3::Visitor;
 use crate::service::Service;
 use crate::sigv4::{Claim, ClaimError};
 
@@ -20,6 +21,8 @@ pub(crate) struct Arrival {
     pub(crate) url: Option<UrlRequest>,
     pub(crate) service: Service,
     pub(crate) page: Option<Page>,
+    /// Set where the rules of a bucket are asked about the page.
+    pub(crate) visitor: Option<Visitor>,
     pub(crate) claim: Result<Option<Claim>, ClaimError>,
     pub(crate) peer: IpAddr,
     pub(crate) request_id: RequestId,

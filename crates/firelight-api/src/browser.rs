@@ -10,7 +10,7 @@
 //! at, that proof is missing: any page a developer has open could give orders to the daemon on the same machine. There only
 //! pages of this machine are welcome.
 //!
-//! Deliberately absent: function URLs, which have rules of their own, and the rules of buckets.
+//! Deliberately absent: function URLs and buckets, which have rules of their own.
 
 use std::net::IpAddr;
 
@@ -57,13 +57,19 @@ impl Page {
 
     /// Answers a preflight, and refuses a page that is not welcome; `None` lets the request pass.
     pub(crate) fn answer(&self) -> Result<Option<Response>, ApiError> {
-        if !self.is_welcome {
-            return Err(self.refusal());
-        }
+        self.check_welcome()?;
         Ok(self
             .preflight
             .as_ref()
             .map(|headers| permit(headers.clone())))
+    }
+
+    /// Refuses a page that may not even send a request.
+    pub(crate) fn check_welcome(&self) -> Result<(), ApiError> {
+        match self.is_welcome {
+            true => Ok(()),
+            false => Err(self.refusal()),
+        }
     }
 
     /// Lets the page read an answer.

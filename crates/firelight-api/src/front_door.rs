@@ -43,8 +43,10 @@ use crate::memo::Memo;
 use crate::protocol::Protocol;
 use crate::protocol::query::Form;
 use crate::service::{Service, target};
-use crate::sigv4::{ChunkSeed, Claim};
+use crate::sigv4::Claim;
 use crate::{admin, iam, lambda, logs, s3, ssm, sts};
+
+mod to_s3;
 
 /// What services other than Lambda and S3 take in one request.
 const SMALL_BODY: usize = 4 * 1024 * 1024;
@@ -152,6 +154,11 @@ impl FrontDoor {
                 Page::behind(&parts, self.config.authentication),
             ),
         };
+        let visitor = match service {
+            Service::S3 => s3::Visitor::behind(&parts, page.clone()),
+            _ => None,
+        };
+        let page = page.filter(|_| visitor.is_none());
         let sending = sending(&parts);
         let memo = Memo {
             started: Instant::now(),
@@ -170,6 +177,7 @@ impl FrontDoor {
             url,
             service,
             page,
+            visitor,
             claim,
             peer: peer.ip(),
             request_id,
@@ -186,6 +194,9 @@ impl FrontDoor {
         }
         if let Some(answer) = arrival.page.as_ref().map_or(Ok(None), Page::answer)? {
             return Ok(answer);
+        }
+        if let Some(visitor) = arrival.visitor.take() {
+            return Box::pin(self.s3_visit(visitor, arrival)).await;
         }
         match Box::pin(self.handle(arrival)).await? {
             Handled::Answered(response) => Ok(response),
@@ -326,20 +337,6 @@ impl FrontDoor {
             }
             other => Err(not_offered(&other)),
         }
-    }
-
-    async fn s3_call(
-        &self,
-        context: &RequestContext,
-        request: Parts,
-        body: RequestBody,
-        chunks: Option<ChunkSeed>,
-    ) -> Result<Response, ApiError> {
-        let endpoint = &self.services.s3;
-        let needed = s3::permissions(endpoint, context, &request).await?;
-        self.authorizer(context, Protocol::S3).check_all(&needed)?;
-        let acts_as = s3::acting_for(context, &needed);
-        s3::handle(endpoint, context, acts_as, request, body, chunks).await
     }
 
     /// Reads the operation and the body of a JSON call.

@@ -21,6 +21,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use crate::api::Api;
 use crate::body::seal::{ChunkSeal, Sealed};
 use crate::body::{Content, Trailers, Wrapping};
+use crate::cors::CorsRules;
 use crate::depot::{Caller, Depot};
 use crate::host::BucketHost;
 use crate::refusal::Refusal;
@@ -40,6 +41,15 @@ pub struct Endpoint {
 pub struct BucketAccess {
     pub owner: AccountId,
     pub policy: Option<String>,
+    pub(crate) cors: Option<String>,
+}
+
+impl BucketAccess {
+    /// Returns the rules for web pages, if the bucket has any.
+    #[must_use]
+    pub fn cors_rules(&self) -> Option<CorsRules> {
+        CorsRules::read(self.cors.as_deref()?).ok()
+    }
 }
 
 /// A bucket could not be looked up.

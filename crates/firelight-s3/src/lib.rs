@@ -12,7 +12,9 @@
 mod api;
 mod body;
 mod checksum;
+mod cors;
 mod depot;
+mod document;
 mod endpoint;
 mod fetch;
 mod host;
@@ -21,6 +23,7 @@ mod record;
 mod refusal;
 
 pub use body::seal::{ChunkSeal, Sealed};
+pub use cors::{CorsRules, PageRequest};
 pub use depot::{Caller, Depot, ListBlobsError, Outside};
 pub use endpoint::{BucketAccess, Endpoint, FindBucketError};
 pub use host::bucket_of;

@@ -124,7 +124,7 @@ fn needs(context: &RequestContext, request: &Parts) -> Result<Vec<Permission>, A
 }
 
 /// Returns `bucket/key`, wherever the bucket is named.
-fn decoded_name(request: &Parts) -> String {
+pub(super) fn decoded_name(request: &Parts) -> String {
     let path = request.uri.path();
     let path = percent_decode_str(path.strip_prefix('/').unwrap_or(path)).decode_utf8_lossy();
     let host = request

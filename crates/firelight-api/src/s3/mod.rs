@@ -5,6 +5,7 @@
 
 mod access;
 mod keys;
+mod pages;
 
 use firelight_s3::{Caller, ChunkSeal, Endpoint, Refusal, Sealed};
 use futures_util::TryStreamExt;
@@ -21,6 +22,7 @@ use crate::protocol::Protocol;
 use crate::sigv4::ChunkSeed;
 
 pub(crate) use access::permissions;
+pub(crate) use pages::{Greeting, Visitor};
 
 /// Returns whom a request acts as: whoever a bucket's policy lets in acts in the account that owns the bucket, and on
 /// what it copies from in the account that owns that.

@@ -7,8 +7,9 @@ use s3s::dto::{
     PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput, PutObjectAclOutput, Type,
 };
 
-use super::{Answer, Call, answer, choices, document, owner};
+use super::{Answer, Call, answer, choices, owner};
 use crate::depot::{Bucket, Setting, Target};
+use crate::document;
 use crate::refusal::Refusal;
 
 const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";

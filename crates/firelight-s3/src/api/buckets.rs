@@ -15,8 +15,9 @@ use s3s::dto::{
     PutBucketVersioningOutput,
 };
 
-use super::{Answer, Call, answer, document, owner, timestamp};
+use super::{Answer, Call, answer, owner, timestamp};
 use crate::depot::{NewBucket, Setting};
+use crate::document;
 use crate::record::Versioning;
 use crate::refusal::Refusal;
 

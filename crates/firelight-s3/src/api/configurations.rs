@@ -32,8 +32,10 @@ use s3s::dto::{
 };
 use serde_json::Value;
 
-use super::{Answer, Call, answer, document};
+use super::{Answer, Call, answer};
+use crate::cors;
 use crate::depot::Setting;
+use crate::document;
 use crate::refusal::Refusal;
 
 /// The longest policy of a bucket.
@@ -132,7 +134,6 @@ macro_rules! defaulting {
 keeping! {
     put_bucket_accelerate_configuration: PutBucketAccelerateConfigurationInput
         => PutBucketAccelerateConfigurationOutput, accelerate_configuration as ACCELERATE;
-    put_bucket_cors: PutBucketCorsInput => PutBucketCorsOutput, cors_configuration as CORS;
     put_bucket_encryption: PutBucketEncryptionInput
         => PutBucketEncryptionOutput, server_side_encryption_configuration as ENCRYPTION;
     put_bucket_logging: PutBucketLoggingInput
@@ -282,6 +283,16 @@ pub(super) async fn put_bucket_notification_configuration<S: Store, B: Blobs>(
     call.put(&call.input.bucket, Setting::NOTIFICATION, text)
         .await?;
     answer(PutBucketNotificationConfigurationOutput {})
+}
+
+pub(super) async fn put_bucket_cors<S: Store, B: Blobs>(
+    call: Call<'_, S, B, PutBucketCorsInput>,
+) -> Answer<PutBucketCorsOutput> {
+    let configuration = &call.input.cors_configuration;
+    cors::check(configuration)?;
+    let text = document::write(configuration)?;
+    call.put(&call.input.bucket, Setting::CORS, text).await?;
+    answer(PutBucketCorsOutput {})
 }
 
 pub(super) async fn get_bucket_policy<S: Store, B: Blobs>(

@@ -9,7 +9,6 @@ mod choices;
 mod conditions;
 mod configurations;
 mod copy;
-mod document;
 mod listing;
 mod multipart;
 mod objects;

@@ -8,8 +8,9 @@ use s3s::dto::{
 };
 
 use super::attributes::{BUCKET_TAGS, OBJECT_TAGS, TagRules, check_tags};
-use super::{Answer, Call, answer, document};
+use super::{Answer, Call, answer};
 use crate::depot::{Setting, Target};
+use crate::document;
 use crate::refusal::Refusal;
 
 fn pairs(tags: &[Tag], rules: &TagRules) -> Result<Vec<(String, String)>, Refusal> {

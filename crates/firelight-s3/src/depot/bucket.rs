@@ -71,8 +71,12 @@ impl<S: Store, B: Blobs> Depot<S, B> {
             return Ok(None);
         };
         let bucket: BucketRecord = serde_json::from_slice(&bucket.body)?;
-        let policy = bucket.settings.get(Setting::POLICY.name).cloned();
-        Ok(Some(BucketAccess { owner, policy }))
+        let setting = |setting: Setting| bucket.settings.get(setting.name).cloned();
+        Ok(Some(BucketAccess {
+            owner,
+            policy: setting(Setting::POLICY),
+            cors: setting(Setting::CORS),
+        }))
     }
 
     /// Creates a bucket. In `us-east-1` its owner may create it again, if it would be the same.

@@ -5,7 +5,7 @@ use s3s::xml::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::refusal::Refusal;
 
 /// Writes a shape as the document that is stored.
-pub(super) fn write(shape: &impl Serialize) -> Result<String, Refusal> {
+pub(crate) fn write(shape: &impl Serialize) -> Result<String, Refusal> {
     let mut bytes = Vec::new();
     shape
         .serialize(&mut Serializer::new(&mut bytes))
@@ -14,7 +14,7 @@ pub(super) fn write(shape: &impl Serialize) -> Result<String, Refusal> {
 }
 
 /// Reads a stored document.
-pub(super) fn read<T>(document: &str) -> Result<T, Refusal>
+pub(crate) fn read<T>(document: &str) -> Result<T, Refusal>
 where
     T: for<'xml> Deserialize<'xml>,
 {

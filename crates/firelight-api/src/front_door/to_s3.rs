@@ -1,0 +1,54 @@
+//! The way to S3: what its requests pass that no other's do.
+
+use http::request::Parts;
+
+use super::{FrontDoor, HandleError};
+use crate::arrival::Arrival;
+use crate::body::{RequestBody, Response, ResponseBody};
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::lambda::Handled;
+use crate::protocol::Protocol;
+use crate::s3;
+use crate::sigv4::ChunkSeed;
+
+impl FrontDoor {
+    /// Answers a page that uses a bucket, or is about to.
+    pub(super) async fn s3_visit(
+        &self,
+        visitor: s3::Visitor,
+        arrival: Box<Arrival>,
+    ) -> Result<Response, HandleError> {
+        let request_id = arrival.request_id;
+        let access = self.services.s3.bucket_access(&visitor.bucket).await;
+        let access = access.map_err(|error| ApiError::internal_from(&*error))?;
+        let (mut response, headers) = match visitor.greet(access.as_ref())? {
+            s3::Greeting::Permitted(headers) => (Response::new(ResponseBody::empty()), headers),
+            s3::Greeting::Passes(headers) => {
+                let response = match self.handle(arrival).await {
+                    Ok(Handled::Answered(response)) => response,
+                    Ok(Handled::Running(answer)) => answer.await,
+                    Err(error) => error.into_response(Protocol::S3, request_id),
+                };
+                (response, headers)
+            }
+        };
+        response.headers_mut().extend(headers);
+        Ok(response)
+    }
+
+    /// Has the endpoint answer a request of a proven caller, if it may be made.
+    pub(super) async fn s3_call(
+        &self,
+        context: &RequestContext,
+        request: Parts,
+        body: RequestBody,
+        chunks: Option<ChunkSeed>,
+    ) -> Result<Response, ApiError> {
+        let endpoint = &self.services.s3;
+        let needed = s3::permissions(endpoint, context, &request).await?;
+        self.authorizer(context, Protocol::S3).check_all(&needed)?;
+        let acts_as = s3::acting_for(context, &needed);
+        s3::handle(endpoint, context, acts_as, request, body, chunks).await
+    }
+}
