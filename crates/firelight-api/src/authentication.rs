@@ -10,7 +10,7 @@
 mod answer;
 mod s3;
 
-use firelight_control::sts::{Caller, CredentialBook, Holder, LookUpError};
+use firelight_control::sts::{Caller, CredentialBook, Holder, Identity, LookUpError};
 use firelight_model::AccountId;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -75,15 +75,15 @@ pub(crate) async fn prove(
     Ok((holder.caller, RequestBody::Read(bytes)))
 }
 
-/// Returns the caller of a signed request whose body is read, and compared, later.
+/// Returns the caller of a signed request whose body is read, and compared, later; `None` if it is not signed.
 pub(crate) fn prove_head(
     book: &CredentialBook,
     request: &Parts,
     claim: Option<Claim>,
     now: Timestamp,
-) -> Result<(Caller, Option<ChunkSeed>), AuthenticationError> {
+) -> Result<Option<(Caller, Option<ChunkSeed>)>, AuthenticationError> {
     let Some(claim) = claim else {
-        return prove_url(book, request, now).map(|caller| (caller, None));
+        return Ok(prove_url(book, request, now)?.map(|caller| (caller, None)));
     };
     claim.check_time(SigningTime::from_timestamp(now))?;
     let holder = holder(
@@ -94,16 +94,18 @@ pub(crate) fn prove_head(
     )?;
     claim.verify(request, Payload::NotRead, &holder.secret_access_key)?;
     let seed = claim.chunk_seed(&holder.secret_access_key);
-    Ok((holder.caller, Some(seed)))
+    Ok(Some((holder.caller, Some(seed))))
 }
 
-/// Returns the caller of a URL that was signed the old way.
+/// Returns the caller of a URL that was signed the old way; `None` if it was not signed.
 fn prove_url(
     book: &CredentialBook,
     request: &Parts,
     now: Timestamp,
-) -> Result<Caller, AuthenticationError> {
-    let claim = UrlClaim::read(request).ok_or(AuthenticationError::Missing)?;
+) -> Result<Option<Caller>, AuthenticationError> {
+    let Some(claim) = UrlClaim::read(request) else {
+        return Ok(None);
+    };
     if claim.expires_epoch_seconds < now.as_second() {
         let until = Timestamp::from_second(claim.expires_epoch_seconds).unwrap_or(Timestamp::MIN);
         return Err(SkewError::UrlExpired {
@@ -126,7 +128,7 @@ fn prove_url(
     let host = host.map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host));
     let bucket = host.and_then(firelight_s3::bucket_of);
     claim.verify(request, bucket, &holder.secret_access_key)?;
-    Ok(holder.caller)
+    Ok(Some(holder.caller))
 }
 
 fn holder(
@@ -141,6 +143,17 @@ fn holder(
             access_key_id,
             source,
         })
+}
+
+/// Returns the caller that is nobody, for what may be open to everybody.
+pub(crate) fn nobody(account: AccountId) -> Caller {
+    Caller {
+        account,
+        identity: Identity::Anonymous,
+        access_key_id: String::new(),
+        source_function: None,
+        session_policies: Vec::new(),
+    }
 }
 
 /// Returns whom a request acts as where signatures are not looked at.

@@ -41,6 +41,8 @@ pub struct Endpoint {
 pub struct BucketAccess {
     pub owner: AccountId,
     pub policy: Option<String>,
+    /// Whatever the policy says, nobody comes in who is not known by name.
+    pub restricts_public: bool,
     pub(crate) cors: Option<String>,
 }
 

@@ -24,7 +24,7 @@ mod refusal;
 
 pub use body::seal::{ChunkSeal, Sealed};
 pub use cors::{CorsRules, PageRequest};
-pub use depot::{Caller, Depot, ListBlobsError, Outside};
+pub use depot::{Caller, Depot, Guard, ListBlobsError, Outside};
 pub use endpoint::{BucketAccess, Endpoint, FindBucketError};
 pub use host::bucket_of;
 pub use refusal::Refusal;

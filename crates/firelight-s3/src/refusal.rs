@@ -97,7 +97,13 @@ impl Refusal {
     }
 
     pub(crate) fn access_denied() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+        Self::denied("Access Denied")
+    }
+
+    /// The caller lacks a permission.
+    #[must_use]
+    pub fn denied(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "AccessDenied", text)
     }
 
     pub(crate) fn no_such_bucket(bucket: &str) -> Self {

@@ -35,7 +35,7 @@ pub(crate) use occasion::Occasion;
 pub(crate) use ssm::ssm_permissions;
 
 /// What a call needs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Permission {
     /// Such as `lambda:InvokeFunction`.
     pub(crate) action: String,
@@ -71,6 +71,15 @@ impl Permission {
         Self {
             account,
             policy,
+            ..self
+        }
+    }
+
+    /// Returns the same for another action.
+    #[must_use]
+    pub(crate) fn for_action(self, action: &str) -> Self {
+        Self {
+            action: action.to_owned(),
             ..self
         }
     }
@@ -147,6 +156,9 @@ impl Authorizer<'_> {
             Protocol::S3 => "\"",
             _ => "",
         };
+        if self.protocol == Protocol::S3 && self.context.caller.identity == Identity::Anonymous {
+            return Err(denied(self.protocol, "Access Denied".to_owned()));
+        }
         let text = format!(
             "User: {caller} is not authorized to perform: {action} on resource: \
              {quote}{resource}{quote} {reason}"

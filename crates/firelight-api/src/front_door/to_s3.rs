@@ -1,9 +1,12 @@
 //! The way to S3: what its requests pass that no other's do.
 
+use firelight_control::sts::Identity;
+use firelight_s3::{Guard, Refusal};
 use http::request::Parts;
 
 use super::{FrontDoor, HandleError};
 use crate::arrival::Arrival;
+use crate::authorization::Permission;
 use crate::body::{RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
 use crate::error::ApiError;
@@ -47,8 +50,35 @@ impl FrontDoor {
     ) -> Result<Response, ApiError> {
         let endpoint = &self.services.s3;
         let needed = s3::permissions(endpoint, context, &request).await?;
-        self.authorizer(context, Protocol::S3).check_all(&needed)?;
-        let acts_as = s3::acting_for(context, &needed);
+        let mut acts_as = s3::acting_for(context, &needed);
+        if s3::names_keys_in_body(&needed, &request) {
+            acts_as = acts_as.guarded_by(self.guard(context, needed));
+        } else {
+            self.authorizer(context, Protocol::S3).check_all(&needed)?;
+        }
+        check_overrides(context, &request)?;
         s3::handle(endpoint, context, acts_as, request, body, chunks).await
     }
+
+    /// Returns who decides about each key that a body names.
+    fn guard(&self, context: &RequestContext, needed: Vec<Permission>) -> Guard {
+        let (door, context) = (self.clone(), context.clone());
+        Guard::new(move |key, version| {
+            let authorizer = door.authorizer(&context, Protocol::S3);
+            let mut each = needed.iter().map(|it| s3::deletion(it, key, version));
+            each.try_for_each(|permission| authorizer.check(&permission))
+                .map_err(|error| Refusal::denied(error.message))
+        })
+    }
+}
+
+/// What nobody vouches for cannot be made to look like something else.
+fn check_overrides(context: &RequestContext, request: &Parts) -> Result<(), ApiError> {
+    let query = request.uri.query().unwrap_or_default();
+    let overrides = query.split('&').any(|pair| pair.starts_with("response-"));
+    if overrides && context.caller.identity == Identity::Anonymous {
+        let text = "Request specific response headers cannot be used for anonymous GET requests.";
+        return Err(ApiError::bad_request("InvalidRequest", text));
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use firelight_control::sts::{Caller, CredentialBook, Identity};
+use firelight_control::sts::{Caller, CredentialBook};
 use firelight_model::{AccountId, UrlAuthType};
 use http::request::Parts;
 use jiff::Timestamp;
@@ -54,7 +54,10 @@ impl Gate<'_> {
             peer, received_at, ..
         } = arrival;
         let (caller, body) = match target.auth_type {
-            UrlAuthType::None => (anonymous(target.function.account), arrival.body),
+            UrlAuthType::None => (
+                authentication::nobody(target.function.account),
+                arrival.body,
+            ),
             UrlAuthType::AwsIam => match self.authentication {
                 Authentication::Required => self.prove(arrival).await?,
                 Authentication::AnyCredentials => return self.assume(arrival),
@@ -94,16 +97,6 @@ impl Gate<'_> {
         let (account, now) = (self.account, arrival.received_at);
         let caller = authentication::assume(self.book, Some(&claim), account, now);
         Ok((caller, arrival.body))
-    }
-}
-
-fn anonymous(owner: AccountId) -> Caller {
-    Caller {
-        account: owner,
-        identity: Identity::Anonymous,
-        access_key_id: String::new(),
-        source_function: None,
-        session_policies: Vec::new(),
     }
 }
 

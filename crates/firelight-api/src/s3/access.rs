@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use firelight_control::sts::Identity;
 use firelight_iam::{DocumentKind, Policy};
-use firelight_s3::{Endpoint, bucket_of};
+use firelight_s3::{BucketAccess, Endpoint, bucket_of};
 use http::Method;
 use http::header::HOST;
 use http::request::Parts;
@@ -64,13 +65,17 @@ pub(crate) async fn permissions(
 ) -> Result<Vec<Permission>, ApiError> {
     let mut needed = Vec::new();
     for permission in needs(context, request)? {
-        needed.push(protected(endpoint, permission).await?);
+        needed.push(protected(endpoint, context, permission).await?);
     }
     Ok(needed)
 }
 
 /// Adds who owns the bucket, and the bucket's policy. A bucket that does not exist belongs to whoever asks.
-async fn protected(endpoint: &Endpoint, permission: Permission) -> Result<Permission, ApiError> {
+async fn protected(
+    endpoint: &Endpoint,
+    context: &RequestContext,
+    permission: Permission,
+) -> Result<Permission, ApiError> {
     let Some(bucket) = protected_bucket(&permission) else {
         return Ok(permission);
     };
@@ -79,10 +84,18 @@ async fn protected(endpoint: &Endpoint, permission: Permission) -> Result<Permis
     Ok(match access {
         Some(access) => {
             let policy = access.policy.as_deref().and_then(parsed);
+            let policy = policy.filter(|policy| counts(policy, &access, context));
             permission.of(access.owner, policy)
         }
         None => permission,
     })
+}
+
+/// A public policy lets in nobody from outside where the bucket restricts that.
+fn counts(policy: &Policy, access: &BucketAccess, context: &RequestContext) -> bool {
+    let is_outside =
+        context.caller.identity == Identity::Anonymous || context.account != access.owner;
+    !(access.restricts_public && is_outside && policy.is_public())
 }
 
 /// A bucket that is only being named may well be somebody else's.
@@ -120,7 +133,51 @@ fn needs(context: &RequestContext, request: &Parts) -> Result<Vec<Permission>, A
     let permission = Permission::new(context, action, resource);
     let mut needed = vec![with_keys(permission, request)];
     needed.extend(copied_from(context, request));
+    needed.extend(told_beside(&needed[0], request));
     Ok(needed)
+}
+
+/// What a writer says of an object beside its content needs permissions of its own.
+fn told_beside(permission: &Permission, request: &Parts) -> Vec<Permission> {
+    let has = |name: &str| request.headers.contains_key(name);
+    let grants = || {
+        let mut names = request.headers.keys().map(http::HeaderName::as_str);
+        names.any(|name| name == "x-amz-acl" || name.starts_with("x-amz-grant-"))
+    };
+    if permission.action != "s3:PutObject" {
+        return Vec::new();
+    }
+    let further = [
+        ("s3:PutObjectTagging", has("x-amz-tagging")),
+        ("s3:PutObjectAcl", grants()),
+    ];
+    let needed = further.into_iter().filter(|(_, is_needed)| *is_needed);
+    needed
+        .map(|(action, _)| permission.clone().for_action(action))
+        .collect()
+}
+
+/// Tells whether a request names in its body what it is about: the keys to delete.
+pub(crate) fn names_keys_in_body(needed: &[Permission], request: &Parts) -> bool {
+    request.method == Method::POST
+        && needed
+            .first()
+            .is_some_and(|permission| permission.action == "s3:DeleteObject")
+}
+
+/// Returns what deleting one of the keys that a body names needs.
+pub(crate) fn deletion(whole: &Permission, key: &str, version: Option<&str>) -> Permission {
+    let action = match version {
+        Some(_) => "s3:DeleteObjectVersion",
+        None => "s3:DeleteObject",
+    };
+    let bucket = whole.resource.trim_end_matches('*');
+    let mut permission = whole.clone().for_action(action);
+    permission.resource = format!("{bucket}{key}");
+    match version {
+        Some(version) => permission.with_key("s3:VersionId", version),
+        None => permission,
+    }
 }
 
 /// Returns `bucket/key`, wherever the bucket is named.

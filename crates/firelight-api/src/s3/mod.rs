@@ -21,7 +21,7 @@ use crate::error::{ApiError, Chain};
 use crate::protocol::Protocol;
 use crate::sigv4::ChunkSeed;
 
-pub(crate) use access::permissions;
+pub(crate) use access::{deletion, names_keys_in_body, permissions};
 pub(crate) use pages::{Greeting, Visitor};
 
 /// Returns whom a request acts as: whoever a bucket's policy lets in acts in the account that owns the bucket, and on

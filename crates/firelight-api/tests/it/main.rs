@@ -18,6 +18,7 @@ mod logs;
 mod reserved_tags;
 mod s3;
 mod s3_pages;
+mod s3_public;
 mod s3_signed;
 mod script;
 mod signed;

@@ -1,19 +1,22 @@
 //! Access control lists: given back as they were set, without any effect. Accounts are kept apart whatever they say.
 
 use firelight_store::{Blobs, Store};
+use http::HeaderMap;
 use s3s::dto::{
     AccessControlPolicy, BucketCannedACL, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput,
     GetObjectAclOutput, Grant, Grantee, ObjectOwnership, OwnershipControls, Permission,
     PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput, PutObjectAclOutput, Type,
 };
 
-use super::{Answer, Call, answer, choices, owner};
+use super::{Answer, Call, answer, choices, owner, policies};
 use crate::depot::{Bucket, Setting, Target};
 use crate::document;
 use crate::refusal::Refusal;
 
 const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 const AUTHENTICATED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
+/// What gives something to everybody, or to everybody with an account.
+const PUBLIC: [&str; 3] = ["public-read", "public-read-write", "authenticated-read"];
 /// What may be set where lists are off, as it changes nothing.
 const HARMLESS: [&str; 2] = ["private", "bucket-owner-full-control"];
 
@@ -50,8 +53,32 @@ fn canned(bucket: &Bucket, name: &str) -> Vec<Grant> {
     grants
 }
 
-/// Refuses lists in a bucket that has them off.
+/// Refuses lists in a bucket that has them off, and such as open anything where that is blocked.
 fn check_allowed(bucket: &Bucket, name: Option<&str>) -> Result<(), Refusal> {
+    check_ownership(bucket, name)?;
+    let is_public = name.is_some_and(|name| PUBLIC.contains(&name));
+    if is_public && policies::block(bucket)?.block_public_acls == Some(true) {
+        let text = "Public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public \
+                    Access.";
+        return Err(Refusal::denied(text));
+    }
+    Ok(())
+}
+
+/// Checks the list that the writer of an object chooses, if any.
+pub(super) fn check_chosen(bucket: &Bucket, headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut names = headers.keys().map(http::HeaderName::as_str);
+    if let Some(grant) = names.find(|name| name.starts_with("x-amz-grant-")) {
+        check_ownership(bucket, None)?;
+        return Err(Refusal::not_implemented(grant));
+    }
+    match headers.get("x-amz-acl").and_then(|name| name.to_str().ok()) {
+        Some(name) => check_allowed(bucket, Some(name)),
+        None => Ok(()),
+    }
+}
+
+fn check_ownership(bucket: &Bucket, name: Option<&str>) -> Result<(), Refusal> {
     let Some(controls) = Setting::OWNERSHIP.of(bucket) else {
         return Ok(());
     };

@@ -8,10 +8,9 @@ use s3s::S3Response;
 use s3s::dto::{
     Bucket as BucketEntry, BucketLocationConstraint, BucketVersioningStatus, CreateBucketInput,
     CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput, GetBucketLocationInput,
-    GetBucketLocationOutput, GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput,
-    GetBucketVersioningInput, GetBucketVersioningOutput, HeadBucketInput, HeadBucketOutput,
-    ListBucketsInput, ListBucketsOutput, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
-    PolicyStatus, PublicAccessBlockConfiguration, PutBucketVersioningInput,
+    GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput, HeadBucketInput,
+    HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, PutBucketVersioningInput,
     PutBucketVersioningOutput,
 };
 
@@ -192,16 +191,4 @@ pub(super) async fn put_bucket_versioning<S: Store, B: Blobs>(
         .update_bucket(&call.caller, &call.input.bucket, change)
         .await?;
     answer(PutBucketVersioningOutput {})
-}
-
-pub(super) async fn get_bucket_policy_status<S: Store, B: Blobs>(
-    call: Call<'_, S, B, GetBucketPolicyStatusInput>,
-) -> Answer<GetBucketPolicyStatusOutput> {
-    let bucket = call.depot.bucket(&call.caller, &call.input.bucket).await?;
-    Setting::POLICY.required(&bucket)?;
-    // Nobody gets in without an account, whatever a policy says.
-    let is_public = Some(false);
-    answer(GetBucketPolicyStatusOutput {
-        policy_status: Some(PolicyStatus { is_public }),
-    })
 }

@@ -14,32 +14,27 @@ use s3s::dto::{
     GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
     GetBucketLoggingInput, GetBucketLoggingOutput, GetBucketNotificationConfigurationInput,
     GetBucketNotificationConfigurationOutput, GetBucketOwnershipControlsInput,
-    GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
-    GetBucketReplicationInput, GetBucketReplicationOutput, GetBucketRequestPaymentInput,
-    GetBucketRequestPaymentOutput, GetBucketWebsiteInput, GetBucketWebsiteOutput,
-    GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetPublicAccessBlockInput,
-    GetPublicAccessBlockOutput, Payer, PutBucketAccelerateConfigurationInput,
-    PutBucketAccelerateConfigurationOutput, PutBucketCorsInput, PutBucketCorsOutput,
-    PutBucketEncryptionInput, PutBucketEncryptionOutput, PutBucketLifecycleConfigurationInput,
-    PutBucketLifecycleConfigurationOutput, PutBucketLoggingInput, PutBucketLoggingOutput,
-    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
-    PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput, PutBucketPolicyInput,
-    PutBucketPolicyOutput, PutBucketRequestPaymentInput, PutBucketRequestPaymentOutput,
+    GetBucketOwnershipControlsOutput, GetBucketReplicationInput, GetBucketReplicationOutput,
+    GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput, GetBucketWebsiteInput,
+    GetBucketWebsiteOutput, GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput,
+    GetPublicAccessBlockInput, GetPublicAccessBlockOutput, Payer,
+    PutBucketAccelerateConfigurationInput, PutBucketAccelerateConfigurationOutput,
+    PutBucketCorsInput, PutBucketCorsOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput,
+    PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
+    PutBucketLoggingInput, PutBucketLoggingOutput, PutBucketNotificationConfigurationInput,
+    PutBucketNotificationConfigurationOutput, PutBucketOwnershipControlsInput,
+    PutBucketOwnershipControlsOutput, PutBucketRequestPaymentInput, PutBucketRequestPaymentOutput,
     PutBucketWebsiteInput, PutBucketWebsiteOutput, PutPublicAccessBlockInput,
     PutPublicAccessBlockOutput, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
     TransitionDefaultMinimumObjectSize,
 };
-use serde_json::Value;
 
 use super::{Answer, Call, answer};
 use crate::cors;
 use crate::depot::Setting;
 use crate::document;
 use crate::refusal::Refusal;
-
-/// The longest policy of a bucket.
-const MAX_POLICY_BYTES: usize = 20 * 1024;
 
 impl<S: Store, B: Blobs, I> Call<'_, S, B, I> {
     async fn put(&self, bucket: &str, setting: Setting, text: String) -> Result<(), Refusal> {
@@ -293,37 +288,4 @@ pub(super) async fn put_bucket_cors<S: Store, B: Blobs>(
     let text = document::write(configuration)?;
     call.put(&call.input.bucket, Setting::CORS, text).await?;
     answer(PutBucketCorsOutput {})
-}
-
-pub(super) async fn get_bucket_policy<S: Store, B: Blobs>(
-    call: Call<'_, S, B, GetBucketPolicyInput>,
-) -> Answer<GetBucketPolicyOutput> {
-    let bucket = call.depot.bucket(&call.caller, &call.input.bucket).await?;
-    let policy = Setting::POLICY.required(&bucket)?.to_owned();
-    answer(GetBucketPolicyOutput {
-        policy: Some(policy),
-    })
-}
-
-pub(super) async fn put_bucket_policy<S: Store, B: Blobs>(
-    call: Call<'_, S, B, PutBucketPolicyInput>,
-) -> Answer<PutBucketPolicyOutput> {
-    let policy = &call.input.policy;
-    if policy.len() > MAX_POLICY_BYTES {
-        return Err(Refusal::malformed_policy(
-            "Policy exceeds the maximum allowed document size.",
-        ));
-    }
-    let parsed: Result<Value, _> = serde_json::from_str(policy);
-    let parsed = parsed.map_err(|_| {
-        Refusal::malformed_policy("Policies must be valid JSON and the first byte must be '{'")
-    })?;
-    if parsed.get("Statement").is_none() {
-        return Err(Refusal::malformed_policy(
-            "Missing required field Statement",
-        ));
-    }
-    call.put(&call.input.bucket, Setting::POLICY, policy.clone())
-        .await?;
-    answer(PutBucketPolicyOutput {})
 }

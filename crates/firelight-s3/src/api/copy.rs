@@ -14,7 +14,7 @@ use s3s::dto::{
 use super::conditions::ReadConditions;
 use super::multipart::part_number;
 use super::objects::{as_source, checksum, written};
-use super::{Answer, Call, attributes, etag, timestamp};
+use super::{Answer, Call, acl, attributes, etag, timestamp};
 use crate::checksum::Algorithm;
 use crate::depot::{Bucket, Caller, Conditions, Target, UploadName, content};
 use crate::intake::Promise;
@@ -83,6 +83,7 @@ pub(super) async fn copy_object<S: Store, B: Blobs>(
     let source = source(&call, &input.copy_source, &conditions).await?;
     let attributes = copied_attributes(&call, &source)?;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
+    acl::check_chosen(&bucket, &call.headers)?;
     let wanted = input
         .checksum_algorithm
         .as_ref()

@@ -12,6 +12,7 @@ mod copy;
 mod listing;
 mod multipart;
 mod objects;
+mod policies;
 mod tagging;
 
 use firelight_store::{Blobs, Store};
@@ -113,7 +114,6 @@ operations! {
         create_bucket: CreateBucketInput => CreateBucketOutput,
         delete_bucket: DeleteBucketInput => DeleteBucketOutput,
         get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput,
-        get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput,
         get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput,
         head_bucket: HeadBucketInput => HeadBucketOutput,
         list_buckets: ListBucketsInput => ListBucketsOutput,
@@ -136,7 +136,6 @@ operations! {
         get_bucket_logging: GetBucketLoggingInput => GetBucketLoggingOutput,
         get_bucket_notification_configuration: GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput,
         get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput,
-        get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput,
         get_bucket_replication: GetBucketReplicationInput => GetBucketReplicationOutput,
         get_bucket_request_payment: GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput,
         get_bucket_website: GetBucketWebsiteInput => GetBucketWebsiteOutput,
@@ -149,7 +148,6 @@ operations! {
         put_bucket_logging: PutBucketLoggingInput => PutBucketLoggingOutput,
         put_bucket_notification_configuration: PutBucketNotificationConfigurationInput => PutBucketNotificationConfigurationOutput,
         put_bucket_ownership_controls: PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput,
-        put_bucket_policy: PutBucketPolicyInput => PutBucketPolicyOutput,
         put_bucket_request_payment: PutBucketRequestPaymentInput => PutBucketRequestPaymentOutput,
         put_bucket_website: PutBucketWebsiteInput => PutBucketWebsiteOutput,
         put_public_access_block: PutPublicAccessBlockInput => PutPublicAccessBlockOutput,
@@ -159,6 +157,11 @@ operations! {
         get_object_acl: GetObjectAclInput => GetObjectAclOutput,
         put_bucket_acl: PutBucketAclInput => PutBucketAclOutput,
         put_object_acl: PutObjectAclInput => PutObjectAclOutput,
+    }
+    policies {
+        get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput,
+        get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput,
+        put_bucket_policy: PutBucketPolicyInput => PutBucketPolicyOutput,
     }
     tagging {
         delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput,

@@ -13,7 +13,7 @@ use s3s::dto::{
 use super::conditions::of_write;
 use super::listing::{Encoding, limit};
 use super::objects::{checksum, no_content, written};
-use super::{Answer, Call, answer, attributes, count, etag, length, owner, timestamp};
+use super::{Answer, Call, acl, answer, attributes, count, etag, length, owner, timestamp};
 use crate::checksum::Algorithm;
 use crate::depot::{CompletedPart, MAX_PART_NUMBER, NewUpload, UploadName, content};
 use crate::intake::Promise;
@@ -47,6 +47,8 @@ pub(super) async fn create_multipart_upload<S: Store, B: Blobs>(
     let asked = input.checksum_type.as_ref().map(ChecksumType::as_str);
     let composite = is_composite(algorithm, asked)?;
     let attributes = attributes::read(&call.headers)?;
+    let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
+    acl::check_chosen(&bucket, &call.headers)?;
     let new = NewUpload {
         key: input.key.clone(),
         algorithm,

@@ -16,7 +16,7 @@ use s3s::dto::{
 };
 
 use super::conditions::{ReadConditions, Unmet, of_write};
-use super::{Answer, Call, answer, attributes, count, etag, length, timestamp};
+use super::{Answer, Call, acl, answer, attributes, count, etag, length, timestamp};
 use crate::checksum::Algorithm;
 use crate::depot::{Bucket, Deleted, MAX_ENTRIES, Target, content};
 use crate::intake::Promise;
@@ -32,6 +32,7 @@ pub(super) async fn put_object<S: Store, B: Blobs>(
     let promise = Promise::read(&call.headers, call.trailers.clone())?;
     // Nobody should send gigabytes to a bucket that is not there.
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
+    acl::check_chosen(&bucket, &call.headers)?;
     let source = call.input.body.take().unwrap_or_else(no_content);
     let promise = promise.or_algorithm(Algorithm::Crc64Nvme);
     let (segments, sums) = content::store(&call.depot.blobs, source, promise).await?;
@@ -418,11 +419,14 @@ pub(super) async fn delete_objects<S: Store, B: Blobs>(
             key: &object.key,
             version,
         };
-        match call
-            .depot
-            .delete_object(&call.caller, &input.bucket, target)
-            .await
-        {
+        let deleted = match call.caller.check_deletion(target) {
+            Ok(()) => {
+                let (caller, bucket) = (&call.caller, &input.bucket);
+                call.depot.delete_object(caller, bucket, target).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match deleted {
             Ok(_) if is_quiet => {}
             Ok(deleted) => done.push(entry(target, deleted)),
             Err(refusal) => errors.push(DeleteError {

@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 
 use firelight_model::AccountId;
 use firelight_store::{Blobs, Expect, Store, Txn};
+use s3s::dto::PublicAccessBlockConfiguration;
 
 use super::settings::Setting;
 use super::{ATTEMPTS, Bucket, Caller, Depot};
+use crate::document;
 use crate::endpoint::{BucketAccess, FindBucketError};
 use crate::record::{
     BucketRecord, Found, NameRecord, bucket_key, buckets, decode, encode, name_key, objects,
@@ -75,6 +77,8 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         Ok(Some(BucketAccess {
             owner,
             policy: setting(Setting::POLICY),
+            restricts_public: setting(Setting::PUBLIC_ACCESS_BLOCK)
+                .is_some_and(|block| restricts_public(&block)),
             cors: setting(Setting::CORS),
         }))
     }
@@ -204,4 +208,10 @@ fn is_created_again(old: &BucketRecord, new: &BucketRecord) -> bool {
 fn write(bucket: &Bucket) -> Txn {
     let key = bucket_key(bucket.owner, &bucket.name);
     Txn::new().replace(key, bucket.found.rev, encode(bucket.record()))
+}
+
+/// A block that cannot be read blocks.
+fn restricts_public(block: &str) -> bool {
+    let block: Result<PublicAccessBlockConfiguration, _> = document::read(block);
+    block.map_or(true, |block| block.restrict_public_buckets == Some(true))
 }

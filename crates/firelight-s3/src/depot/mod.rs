@@ -58,6 +58,28 @@ pub struct Caller {
     pub region: String,
     /// The account that a request wants the bucket to belong to.
     pub expected_owner: Option<String>,
+    /// Asked about each key that a request names in its body.
+    pub(crate) guard: Option<Guard>,
+}
+
+/// Decides whether a key, or one version of it, may be deleted. Cheap to clone.
+#[derive(Clone)]
+pub struct Guard(Arc<Decide>);
+
+type Decide = dyn Fn(&str, Option<&str>) -> Result<(), Refusal> + Send + Sync;
+
+impl Guard {
+    pub fn new(
+        decide: impl Fn(&str, Option<&str>) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(decide))
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guard")
+    }
 }
 
 impl Caller {
@@ -68,6 +90,7 @@ impl Caller {
             source_account: account,
             region: region.into(),
             expected_owner: None,
+            guard: None,
         }
     }
 
@@ -78,6 +101,22 @@ impl Caller {
             source_account,
             ..self
         }
+    }
+
+    /// Has each deletion that a body names decided on its own.
+    #[must_use]
+    pub fn guarded_by(self, guard: Guard) -> Self {
+        Self {
+            guard: Some(guard),
+            ..self
+        }
+    }
+
+    /// Asks whether a key that a body names may be deleted.
+    pub(crate) fn check_deletion(&self, target: Target<'_>) -> Result<(), Refusal> {
+        self.guard
+            .as_ref()
+            .map_or(Ok(()), |Guard(decide)| decide(target.key, target.version))
     }
 }
 
