@@ -16,6 +16,7 @@ use http::request::Parts;
 use jiff::Timestamp;
 
 use crate::body::{ReadBodyError, RequestBody};
+use crate::s3::FormClaim;
 use crate::sigv2::UrlClaim;
 use crate::sigv4::{ChunkSeed, Claim, ClaimError, Payload, SigningTime, SkewError, VerifyError};
 
@@ -131,6 +132,18 @@ fn prove_url(
     Ok(Some(holder.caller))
 }
 
+/// Returns who signed the policy of a form.
+pub(crate) fn prove_form(
+    book: &CredentialBook,
+    claim: &FormClaim,
+    now: Timestamp,
+) -> Result<Caller, AuthenticationError> {
+    let token = claim.session_token.as_deref();
+    let holder = holder(book, &claim.access_key_id, token, now)?;
+    claim.verify(&holder.secret_access_key)?;
+    Ok(holder.caller)
+}
+
 fn holder(
     book: &CredentialBook,
     access_key_id: &str,
@@ -163,13 +176,23 @@ pub(crate) fn assume(
     configured: AccountId,
     now: Timestamp,
 ) -> Caller {
-    let Some(claim) = claim else {
+    let key = claim.map(|claim| (&*claim.access_key_id, claim.session_token.as_deref()));
+    assume_key(book, key, configured, now)
+}
+
+/// Returns whom a key with its session token acts as where signatures are not looked at.
+pub(crate) fn assume_key(
+    book: &CredentialBook,
+    key: Option<(&str, Option<&str>)>,
+    configured: AccountId,
+    now: Timestamp,
+) -> Caller {
+    let Some((access_key_id, token)) = key else {
         return Caller::root(configured, "");
     };
-    let token = claim.session_token.as_deref();
-    if let Ok(holder) = book.look_up(&claim.access_key_id, token, now.as_second()) {
+    if let Ok(holder) = book.look_up(access_key_id, token, now.as_second()) {
         return holder.caller;
     }
-    let account = claim.access_key_id.parse().unwrap_or(configured);
-    Caller::root(account, claim.access_key_id.clone())
+    let account = access_key_id.parse().unwrap_or(configured);
+    Caller::root(account, access_key_id)
 }

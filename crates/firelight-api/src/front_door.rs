@@ -216,6 +216,9 @@ impl FrontDoor {
 
     /// Answers a request of a service, or has its function run.
     async fn handle(&self, arrival: Box<Arrival>) -> Result<Handled, HandleError> {
+        if is_form_upload(&arrival) {
+            return Ok(Box::pin(self.s3_form(*arrival)).await?.into());
+        }
         let Arrival {
             request,
             body,
@@ -447,6 +450,12 @@ fn function_urls(domain: UrlDomain, services: &Services) -> FunctionUrls {
 fn may_name_an_account(request: &Parts) -> bool {
     let path = request.uri.path();
     path.contains(':') || path.contains("%3A") || path.contains("%3a")
+}
+
+/// Tells whether a form in a web page uploads an object: it is not signed as other requests are.
+fn is_form_upload(arrival: &Arrival) -> bool {
+    let is_unsigned = matches!(arrival.claim, Ok(None));
+    arrival.service == Service::S3 && is_unsigned && s3::FormUpload::is_one(&arrival.request)
 }
 
 fn body_limit(service: &Service, request: &Parts) -> usize {

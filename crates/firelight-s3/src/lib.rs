@@ -22,6 +22,7 @@ mod intake;
 mod record;
 mod refusal;
 
+pub use api::tags_as_query;
 pub use body::seal::{ChunkSeal, Sealed};
 pub use cors::{CorsRules, PageRequest};
 pub use depot::{Caller, Depot, Guard, ListBlobsError, Outside};

@@ -208,7 +208,8 @@ impl Refusal {
             .with("ActualPartCount", parts.to_string())
     }
 
-    pub(crate) fn invalid_argument(name: &str, value: &str, text: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn invalid_argument(name: &str, value: &str, text: impl Into<String>) -> Self {
         Self::bad_request("InvalidArgument", text)
             .with("ArgumentName", name)
             .with("ArgumentValue", value)
@@ -250,18 +251,44 @@ impl Refusal {
             .with("MaxSizeAllowed", limit.to_string())
     }
 
-    pub(crate) fn entity_too_large(size: u64, limit: u64) -> Self {
+    #[must_use]
+    pub fn entity_too_large(size: u64, limit: u64) -> Self {
         let text = "Your proposed upload exceeds the maximum allowed size";
         Self::bad_request("EntityTooLarge", text)
             .with("ProposedSize", size.to_string())
             .with("MaxSizeAllowed", limit.to_string())
     }
 
-    pub(crate) fn entity_too_small(size: u64, limit: u64, number: u32, etag: &str) -> Self {
+    /// A form whose policy wants a longer file.
+    #[must_use]
+    pub fn upload_too_small(size: u64, limit: u64) -> Self {
         let text = "Your proposed upload is smaller than the minimum allowed size";
         Self::bad_request("EntityTooSmall", text)
             .with("ProposedSize", size.to_string())
             .with("MinSizeAllowed", limit.to_string())
+    }
+
+    /// A body that is no form.
+    #[must_use]
+    pub fn malformed_form() -> Self {
+        let text = "The body of your POST request is not well-formed multipart/form-data.";
+        Self::bad_request("MalformedPOSTRequest", text)
+    }
+
+    #[must_use]
+    pub fn too_long_before_file() -> Self {
+        let text = "Your POST request fields preceding the upload file were too large.";
+        Self::bad_request("MaxPostPreDataLengthExceeded", text)
+    }
+
+    /// The policy of a form that cannot be read.
+    #[must_use]
+    pub fn invalid_form_policy(text: &str) -> Self {
+        Self::bad_request("InvalidPolicyDocument", format!("Invalid Policy: {text}"))
+    }
+
+    pub(crate) fn entity_too_small(size: u64, limit: u64, number: u32, etag: &str) -> Self {
+        Self::upload_too_small(size, limit)
             .with("PartNumber", number.to_string())
             .with("ETag", etag)
     }

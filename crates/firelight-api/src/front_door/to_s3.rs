@@ -1,15 +1,18 @@
 //! The way to S3: what its requests pass that no other's do.
 
-use firelight_control::sts::Identity;
+use firelight_control::sts::{Caller, Identity};
 use firelight_s3::{Guard, Refusal};
 use http::request::Parts;
+use jiff::Timestamp;
 
 use super::{FrontDoor, HandleError};
 use crate::arrival::Arrival;
+use crate::authentication::{self, Authentication, AuthenticationError};
 use crate::authorization::Permission;
 use crate::body::{RequestBody, Response, ResponseBody};
 use crate::context::RequestContext;
 use crate::error::ApiError;
+use crate::head::base_url;
 use crate::lambda::Handled;
 use crate::protocol::Protocol;
 use crate::s3;
@@ -38,6 +41,49 @@ impl FrontDoor {
         };
         response.headers_mut().extend(headers);
         Ok(response)
+    }
+
+    /// Has an object uploaded from a form.
+    pub(super) async fn s3_form(&self, arrival: Arrival) -> Result<Response, HandleError> {
+        let Arrival { request, body, .. } = arrival;
+        let received_at = Timestamp::now();
+        let upload = s3::FormUpload::open(&request, body, received_at).await;
+        let upload = upload.map_err(ApiError::from)?;
+        let caller = self.form_sender(&upload, received_at)?;
+        let context = RequestContext {
+            account: caller.account,
+            region: self.config.region.clone(),
+            caller,
+            peer: arrival.peer,
+            request_id: arrival.request_id,
+            base_url: base_url(&request),
+            received_at,
+        };
+        let put = upload.into_put(&request).map_err(ApiError::from)?;
+        let endpoint = &self.services.s3;
+        let needed = s3::permissions(endpoint, &context, &put.head).await?;
+        self.authorizer(&context, Protocol::S3).check_all(&needed)?;
+        let acts_as = s3::acting_for(&context, &needed);
+        let handed = s3::hand_over(endpoint, &context, acts_as, put.head, put.file, None);
+        Ok(put.wish.answer(handed.await?))
+    }
+
+    /// Returns who signed the policy of a form, or nobody.
+    fn form_sender(
+        &self,
+        upload: &s3::FormUpload,
+        now: Timestamp,
+    ) -> Result<Caller, AuthenticationError> {
+        let (book, account) = (&self.services.credentials, self.config.account);
+        match (self.config.authentication, upload.claim()) {
+            (Authentication::Required, Some(claim)) => authentication::prove_form(book, claim, now),
+            (Authentication::Required, None) => Ok(authentication::nobody(account)),
+            (Authentication::AnyCredentials, claim) => {
+                let key =
+                    claim.map(|claim| (&*claim.access_key_id, claim.session_token.as_deref()));
+                Ok(authentication::assume_key(book, key, account, now))
+            }
+        }
     }
 
     /// Has the endpoint answer a request of a proven caller, if it may be made.

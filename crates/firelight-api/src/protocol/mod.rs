@@ -16,6 +16,7 @@ pub(crate) use json::{
     json_answer, json_empty, json_input, serialization_error, unknown_operation,
 };
 pub(crate) use rest_json::rest_json_answer;
+pub(crate) use s3::s3_document;
 
 /// How a service speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! S3's errors: XML without a namespace.
+//! S3's errors and other documents of our own: XML without a namespace.
 
 use super::answer;
 use super::xml::Xml;
@@ -16,5 +16,12 @@ pub(super) fn error(error: &ApiError, request_id: &str) -> Response {
         xml.text("RequestId", request_id);
         xml.text("HostId", request_id);
     });
+    answer("application/xml", xml.into_string())
+}
+
+/// Answers with a document.
+pub(crate) fn s3_document(root: &str, fill: impl FnOnce(&mut Xml)) -> Response {
+    let mut xml = Xml::document();
+    xml.element(root, fill);
     answer("application/xml", xml.into_string())
 }

@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, REFERER, USER_AGENT};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use super::form::OfForm;
 use crate::authorization::Permission;
 
 /// Headers that are keys under `s3:` by their own names.
@@ -70,7 +71,9 @@ fn parameter(request: &Parts, name: &str) -> Option<String> {
 }
 
 fn authentication(request: &Parts) -> &'static str {
-    if request.headers.contains_key(AUTHORIZATION) {
+    if request.extensions.get::<OfForm>().is_some() {
+        "POST"
+    } else if request.headers.contains_key(AUTHORIZATION) {
         "REST-HEADER"
     } else {
         "REST-QUERY-STRING"

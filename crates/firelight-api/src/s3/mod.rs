@@ -4,11 +4,13 @@
 //! read, and the body against its signed digests while it is read.
 
 mod access;
+mod form;
 mod keys;
 mod pages;
 
+use bytes::Bytes;
 use firelight_s3::{Caller, ChunkSeal, Endpoint, Refusal, Sealed};
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 use http::StatusCode;
 use http::request::Parts;
 use http_body::Frame;
@@ -22,6 +24,7 @@ use crate::protocol::Protocol;
 use crate::sigv4::ChunkSeed;
 
 pub(crate) use access::{deletion, names_keys_in_body, permissions};
+pub(crate) use form::{FormClaim, FormUpload};
 pub(crate) use pages::{Greeting, Visitor};
 
 /// Returns whom a request acts as: whoever a bucket's policy lets in acts in the account that owns the bucket, and on
@@ -45,7 +48,20 @@ pub(crate) async fn handle(
     body: RequestBody,
     seed: Option<ChunkSeed>,
 ) -> Result<Response, ApiError> {
-    let frames = body.into_stream().map_ok(Frame::data).map_err(BrokenBody);
+    let pieces = body.into_stream().map_err(BrokenBody);
+    hand_over(endpoint, context, caller, request, pieces, seed).await
+}
+
+/// Has the endpoint answer a request with this content.
+pub(crate) async fn hand_over<E: Into<Refusal> + Send + 'static>(
+    endpoint: &Endpoint,
+    context: &RequestContext,
+    caller: Caller,
+    request: Parts,
+    pieces: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
+    seed: Option<ChunkSeed>,
+) -> Result<Response, ApiError> {
+    let frames = pieces.map_ok(Frame::data);
     let request = http::Request::from_parts(request, StreamBody::new(frames));
     match endpoint.answer(caller, seed.map(seal), request).await {
         Ok(answer) => Ok(answer.map(ResponseBody::stream)),
@@ -70,23 +86,29 @@ fn seal(seed: ChunkSeed) -> ChunkSeal {
     }
 }
 
-fn refused(refusal: Refusal, context: &RequestContext) -> Response {
+fn refused(mut refusal: Refusal, context: &RequestContext) -> Response {
     let request_id = context.request_id;
     if let Some(source) = &refusal.source {
         tracing::error!(%request_id, error = %Chain(source.as_ref()), "S3 failed");
     }
-    let mut error = ApiError::new(refusal.status, refusal.code, refusal.message);
-    error.members = refusal
-        .members
-        .into_iter()
-        .map(|(name, value)| (name.into(), value))
-        .collect();
+    let status = refusal.status;
+    let headers = std::mem::take(&mut refusal.headers);
+    let error = ApiError::from(refusal);
     let mut response = Protocol::S3.error(&error, &request_id.to_string());
-    response.headers_mut().extend(refusal.headers);
-    if refusal.status == StatusCode::NOT_MODIFIED {
+    response.headers_mut().extend(headers);
+    if status == StatusCode::NOT_MODIFIED {
         *response.body_mut() = ResponseBody::empty();
     }
     response
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let mut error = Self::new(refusal.status, refusal.code, refusal.message);
+        let members = refusal.members.into_iter();
+        error.members = members.map(|(name, value)| (name.into(), value)).collect();
+        error
+    }
 }
 
 /// A body that stopped coming.

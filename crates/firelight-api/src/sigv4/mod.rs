@@ -16,6 +16,8 @@ mod sign;
 mod test_suite;
 mod time;
 
+use key::SigningKey;
+
 pub use canonical::{PathRule, payload_sha256};
 pub(crate) use claim::MAX_SKEW_S3;
 pub use claim::{ChunkSeed, Claim, ClaimError, Form, Mismatch, Payload, SkewError, VerifyError};
@@ -26,6 +28,19 @@ pub use time::SigningTime;
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Payload hash of a request whose body is not part of its signature.
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+/// The signature of a text, such as the policy of a form, and what its key is good for.
+pub(crate) struct PolicySignature {
+    pub(crate) scope: Scope,
+    pub(crate) signature: String,
+}
+
+impl PolicySignature {
+    /// Tells whether the holder of the secret signed the text.
+    pub(crate) fn is_of(&self, text: &str, secret_access_key: &str) -> bool {
+        SigningKey::derive(secret_access_key, &self.scope).accepts(text, &self.signature)
+    }
+}
 
 /// Day, region and service that a signing key is good for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod log_filters;
 mod logs;
 mod reserved_tags;
 mod s3;
+mod s3_forms;
 mod s3_pages;
 mod s3_public;
 mod s3_signed;

@@ -15,6 +15,8 @@ mod objects;
 mod policies;
 mod tagging;
 
+pub use tagging::tags_as_query;
+
 use firelight_store::{Blobs, Store};
 use http::HeaderMap;
 use s3s::dto::{self, ETag, Owner, Timestamp};

@@ -1,10 +1,11 @@
 //! Tags of buckets and of objects.
 
 use firelight_store::{Blobs, Store};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetBucketTaggingInput,
     GetBucketTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput, PutBucketTaggingInput,
-    PutBucketTaggingOutput, PutObjectTaggingInput, PutObjectTaggingOutput, Tag,
+    PutBucketTaggingOutput, PutObjectTaggingInput, PutObjectTaggingOutput, Tag, Tagging,
 };
 
 use super::attributes::{BUCKET_TAGS, OBJECT_TAGS, TagRules, check_tags};
@@ -103,4 +104,19 @@ pub(super) async fn get_object_tagging<S: Store, B: Blobs>(
         tag_set: object.attributes.tags.into_iter().map(tag).collect(),
         version_id: version.id,
     })
+}
+
+/// Returns the tags of a document as the header of an upload has them.
+///
+/// # Errors
+/// It is no such document.
+pub fn tags_as_query(text: &str) -> Result<String, Refusal> {
+    let tagging: Tagging = document::read(text).map_err(|_| Refusal::malformed_xml())?;
+    let escape = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let text = |part: Option<String>| escape(&part.unwrap_or_default());
+    let pairs = tagging
+        .tag_set
+        .into_iter()
+        .map(|tag| format!("{}={}", text(tag.key), text(tag.value)));
+    Ok(pairs.collect::<Vec<_>>().join("&"))
 }
