@@ -29,6 +29,19 @@ use crate::refusal::Refusal;
 /// The longest error of `s3s` that is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
+/// Parts of buckets and objects that are younger than `s3s`.
+const UNKNOWN: [&str; 9] = [
+    "abac",
+    "annotation",
+    "encryption-update",
+    "metadataAnnotationTable",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "renameObject",
+];
+
 /// Answers S3 requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -105,6 +118,7 @@ impl Endpoint {
         B::Error: Into<Refusal>,
     {
         let (mut head, body) = request.into_parts();
+        refuse_unknown(&head)?;
         let trailers = Trailers::default();
         let content = unwrap(&mut head, body, seal, trailers.clone())?;
         let verdict = content.verdict();
@@ -168,6 +182,16 @@ fn remove_coding(headers: &mut HeaderMap) {
     let joined = HeaderValue::try_from(left.join(","));
     if let Some(value) = joined.ok().filter(|value| !value.is_empty()) {
         headers.insert(CONTENT_ENCODING, value);
+    }
+}
+
+/// Refuses what `s3s` does not know and would take for a plain request of the bucket, such as its creation.
+fn refuse_unknown(head: &Parts) -> Result<(), Refusal> {
+    let query = head.uri.query().unwrap_or_default();
+    let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
+    match names.find(|name| UNKNOWN.contains(name)) {
+        Some(name) => Err(Refusal::not_implemented(name)),
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 
 const STORAGE_CLASS: &str = "x-amz-storage-class";
 const ACL: &str = "x-amz-acl";
-const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-algorithm";
+pub(super) const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-algorithm";
 pub(super) const ENCRYPTION: &str = "x-amz-server-side-encryption";
 pub(super) const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 pub(super) const BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
@@ -35,7 +35,7 @@ const ACLS: [&str; 7] = [
     "bucket-owner-full-control",
 ];
 
-const ENCRYPTIONS: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
+pub(super) const ENCRYPTIONS: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
 
 /// Checks that everything chosen can be chosen.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -2,32 +2,24 @@
 
 use firelight_store::{Blobs, Store};
 use s3s::dto::{
-    AccelerateConfiguration, BucketLifecycleConfiguration, DeleteBucketCorsInput,
-    DeleteBucketCorsOutput, DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput,
-    DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput, DeleteBucketOwnershipControlsInput,
+    AccelerateConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput,
+    DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput, DeleteBucketOwnershipControlsInput,
     DeleteBucketOwnershipControlsOutput, DeleteBucketPolicyInput, DeleteBucketPolicyOutput,
     DeleteBucketReplicationInput, DeleteBucketReplicationOutput, DeleteBucketTaggingInput,
     DeleteBucketTaggingOutput, DeleteBucketWebsiteInput, DeleteBucketWebsiteOutput,
     DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput,
     GetBucketAccelerateConfigurationInput, GetBucketAccelerateConfigurationOutput,
-    GetBucketCorsInput, GetBucketCorsOutput, GetBucketEncryptionInput, GetBucketEncryptionOutput,
-    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
-    GetBucketLoggingInput, GetBucketLoggingOutput, GetBucketNotificationConfigurationInput,
-    GetBucketNotificationConfigurationOutput, GetBucketOwnershipControlsInput,
-    GetBucketOwnershipControlsOutput, GetBucketReplicationInput, GetBucketReplicationOutput,
-    GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput, GetBucketWebsiteInput,
-    GetBucketWebsiteOutput, GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput,
-    GetPublicAccessBlockInput, GetPublicAccessBlockOutput, Payer,
+    GetBucketCorsInput, GetBucketCorsOutput, GetBucketLoggingInput, GetBucketLoggingOutput,
+    GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
+    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, GetBucketReplicationInput,
+    GetBucketReplicationOutput, GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput,
+    GetBucketWebsiteInput, GetBucketWebsiteOutput, GetObjectLockConfigurationInput,
+    GetObjectLockConfigurationOutput, GetPublicAccessBlockInput, GetPublicAccessBlockOutput, Payer,
     PutBucketAccelerateConfigurationInput, PutBucketAccelerateConfigurationOutput,
-    PutBucketCorsInput, PutBucketCorsOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput,
-    PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
-    PutBucketLoggingInput, PutBucketLoggingOutput, PutBucketNotificationConfigurationInput,
-    PutBucketNotificationConfigurationOutput, PutBucketOwnershipControlsInput,
-    PutBucketOwnershipControlsOutput, PutBucketRequestPaymentInput, PutBucketRequestPaymentOutput,
-    PutBucketWebsiteInput, PutBucketWebsiteOutput, PutPublicAccessBlockInput,
-    PutPublicAccessBlockOutput, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    TransitionDefaultMinimumObjectSize,
+    PutBucketCorsInput, PutBucketCorsOutput, PutBucketLoggingInput, PutBucketLoggingOutput,
+    PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput,
+    PutBucketRequestPaymentInput, PutBucketRequestPaymentOutput, PutBucketWebsiteInput,
+    PutBucketWebsiteOutput, PutPublicAccessBlockInput, PutPublicAccessBlockOutput,
 };
 
 use super::{Answer, Call, answer};
@@ -129,8 +121,6 @@ macro_rules! defaulting {
 keeping! {
     put_bucket_accelerate_configuration: PutBucketAccelerateConfigurationInput
         => PutBucketAccelerateConfigurationOutput, accelerate_configuration as ACCELERATE;
-    put_bucket_encryption: PutBucketEncryptionInput
-        => PutBucketEncryptionOutput, server_side_encryption_configuration as ENCRYPTION;
     put_bucket_logging: PutBucketLoggingInput
         => PutBucketLoggingOutput, bucket_logging_status as LOGGING;
     put_bucket_ownership_controls: PutBucketOwnershipControlsInput
@@ -147,7 +137,6 @@ forgetting! {
     delete_bucket_cors: DeleteBucketCorsInput => DeleteBucketCorsOutput, CORS;
     delete_bucket_encryption: DeleteBucketEncryptionInput
         => DeleteBucketEncryptionOutput, ENCRYPTION;
-    delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput, LIFECYCLE;
     delete_bucket_ownership_controls: DeleteBucketOwnershipControlsInput
         => DeleteBucketOwnershipControlsOutput, OWNERSHIP;
     delete_bucket_policy: DeleteBucketPolicyInput => DeleteBucketPolicyOutput, POLICY;
@@ -181,27 +170,6 @@ defaulting! {
         => GetBucketNotificationConfigurationOutput, NOTIFICATION;
 }
 
-pub(super) async fn get_bucket_encryption<S: Store, B: Blobs>(
-    call: Call<'_, S, B, GetBucketEncryptionInput>,
-) -> Answer<GetBucketEncryptionOutput> {
-    let put = call
-        .optional(&call.input.bucket, Setting::ENCRYPTION)
-        .await?;
-    let algorithm = ServerSideEncryption::from_static(ServerSideEncryption::AES256);
-    let first = || ServerSideEncryptionConfiguration {
-        rules: vec![ServerSideEncryptionRule {
-            apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
-                kms_master_key_id: None,
-                sse_algorithm: algorithm,
-            }),
-            bucket_key_enabled: Some(false),
-        }],
-    };
-    answer(GetBucketEncryptionOutput {
-        server_side_encryption_configuration: Some(put.unwrap_or_else(first)),
-    })
-}
-
 pub(super) async fn get_bucket_accelerate_configuration<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketAccelerateConfigurationInput>,
 ) -> Answer<GetBucketAccelerateConfigurationOutput> {
@@ -224,60 +192,6 @@ pub(super) async fn get_bucket_request_payment<S: Store, B: Blobs>(
         payer: Some(Payer::from_static(Payer::BUCKET_OWNER)),
     };
     answer(put.unwrap_or_else(first))
-}
-
-pub(super) async fn get_bucket_lifecycle_configuration<S: Store, B: Blobs>(
-    call: Call<'_, S, B, GetBucketLifecycleConfigurationInput>,
-) -> Answer<GetBucketLifecycleConfigurationOutput> {
-    let put: BucketLifecycleConfiguration = call
-        .required(&call.input.bucket, Setting::LIFECYCLE)
-        .await?;
-    answer(GetBucketLifecycleConfigurationOutput {
-        rules: Some(put.rules),
-        transition_default_minimum_object_size: Some(smallest_transition()),
-    })
-}
-
-pub(super) async fn put_bucket_lifecycle_configuration<S: Store, B: Blobs>(
-    call: Call<'_, S, B, PutBucketLifecycleConfigurationInput>,
-) -> Answer<PutBucketLifecycleConfigurationOutput> {
-    let configuration = call.input.lifecycle_configuration.as_ref();
-    let configuration = configuration.ok_or_else(Refusal::malformed_xml)?;
-    let text = document::write(configuration)?;
-    call.put(&call.input.bucket, Setting::LIFECYCLE, text)
-        .await?;
-    answer(PutBucketLifecycleConfigurationOutput {
-        transition_default_minimum_object_size: Some(smallest_transition()),
-    })
-}
-
-fn smallest_transition() -> TransitionDefaultMinimumObjectSize {
-    let name = TransitionDefaultMinimumObjectSize::ALL_STORAGE_CLASSES_128K;
-    TransitionDefaultMinimumObjectSize::from_static(name)
-}
-
-pub(super) async fn put_bucket_notification_configuration<S: Store, B: Blobs>(
-    mut call: Call<'_, S, B, PutBucketNotificationConfigurationInput>,
-) -> Answer<PutBucketNotificationConfigurationOutput> {
-    let configuration = &mut call.input.notification_configuration;
-    let id = || Some(format!("id-{:016x}", call.depot.number()));
-    for queue in configuration.queue_configurations.iter_mut().flatten() {
-        queue.id = queue.id.take().or_else(id);
-    }
-    for topic in configuration.topic_configurations.iter_mut().flatten() {
-        topic.id = topic.id.take().or_else(id);
-    }
-    for function in configuration
-        .lambda_function_configurations
-        .iter_mut()
-        .flatten()
-    {
-        function.id = function.id.take().or_else(id);
-    }
-    let text = document::write(&call.input.notification_configuration)?;
-    call.put(&call.input.bucket, Setting::NOTIFICATION, text)
-        .await?;
-    answer(PutBucketNotificationConfigurationOutput {})
 }
 
 pub(super) async fn put_bucket_cors<S: Store, B: Blobs>(

@@ -6,15 +6,15 @@
 use firelight_store::{Blobs, Store};
 use s3s::S3Response;
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, ETagCondition,
     MetadataDirective, Range as ByteRange, TaggingDirective, UploadPartCopyInput,
     UploadPartCopyOutput,
 };
 
-use super::conditions::ReadConditions;
+use super::conditions::{ReadConditions, of_write};
 use super::multipart::part_number;
 use super::objects::{as_source, checksum, written};
-use super::{Answer, Call, acl, attributes, etag, timestamp};
+use super::{Answer, Call, acl, attributes, encryption, etag, timestamp};
 use crate::checksum::Algorithm;
 use crate::depot::{Bucket, Caller, Conditions, Target, UploadName, content};
 use crate::intake::Promise;
@@ -81,9 +81,10 @@ pub(super) async fn copy_object<S: Store, B: Blobs>(
         if_unmodified_since: input.copy_source_if_unmodified_since.clone(),
     };
     let source = source(&call, &input.copy_source, &conditions).await?;
-    let attributes = copied_attributes(&call, &source)?;
+    let mut attributes = copied_attributes(&call, &source)?;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
     acl::check_chosen(&bucket, &call.headers)?;
+    encryption::take_over(&mut attributes, &bucket)?;
     let wanted = input
         .checksum_algorithm
         .as_ref()
@@ -110,10 +111,10 @@ pub(super) async fn copy_object<S: Store, B: Blobs>(
         attributes,
         upload: None,
     };
-    let none = Conditions::default();
+    let conditions = written_if(&call)?;
     let version = call
         .depot
-        .put_object(&call.caller, &input.bucket, &input.key, object, &none)
+        .put_object(&call.caller, &input.bucket, &input.key, object, &conditions)
         .await?;
     let output = CopyObjectOutput {
         copy_object_result: Some(result(&version)),
@@ -123,6 +124,16 @@ pub(super) async fn copy_object<S: Store, B: Blobs>(
     let mut headers = written(&bucket, &version);
     leave_out_checksums(&mut headers);
     Ok(S3Response::with_headers(output, headers))
+}
+
+/// Reads the conditions on what the copy replaces, which `s3s` does not know of.
+fn written_if<S, B, I>(call: &Call<'_, S, B, I>) -> Result<Conditions, Refusal> {
+    let condition = |name: &str| {
+        let text = call.header(name)?;
+        ETagCondition::parse_http_header(text.as_bytes()).ok()
+    };
+    let (if_match, if_none_match) = (condition("if-match"), condition("if-none-match"));
+    of_write(if_match.as_ref(), if_none_match.as_ref())
 }
 
 /// Removes checksums from headers, where the body of the answer tells them.
@@ -157,6 +168,8 @@ fn copied_attributes<S, B>(
     source: &Source,
 ) -> Result<Attributes, Refusal> {
     let input = &call.input;
+    check_directive(call, "x-amz-metadata-directive", "metadata")?;
+    check_directive(call, "x-amz-tagging-directive", "tagging")?;
     let given = attributes::read(&call.headers)?;
     let replaces = input
         .metadata_directive
@@ -205,6 +218,21 @@ fn copied_attributes<S, B>(
         storage_class: given.storage_class,
         acl: given.acl,
     })
+}
+
+fn check_directive<S, B, I>(
+    call: &Call<'_, S, B, I>,
+    header: &str,
+    what: &str,
+) -> Result<(), Refusal> {
+    let known = [MetadataDirective::COPY, MetadataDirective::REPLACE];
+    match call.header(header).filter(|given| !known.contains(given)) {
+        Some(unknown) => {
+            let text = format!("Unknown {what} directive.");
+            Err(Refusal::invalid_argument(header, unknown, text))
+        }
+        None => Ok(()),
+    }
 }
 
 fn is_itself(input: &CopyObjectInput) -> bool {

@@ -9,8 +9,12 @@ mod choices;
 mod conditions;
 mod configurations;
 mod copy;
+mod deletion;
+mod encryption;
+mod lifecycle;
 mod listing;
 mod multipart;
+mod notifications;
 mod objects;
 mod policies;
 mod tagging;
@@ -124,7 +128,6 @@ operations! {
     configurations {
         delete_bucket_cors: DeleteBucketCorsInput => DeleteBucketCorsOutput,
         delete_bucket_encryption: DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput,
-        delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput,
         delete_bucket_ownership_controls: DeleteBucketOwnershipControlsInput => DeleteBucketOwnershipControlsOutput,
         delete_bucket_policy: DeleteBucketPolicyInput => DeleteBucketPolicyOutput,
         delete_bucket_replication: DeleteBucketReplicationInput => DeleteBucketReplicationOutput,
@@ -133,8 +136,6 @@ operations! {
         delete_public_access_block: DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput,
         get_bucket_accelerate_configuration: GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput,
         get_bucket_cors: GetBucketCorsInput => GetBucketCorsOutput,
-        get_bucket_encryption: GetBucketEncryptionInput => GetBucketEncryptionOutput,
-        get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput,
         get_bucket_logging: GetBucketLoggingInput => GetBucketLoggingOutput,
         get_bucket_notification_configuration: GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput,
         get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput,
@@ -145,10 +146,7 @@ operations! {
         get_public_access_block: GetPublicAccessBlockInput => GetPublicAccessBlockOutput,
         put_bucket_accelerate_configuration: PutBucketAccelerateConfigurationInput => PutBucketAccelerateConfigurationOutput,
         put_bucket_cors: PutBucketCorsInput => PutBucketCorsOutput,
-        put_bucket_encryption: PutBucketEncryptionInput => PutBucketEncryptionOutput,
-        put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput,
         put_bucket_logging: PutBucketLoggingInput => PutBucketLoggingOutput,
-        put_bucket_notification_configuration: PutBucketNotificationConfigurationInput => PutBucketNotificationConfigurationOutput,
         put_bucket_ownership_controls: PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput,
         put_bucket_request_payment: PutBucketRequestPaymentInput => PutBucketRequestPaymentOutput,
         put_bucket_website: PutBucketWebsiteInput => PutBucketWebsiteOutput,
@@ -159,6 +157,22 @@ operations! {
         get_object_acl: GetObjectAclInput => GetObjectAclOutput,
         put_bucket_acl: PutBucketAclInput => PutBucketAclOutput,
         put_object_acl: PutObjectAclInput => PutObjectAclOutput,
+    }
+    deletion {
+        delete_object: DeleteObjectInput => DeleteObjectOutput,
+        delete_objects: DeleteObjectsInput => DeleteObjectsOutput,
+    }
+    encryption {
+        get_bucket_encryption: GetBucketEncryptionInput => GetBucketEncryptionOutput,
+        put_bucket_encryption: PutBucketEncryptionInput => PutBucketEncryptionOutput,
+    }
+    lifecycle {
+        delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput,
+        get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput,
+        put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput,
+    }
+    notifications {
+        put_bucket_notification_configuration: PutBucketNotificationConfigurationInput => PutBucketNotificationConfigurationOutput,
     }
     policies {
         get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput,
@@ -173,8 +187,6 @@ operations! {
         put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput,
     }
     objects {
-        delete_object: DeleteObjectInput => DeleteObjectOutput,
-        delete_objects: DeleteObjectsInput => DeleteObjectsOutput,
         get_object: GetObjectInput => GetObjectOutput,
         get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput,
         head_object: HeadObjectInput => HeadObjectOutput,

@@ -13,7 +13,10 @@ use s3s::dto::{
 use super::conditions::of_write;
 use super::listing::{Encoding, limit};
 use super::objects::{checksum, no_content, written};
-use super::{Answer, Call, acl, answer, attributes, count, etag, length, owner, timestamp};
+use super::{
+    Answer, Call, acl, answer, attributes, choices, count, encryption, etag, length, owner,
+    timestamp,
+};
 use crate::checksum::Algorithm;
 use crate::depot::{CompletedPart, MAX_PART_NUMBER, NewUpload, UploadName, content};
 use crate::intake::Promise;
@@ -46,9 +49,10 @@ pub(super) async fn create_multipart_upload<S: Store, B: Blobs>(
     };
     let asked = input.checksum_type.as_ref().map(ChecksumType::as_str);
     let composite = is_composite(algorithm, asked)?;
-    let attributes = attributes::read(&call.headers)?;
+    let mut attributes = attributes::read(&call.headers)?;
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
     acl::check_chosen(&bucket, &call.headers)?;
+    encryption::take_over(&mut attributes, &bucket)?;
     let new = NewUpload {
         key: input.key.clone(),
         algorithm,
@@ -109,6 +113,7 @@ fn checksum_type(composite: bool) -> ChecksumType {
 pub(super) async fn upload_part<S: Store, B: Blobs>(
     mut call: Call<'_, S, B, UploadPartInput>,
 ) -> Answer<UploadPartOutput> {
+    choices::check(&call.headers)?;
     let number = part_number(call.input.part_number)?;
     let promise = Promise::read(&call.headers, call.trailers.clone())?;
     let source = call.input.body.take().unwrap_or_else(no_content);

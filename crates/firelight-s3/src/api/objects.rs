@@ -8,17 +8,19 @@ use http::{HeaderMap, StatusCode};
 use s3s::S3Response;
 use s3s::StdError;
 use s3s::dto::{
-    Checksum, ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as DeleteError,
-    GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, GetObjectInput,
-    GetObjectOutput, HeadObjectInput, HeadObjectOutput, ObjectAttributes, ObjectPart,
-    PutObjectInput, PutObjectOutput, Range as ByteRange, StorageClass, StreamingBlob,
+    Checksum, ChecksumMode, ChecksumType, GetObjectAttributesInput, GetObjectAttributesOutput,
+    GetObjectAttributesParts, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ObjectAttributes, ObjectPart, PutObjectInput, PutObjectOutput, Range as ByteRange,
+    StorageClass, StreamingBlob,
 };
 
 use super::conditions::{ReadConditions, Unmet, of_write};
-use super::{Answer, Call, acl, answer, attributes, count, etag, length, timestamp};
+use super::multipart::part_number;
+use super::{
+    Answer, Call, acl, answer, attributes, choices, count, encryption, etag, length, timestamp,
+};
 use crate::checksum::Algorithm;
-use crate::depot::{Bucket, Deleted, MAX_ENTRIES, Target, content};
+use crate::depot::{Bucket, MAX_ENTRIES, Target, content};
 use crate::intake::Promise;
 use crate::record::{ChecksumRecord, ObjectRecord, PartSize, VersionRecord};
 use crate::refusal::Refusal;
@@ -26,13 +28,14 @@ use crate::refusal::Refusal;
 pub(super) async fn put_object<S: Store, B: Blobs>(
     mut call: Call<'_, S, B, PutObjectInput>,
 ) -> Answer<PutObjectOutput> {
-    let attributes = attributes::read(&call.headers)?;
+    let mut attributes = attributes::read(&call.headers)?;
     let input = &call.input;
     let conditions = of_write(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let promise = Promise::read(&call.headers, call.trailers.clone())?;
     // Nobody should send gigabytes to a bucket that is not there.
     let bucket = call.depot.bucket(&call.caller, &input.bucket).await?;
     acl::check_chosen(&bucket, &call.headers)?;
+    encryption::take_over(&mut attributes, &bucket)?;
     let source = call.input.body.take().unwrap_or_else(no_content);
     let promise = promise.or_algorithm(Algorithm::Crc64Nvme);
     let (segments, sums) = content::store(&call.depot.blobs, source, promise).await?;
@@ -118,6 +121,7 @@ async fn read<S: Store, B: Blobs, I>(
     call: &Call<'_, S, B, I>,
     asked: Read<'_>,
 ) -> Result<Reading, Refusal> {
+    check_asked(call, &asked)?;
     let bucket = call.depot.bucket(&call.caller, asked.bucket).await?;
     let (version, object) = call.depot.object(&bucket, asked.target).await?;
     let whole = asked.range.is_none() && asked.part.is_none();
@@ -140,6 +144,21 @@ async fn read<S: Store, B: Blobs, I>(
         headers,
         range,
     })
+}
+
+/// Refuses what cannot be asked of any object that there is.
+fn check_asked<S, B, I>(call: &Call<'_, S, B, I>, asked: &Read<'_>) -> Result<(), Refusal> {
+    if asked.part.is_some() && asked.range.is_some() {
+        let text = "Cannot specify both Range header and partNumber query parameter";
+        return Err(Refusal::invalid_request(text));
+    }
+    if call.header(choices::CUSTOMER_KEY).is_some() {
+        let text = "The encryption parameters are not applicable to this object.";
+        return Err(Refusal::invalid_request(text));
+    }
+    asked
+        .part
+        .map_or(Ok(()), |part| part_number(part).map(drop))
 }
 
 fn not_modified(headers: &HeaderMap, version: &VersionRecord, object: &ObjectRecord) -> Refusal {
@@ -296,6 +315,14 @@ pub(super) async fn head_object<S: Store, B: Blobs>(
     Ok(response)
 }
 
+const ATTRIBUTES: [&str; 5] = [
+    ObjectAttributes::CHECKSUM,
+    ObjectAttributes::ETAG,
+    ObjectAttributes::OBJECT_PARTS,
+    ObjectAttributes::OBJECT_SIZE,
+    ObjectAttributes::STORAGE_CLASS,
+];
+
 pub(super) async fn get_object_attributes<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetObjectAttributesInput>,
 ) -> Answer<GetObjectAttributesOutput> {
@@ -308,6 +335,14 @@ pub(super) async fn get_object_attributes<S: Store, B: Blobs>(
     let (version, object) = call.depot.object(&bucket, target).await?;
     // One header names them all, with commas between.
     let names = call.header("x-amz-object-attributes").unwrap_or_default();
+    let mut each = names.split(',').map(str::trim);
+    if let Some(unknown) = each.find(|name| !ATTRIBUTES.contains(name)) {
+        let (header, text) = (
+            "x-amz-object-attributes",
+            "Invalid attribute name specified.",
+        );
+        return Err(Refusal::invalid_argument(header, unknown, text));
+    }
     let asked = |name: &str| names.split(',').any(|asked| asked.trim() == name);
     let class = object.attributes.storage_class.clone();
     let class = class.unwrap_or_else(|| StorageClass::STANDARD.to_owned());
@@ -380,76 +415,6 @@ fn parts(input: &GetObjectAttributesInput, object: &ObjectRecord) -> GetObjectAt
         part_number_marker: Some(after),
         parts: Some(listed.iter().map(part).collect()),
         total_parts_count: Some(count(object.parts.len())),
-    }
-}
-
-pub(super) async fn delete_object<S: Store, B: Blobs>(
-    call: Call<'_, S, B, DeleteObjectInput>,
-) -> Answer<DeleteObjectOutput> {
-    let input = &call.input;
-    let target = Target {
-        key: &input.key,
-        version: input.version_id.as_deref(),
-    };
-    let deleted = call
-        .depot
-        .delete_object(&call.caller, &input.bucket, target)
-        .await?;
-    answer(DeleteObjectOutput {
-        delete_marker: deleted.is_marker.then_some(true),
-        version_id: deleted.version,
-        ..DeleteObjectOutput::default()
-    })
-}
-
-pub(super) async fn delete_objects<S: Store, B: Blobs>(
-    call: Call<'_, S, B, DeleteObjectsInput>,
-) -> Answer<DeleteObjectsOutput> {
-    let input = &call.input;
-    let delete = &input.delete;
-    if delete.objects.is_empty() || delete.objects.len() > MAX_ENTRIES {
-        return Err(Refusal::malformed_xml());
-    }
-    call.depot.bucket(&call.caller, &input.bucket).await?;
-    let is_quiet = delete.quiet.unwrap_or(false);
-    let (mut done, mut errors) = (Vec::new(), Vec::new());
-    for object in &delete.objects {
-        let version = object.version_id.as_deref();
-        let target = Target {
-            key: &object.key,
-            version,
-        };
-        let deleted = match call.caller.check_deletion(target) {
-            Ok(()) => {
-                let (caller, bucket) = (&call.caller, &input.bucket);
-                call.depot.delete_object(caller, bucket, target).await
-            }
-            Err(refusal) => Err(refusal),
-        };
-        match deleted {
-            Ok(_) if is_quiet => {}
-            Ok(deleted) => done.push(entry(target, deleted)),
-            Err(refusal) => errors.push(DeleteError {
-                code: Some(refusal.code.to_string()),
-                key: Some(object.key.clone()),
-                message: Some(refusal.message),
-                version_id: object.version_id.clone(),
-            }),
-        }
-    }
-    answer(DeleteObjectsOutput {
-        deleted: Some(done),
-        errors: Some(errors),
-        ..DeleteObjectsOutput::default()
-    })
-}
-
-fn entry(target: Target<'_>, deleted: Deleted) -> DeletedObject {
-    DeletedObject {
-        delete_marker: deleted.is_marker.then_some(true),
-        delete_marker_version_id: deleted.version.filter(|_| deleted.is_marker),
-        key: Some(target.key.to_owned()),
-        version_id: target.version.map(str::to_owned),
     }
 }
 

@@ -23,14 +23,21 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         caller: &Caller,
         bucket: &str,
         target: Target<'_>,
+        conditions: &Conditions,
     ) -> Result<Deleted, Refusal> {
-        let Target { key, version } = target;
         let found = self.bucket(caller, bucket).await?;
-        match version {
-            Some(version) => self.delete_version(caller, bucket, key, version).await,
-            None if found.is_versioned() => self.mark_deleted(caller, bucket, key).await,
+        match target.version {
+            None if found.is_versioned() => {
+                self.mark_deleted(caller, bucket, target.key, conditions)
+                    .await
+            }
+            Some(_) => {
+                self.delete_version(caller, bucket, target, conditions)
+                    .await
+            }
             None => {
-                self.delete_version(caller, bucket, key, "null").await?;
+                self.delete_version(caller, bucket, target, conditions)
+                    .await?;
                 Ok(Deleted::default())
             }
         }
@@ -41,10 +48,11 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         caller: &Caller,
         bucket: &str,
         key: &str,
+        conditions: &Conditions,
     ) -> Result<Deleted, Refusal> {
         super::put::check_key(key)?;
         let marker = self
-            .put_version(caller, bucket, key, None, &Conditions::default(), |txn| txn)
+            .put_version(caller, bucket, key, None, conditions, |txn| txn)
             .await?;
         Ok(Deleted {
             version: Some(marker.name().to_owned()),
@@ -56,12 +64,17 @@ impl<S: Store, B: Blobs> Depot<S, B> {
         &self,
         caller: &Caller,
         bucket: &str,
-        key: &str,
-        version: &str,
+        target: Target<'_>,
+        conditions: &Conditions,
     ) -> Result<Deleted, Refusal> {
+        let Target { key, version } = target;
+        let version = version.unwrap_or("null");
         for _ in 0..ATTEMPTS {
             let bucket = self.bucket(caller, bucket).await?;
-            let Some(found) = self.version(&bucket, key, version).await? else {
+            let found = self.version(&bucket, key, version).await?;
+            let object = found.as_ref().and_then(|it| it.record.object.as_ref());
+            conditions.check(key, object)?;
+            let Some(found) = found else {
                 let version = Some(version.to_owned());
                 return Ok(Deleted {
                     version,

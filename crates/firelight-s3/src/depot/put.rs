@@ -24,7 +24,7 @@ pub(crate) enum Condition {
 }
 
 impl Conditions {
-    fn check(&self, key: &str, current: Option<&ObjectRecord>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, key: &str, current: Option<&ObjectRecord>) -> Result<(), Refusal> {
         if self.if_none_match && current.is_some() {
             return Err(Refusal::precondition_failed("If-None-Match"));
         }

@@ -34,6 +34,7 @@ impl Setting {
     pub(crate) const LOGGING: Self = Self::with_default("logging");
     pub(crate) const NOTIFICATION: Self = Self::with_default("notification");
     pub(crate) const REQUEST_PAYMENT: Self = Self::with_default("requestPayment");
+    pub(crate) const SMALLEST_TRANSITION: Self = Self::with_default("lifecycle-smallest");
     pub(crate) const CORS: Self = Self::new(
         "cors",
         "NoSuchCORSConfiguration",

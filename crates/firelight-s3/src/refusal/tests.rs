@@ -1,5 +1,7 @@
 //! Refusals on their way through s3s and back. The texts of each are tested where they are given.
 
+use s3s::S3Error;
+
 use super::*;
 
 #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod buckets;
+mod choices;
 mod durable;
 mod listing;
 mod multipart;
