@@ -1,9 +1,9 @@
 //! The boto3 scenarios of `tests/e2e/clients`, each against a daemon of its own.
 
-use firelight_e2e::{TestEnvironment, clients};
+use firelight_e2e::{Flavor, TestEnvironment, clients};
 
-fn run(script: &str, scenario: &str) {
-    let Some(environment) = TestEnvironment::start() else {
+fn run(flavor: Flavor, script: &str, scenario: &str) {
+    let Some(environment) = TestEnvironment::start_as(flavor) else {
         return;
     };
 
@@ -34,11 +34,12 @@ fn assert_all_listed(script: &str, listed: &[&str]) {
 }
 
 macro_rules! scenarios {
-    ($($script:ident { $($scenario:ident)+ })+) => {
+    ($flavor:ident: $($script:ident { $($scenario:ident)+ })+) => {
         $(mod $script {
             $(#[test]
             fn $scenario() {
-                super::run(stringify!($script), stringify!($scenario));
+                let flavor = firelight_e2e::Flavor::$flavor();
+                super::run(flavor, stringify!($script), stringify!($scenario));
             })+
 
             #[test]
@@ -49,7 +50,26 @@ macro_rules! scenarios {
     };
 }
 
-scenarios! {
+scenarios! { serve:
+    objects {
+        everybody_reads_what_the_policy_opens_and_nothing_else
+        a_bucket_begins_closed_to_the_public
+        forms_of_boto3_upload_what_their_policies_allow
+        rules_of_a_bucket_open_presigned_urls_to_pages
+        each_key_of_a_list_is_deleted_only_if_it_may_be
+    }
+    signatures {
+        genuine_requests_of_every_service_pass
+        whatever_is_changed_after_signing_is_noticed
+        headers_that_steer_must_be_signed
+        old_signatures_and_scopes_of_other_days_are_refused
+        bodies_are_covered_except_where_s3_lets_them_go_unsigned
+        half_a_signature_names_what_is_missing
+        sessions_need_their_token
+    }
+}
+
+scenarios! { dev:
     multi_concurrency {
         the_capacity_provider_is_shown_with_its_defaults
         python_handlers_meet_in_one_environment_and_share_no_memory
