@@ -22,6 +22,7 @@ use crate::api::Api;
 use crate::body::seal::{ChunkSeal, Sealed};
 use crate::body::{Content, Trailers, Wrapping};
 use crate::cors::CorsRules;
+use crate::creation;
 use crate::depot::{Caller, Depot};
 use crate::host::BucketHost;
 use crate::refusal::Refusal;
@@ -128,7 +129,11 @@ impl Endpoint {
         caller.expected_owner = text(&head.headers, "x-amz-expected-bucket-owner");
         head.extensions.insert(caller);
         head.extensions.insert(trailers);
-        let request = Request::from_parts(head, Body::http_body_unsync(content));
+        let body = match creation::is_one(&head) {
+            true => Body::from(creation::read(&mut head, content).await?),
+            false => Body::http_body_unsync(content),
+        };
+        let request = Request::from_parts(head, body);
         let answered = self.service.call(request).await;
         let response = answered.map_err(|error| Refusal::internal(s3s::StdError::from(error)))?;
         if response.status().as_u16() < 300 {

@@ -229,7 +229,7 @@ where
 }
 
 /// A refusal of the layers below is passed on; anything else is a client that went away.
-fn broken(error: StdError) -> Refusal {
+pub(crate) fn broken(error: StdError) -> Refusal {
     match error.downcast::<Refusal>() {
         Ok(refusal) => *refusal,
         Err(error) => {

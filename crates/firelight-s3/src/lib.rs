@@ -13,6 +13,7 @@ mod api;
 mod body;
 mod checksum;
 mod cors;
+mod creation;
 mod depot;
 mod document;
 mod endpoint;

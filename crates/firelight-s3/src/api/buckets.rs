@@ -14,7 +14,8 @@ use s3s::dto::{
     PutBucketVersioningOutput,
 };
 
-use super::{Answer, Call, answer, owner, timestamp};
+use super::{Answer, Call, answer, owner, tagging, timestamp};
+use crate::creation::CreationTags;
 use crate::depot::{NewBucket, Setting};
 use crate::document;
 use crate::record::Versioning;
@@ -47,7 +48,7 @@ pub(super) async fn create_bucket<S: Store, B: Blobs>(
     region.clone_into(&mut placed.region);
     let new = NewBucket {
         name: input.bucket.clone(),
-        settings: first_settings(input)?,
+        settings: first_settings(input, &call.creation_tags)?,
     };
     depot.create_bucket(&placed, new).await?;
     let mut headers = HeaderMap::new();
@@ -62,7 +63,10 @@ pub(super) async fn create_bucket<S: Store, B: Blobs>(
 }
 
 /// What a bucket is created with: nothing is public, and access control lists are off unless asked for.
-fn first_settings(input: &CreateBucketInput) -> Result<BTreeMap<String, String>, Refusal> {
+fn first_settings(
+    input: &CreateBucketInput,
+    CreationTags(tags): &CreationTags,
+) -> Result<BTreeMap<String, String>, Refusal> {
     let mut settings = BTreeMap::new();
     let mut set = |setting: Setting, document| settings.insert(setting.name.to_owned(), document);
     let enforced = ObjectOwnership::from_static(ObjectOwnership::BUCKET_OWNER_ENFORCED);
@@ -79,6 +83,9 @@ fn first_settings(input: &CreateBucketInput) -> Result<BTreeMap<String, String>,
         restrict_public_buckets: Some(true),
     };
     set(Setting::PUBLIC_ACCESS_BLOCK, document::write(&blocked)?);
+    if !tags.is_empty() {
+        set(Setting::TAGGING, tagging::of_bucket(tags)?);
+    }
     if let Some(acl) = &input.acl {
         set(Setting::ACL, acl.as_str().to_owned());
     }

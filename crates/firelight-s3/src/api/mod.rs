@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::body::Trailers;
 use crate::body::seal::hex;
+use crate::creation::CreationTags;
 use crate::depot::{Caller, Depot};
 use crate::refusal::Refusal;
 
@@ -46,6 +47,7 @@ struct Call<'a, S, B, I> {
     input: I,
     headers: HeaderMap,
     trailers: Trailers,
+    creation_tags: CreationTags,
 }
 
 impl<'a, S, B, I> Call<'a, S, B, I> {
@@ -57,6 +59,7 @@ impl<'a, S, B, I> Call<'a, S, B, I> {
             input: request.input,
             headers: request.headers,
             trailers: request.extensions.remove().unwrap_or_default(),
+            creation_tags: request.extensions.remove().unwrap_or_default(),
         })
     }
 

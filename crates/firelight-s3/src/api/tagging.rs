@@ -31,12 +31,17 @@ fn tag((key, value): (String, String)) -> Tag {
     }
 }
 
+/// Checks the tags of a bucket and returns the document that they are kept as.
+pub(super) fn of_bucket(tags: &[Tag]) -> Result<String, Refusal> {
+    pairs(tags, &BUCKET_TAGS)?;
+    let tag_set = tags.to_vec();
+    document::write(&Tagging { tag_set })
+}
+
 pub(super) async fn put_bucket_tagging<S: Store, B: Blobs>(
     call: Call<'_, S, B, PutBucketTaggingInput>,
 ) -> Answer<PutBucketTaggingOutput> {
-    let tagging = &call.input.tagging;
-    pairs(&tagging.tag_set, &BUCKET_TAGS)?;
-    let text = document::write(tagging)?;
+    let text = of_bucket(&call.input.tagging.tag_set)?;
     let (caller, bucket) = (&call.caller, &call.input.bucket);
     call.depot
         .set(caller, bucket, Setting::TAGGING, Some(text))

@@ -167,3 +167,28 @@ async fn a_bucket_can_be_named_by_the_host() {
     assert_eq!(bad.code, "InvalidBucketName");
     assert_eq!(bad.message, "The specified bucket is not valid.");
 }
+
+#[tokio::test]
+async fn a_bucket_is_created_with_tags_and_again_only_with_the_same() {
+    let s3 = Cabinet::new().await;
+    let create = |value: &str| {
+        let request = Request::put("/tagged").header("content-length", 1);
+        let body = format!(
+            "<CreateBucketConfiguration><Tags><Tag><Key>team</Key><Value>{value}</Value></Tag></Tags>\
+             </CreateBucketConfiguration>"
+        );
+        s3.send(request, body)
+    };
+
+    create("a").await.ok();
+    create("a").await.ok();
+    s3.put("/tagged", "").await.ok();
+    let other = create("b").await;
+
+    assert_eq!(other.code, "BucketAlreadyOwnedByYou");
+    let tags = s3.get("/tagged?tagging").await.ok();
+    assert_eq!(
+        (tags.elements("Key"), tags.elements("Value")),
+        (vec!["team"], vec!["a"])
+    );
+}
