@@ -9,9 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use firelight_model::AccountId;
 use firelight_store::{Blobs, Store};
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Limited};
 use s3s::Body;
@@ -194,9 +194,18 @@ fn remove_coding(headers: &mut HeaderMap) {
 fn refuse_unknown(head: &Parts) -> Result<(), Refusal> {
     let query = head.uri.query().unwrap_or_default();
     let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
-    match names.find(|name| UNKNOWN.contains(name)) {
-        Some(name) => Err(Refusal::not_implemented(name)),
-        None => Ok(()),
+    if let Some(name) = names.find(|name| UNKNOWN.contains(name)) {
+        return Err(Refusal::not_implemented(name));
+    }
+    // A form names its key in the body, where whoever decided about the request has not looked.
+    let content_type = text(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    match content_type
+        .trim()
+        .to_ascii_lowercase()
+        .starts_with("multipart/")
+    {
+        true if head.method == Method::POST => Err(Refusal::method_not_allowed()),
+        _ => Ok(()),
     }
 }
 

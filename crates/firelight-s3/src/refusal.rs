@@ -129,10 +129,14 @@ impl Refusal {
             .with_header("x-amz-version-id", version)
     }
 
-    /// The version asked for is a delete marker, which has no content.
-    pub(crate) fn is_delete_marker(version: &str) -> Self {
+    pub(crate) fn method_not_allowed() -> Self {
         let text = "The specified method is not allowed against this resource.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", text)
+    }
+
+    /// The version asked for is a delete marker, which has no content.
+    pub(crate) fn is_delete_marker(version: &str) -> Self {
+        Self::method_not_allowed()
             .with("Method", "GET")
             .with("ResourceType", "DeleteMarker")
             .with_header("x-amz-delete-marker", "true")

@@ -217,6 +217,53 @@ fn any_headers_of_an_object_get_an_answer() {
 }
 
 #[test]
+fn any_form_for_an_object_gets_an_answer() {
+    let name = "key|Key|policy|acl|tagging|file|success_action_(status|redirect)|content-type|\
+        x-amz-(algorithm|credential|date|signature|meta-[a-z]|copy-source|checksum-crc32)|bucket";
+    let value = "201|\\$\\{filename\\}|a/../b|AWS4-HMAC-SHA256|e30=|\
+        A/20260101/us-east-1/s3/aws4_request|eyJleHBpcmF0aW9uIjoiIiwiY29uZGl0aW9ucyI6W1tdXX0=|\
+        <Tagging/>|http://h|\r\n--x|--x--|[ -~]{0,12}";
+    let part = (name, "(; filename=\"?[!-~]{0,6}\"?)?", value);
+    let parts = prop::collection::vec(part, 0..5);
+    let rest = (parts, "(--x)?(--)?(\r\n)?", "x|\"x\"|\"x|y|");
+    for authentication in [Authentication::AnyCredentials, Authentication::Required] {
+        check(authentication, rest.clone(), |(parts, end, boundary)| {
+            let parts = parts.iter().map(|(name, filename, value)| {
+                format!(
+                    "--x\r\nContent-Disposition: form-data; name=\"{name}\"{filename}\r\n\r\n\
+                     {value}\r\n"
+                )
+            });
+            let body = parts.collect::<String>() + &end;
+            let head = format!("Content-Type: multipart/form-data; boundary={boundary}\r\n");
+            let request = String::from_utf8(put("/bucket", &head, &body)).unwrap();
+            request.replacen("PUT", "POST", 1).into_bytes()
+        });
+    }
+}
+
+#[test]
+fn any_question_of_a_page_gets_an_answer() {
+    let header = "Origin|Access-Control-Request-Method|Access-Control-Request-Headers";
+    let value = "https://a|null|PUT|[!-~]{0,12}|a, b,,c";
+    let headers = prop::collection::vec((header, value), 0..4);
+    let asked = ("OPTIONS|GET|POST", "(/bucket)?(/[!-~]{0,8})?", headers);
+    check(
+        Authentication::Required,
+        asked,
+        |(method, path, headers)| {
+            let lines = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"));
+            let lines: String = lines.collect();
+            let path = if path.is_empty() { "/" } else { &path };
+            format!("{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{lines}\r\n")
+                .into_bytes()
+        },
+    );
+}
+
+#[test]
 fn any_bytes_as_a_body_get_an_answer() {
     let targets =
         prop::sample::select(vec!["Logs_20140328.PutLogEvents", "AmazonSSM.GetParameter"]);

@@ -248,3 +248,23 @@ async fn form_without_a_policy_is_from_nobody() {
         (400, "InvalidArgument")
     );
 }
+
+#[tokio::test]
+async fn form_in_a_signed_request_is_none() {
+    let server = server_with_bucket().await;
+    let credentials = &root();
+    let sender = Signed {
+        server: &server,
+        credentials,
+    };
+    let header = Some(("content-type", "multipart/form-data; boundary=xyz"));
+    let body = "--xyz\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na\r\n--xyz\r\n\
+        Content-Disposition: form-data; name=\"file\"\r\n\r\ncontent\r\n--xyz--\r\n";
+
+    let answer = sender.send("s3", "POST", "/bucket", header, body).await;
+
+    assert_eq!(
+        (answer.status, answer.element("Code")),
+        (405, "MethodNotAllowed")
+    );
+}
