@@ -7,7 +7,9 @@
 //! Deliberately absent: where the events go.
 
 pub(crate) use self::sampled_trace::SampledTrace;
+pub(crate) use self::span::{RuntimeSpans, Span};
 mod sampled_trace;
+mod span;
 
 use std::time::Duration;
 
@@ -108,12 +110,16 @@ pub(crate) enum PlatformEvent {
         status: Status,
         duration: Duration,
         produced_bytes: u64,
+        /// None where the invocation was not answered.
+        spans: Vec<Span>,
         trace: Option<SampledTrace>,
     },
     Report {
         request_id: String,
         status: Status,
         metrics: ReportMetrics,
+        /// How long the extensions went on after the runtime, where any take part.
+        extension_overhead: Option<Span>,
         /// The trace header, when the invocation was sampled for tracing.
         trace: Option<SampledTrace>,
     },
@@ -181,6 +187,7 @@ impl PlatformEvent {
                 status,
                 metrics,
                 trace,
+                ..
             } => Some(report_text(request_id, status, metrics, trace.as_ref())),
             Self::Extension {
                 name,
@@ -330,20 +337,24 @@ impl PlatformEvent {
                 status,
                 duration,
                 produced_bytes,
+                spans,
                 trace,
             } => {
                 let metrics =
                     json!({"durationMs": milliseconds(*duration), "producedBytes": produced_bytes});
                 let record = json!({"requestId": request_id, "metrics": metrics});
+                let record = with_spans(record, spans);
                 with_trace(with_status(record, status), trace.as_ref())
             }
             Self::Report {
                 request_id,
                 status,
                 metrics,
+                extension_overhead,
                 trace,
             } => {
                 let record = json!({"requestId": request_id, "metrics": metrics_json(metrics)});
+                let record = with_spans(record, extension_overhead.as_slice());
                 with_trace(with_status(record, status), trace.as_ref())
             }
             Self::Extension {
@@ -369,6 +380,14 @@ impl PlatformEvent {
 fn with_trace(mut record: Value, trace: Option<&SampledTrace>) -> Value {
     if let Some(trace) = trace {
         record["tracing"] = trace.record();
+    }
+    record
+}
+
+/// Adds the spans that are known.
+fn with_spans(mut record: Value, spans: &[Span]) -> Value {
+    if !spans.is_empty() {
+        record["spans"] = spans.iter().map(Span::record).collect();
     }
     record
 }

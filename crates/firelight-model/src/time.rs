@@ -1,6 +1,7 @@
 //! Wall time: shown to people and in AWS's fields, never used to measure or to decide.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Milliseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +16,16 @@ impl WallTime {
 
     pub fn epoch_ms(self) -> u64 {
         self.epoch_ms
+    }
+
+    /// The moment `passed` later, in whole milliseconds.
+    pub fn after(self, passed: Duration) -> Self {
+        Self::from_epoch_ms(self.epoch_ms.saturating_add(whole_ms(passed)))
+    }
+
+    /// The moment `passed` earlier, in whole milliseconds.
+    pub fn before(self, passed: Duration) -> Self {
+        Self::from_epoch_ms(self.epoch_ms.saturating_sub(whole_ms(passed)))
     }
 
     /// Returns AWS's JSON timestamp: seconds since 1970, with a fraction.
@@ -56,6 +67,10 @@ impl fmt::Debug for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Converts days since 1970-01-01 to year, month and day. Years begin in March here, so that the leap day is last.

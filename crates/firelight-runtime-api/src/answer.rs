@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// What the runtime answered to one invocation.
 #[derive(Debug)]
@@ -25,6 +26,14 @@ pub enum Answer {
     Truncated,
     /// The response-mode header had an unknown value (`Runtime.InvalidResponseModeHeader`).
     InvalidResponseMode,
+}
+
+/// An answer on its way to who waits for it.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// When its head came.
+    pub(crate) first_byte: Instant,
+    pub(crate) answer: Answer,
 }
 
 /// An error that a runtime or an extension reports.

@@ -28,7 +28,7 @@ pub struct Event {
 }
 
 /// What the owner of the environment has to know. Bounded by construction: each kind comes at most once per
-/// generation and extension, `Idle` at most once more than invocations were offered.
+/// generation and extension, `Idle` and `RuntimeAsked` at most once more than invocations were offered.
 #[derive(Clone, Debug)]
 pub enum SessionEvent {
     /// The runtime asked for its first invocation of this generation.
@@ -36,6 +36,8 @@ pub enum SessionEvent {
     /// The runtime and all extensions wait for work: init, or the invoke phase with its extensions, is over. Of an
     /// invoke phase it is told only to an owner that asked while it lasted.
     Idle,
+    /// The runtime waits for work; told once after [`crate::Session::runtime_waits`] found that it does not.
+    RuntimeAsked,
     /// The runtime gave up while starting. It exits next.
     InitError(ErrorReport),
     /// The runtime waits to be snapshotted.

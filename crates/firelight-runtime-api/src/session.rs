@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use crate::answer::{Abandoned, Answer};
+use crate::answer::{Abandoned, Answer, Sent};
 use crate::config::SessionConfig;
 use crate::event::{Event, SessionEvents, ShutdownReason};
 use crate::listener::{Abuse, AbuseCounters, ListenerTask};
@@ -26,14 +27,22 @@ pub struct Session {
 /// [`Session::reset`] do.
 #[derive(Debug)]
 pub struct Invocation {
-    answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<Sent>,
+    first_byte: Option<Instant>,
 }
 
 impl Invocation {
     /// Waits for the answer; a streamed one comes as soon as its head is there. Cancel-safe. Not to be awaited again
     /// once it returned.
     pub async fn answer(&mut self) -> Result<Answer, Abandoned> {
-        (&mut self.answer).await.map_err(|_| Abandoned)
+        let sent = (&mut self.answer).await.map_err(|_| Abandoned)?;
+        self.first_byte = Some(sent.first_byte);
+        Ok(sent.answer)
+    }
+
+    /// When the answer began to come, once it was given out.
+    pub fn first_byte(&self) -> Option<Instant> {
+        self.first_byte
     }
 }
 
@@ -78,7 +87,10 @@ impl Session {
     pub fn offer(&self, event: Event) -> Result<Invocation, OfferError> {
         let offered = self.shared.lock().offer(event);
         match offered {
-            Ok(answer) => Ok(Invocation { answer }),
+            Ok(answer) => Ok(Invocation {
+                answer,
+                first_byte: None,
+            }),
             Err(event) => Err(OfferError { event }),
         }
     }
@@ -153,6 +165,16 @@ impl Session {
     /// Whether the runtime and all extensions wait for work. If not, [`SessionEvent::Idle`] tells when they do.
     pub fn is_idle(&self) -> bool {
         self.shared.lock().is_idle()
+    }
+
+    /// Whether the runtime waits for work. If not, [`SessionEvent::RuntimeAsked`] tells when it does.
+    pub fn runtime_waits(&self) -> bool {
+        self.shared.lock().runtime_waits()
+    }
+
+    /// Since when the runtime waits for work, if it does.
+    pub fn runtime_asked_at(&self) -> Option<Instant> {
+        self.shared.lock().runtime_asked_at()
     }
 
     /// User agent of the runtime's client, once it spoke.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use crate::answer::Answer;
+use crate::answer::Sent;
 use crate::config::SessionConfig;
 use crate::event::{Event, ExtensionEvent, SessionEvent, ShutdownReason};
 use crate::machine::{ExtensionMachine, ExtensionState, Handout, ParkId, RuntimeMachine};
@@ -46,13 +47,17 @@ pub(crate) struct State {
     busy: bool,
     /// The owner is to be told when it is over. It rarely asks: telling costs a wake-up for each invocation.
     tell_idle: bool,
+    /// When the runtime asked for work the last time.
+    asked_at: Option<Instant>,
+    /// The owner is to be told when it asks again.
+    tell_asked: bool,
     events: EventSender,
 }
 
 /// An invocation in flight.
 struct Work {
     event: Arc<Event>,
-    answer: Option<oneshot::Sender<Answer>>,
+    answer: Option<oneshot::Sender<Sent>>,
 }
 
 /// An extension since its registration.
@@ -131,6 +136,8 @@ impl State {
             shutdown: None,
             busy: true,
             tell_idle: true,
+            asked_at: None,
+            tell_asked: false,
             events,
         }
     }
@@ -150,7 +157,7 @@ impl State {
     }
 
     /// Takes an invocation in and hands it to whoever waits. Gives the event back when there is no room.
-    pub(crate) fn offer(&mut self, event: Event) -> Result<oneshot::Receiver<Answer>, Box<Event>> {
+    pub(crate) fn offer(&mut self, event: Event) -> Result<oneshot::Receiver<Sent>, Box<Event>> {
         let handout = self.runtime.offer(&event.request_id);
         if handout == Handout::Full {
             return Err(Box::new(event));
@@ -207,7 +214,7 @@ impl State {
     }
 
     /// Takes the place where the answer goes; the first to come gets it.
-    pub(crate) fn take_answer(&mut self, request_id: &str) -> Option<oneshot::Sender<Answer>> {
+    pub(crate) fn take_answer(&mut self, request_id: &str) -> Option<oneshot::Sender<Sent>> {
         self.work
             .iter_mut()
             .find(|work| work.event.request_id == request_id)?
@@ -228,6 +235,26 @@ impl State {
 
     fn forget(&mut self, request_id: &str) {
         self.work.retain(|work| work.event.request_id != request_id);
+    }
+
+    /// Notes that the runtime waits for work, and tells the owner if it asked.
+    pub(crate) fn note_asked(&mut self) {
+        self.asked_at = Some(Instant::now());
+        if self.runtime.is_idle() && std::mem::take(&mut self.tell_asked) {
+            self.emit(SessionEvent::RuntimeAsked);
+        }
+    }
+
+    /// Whether the runtime waits for work; if not, the owner is told when it does.
+    pub(crate) fn runtime_waits(&mut self) -> bool {
+        let waits = self.runtime.is_idle();
+        self.tell_asked = !waits;
+        waits
+    }
+
+    /// Since when the runtime waits for work, if it does.
+    pub(crate) fn runtime_asked_at(&self) -> Option<Instant> {
+        self.asked_at.filter(|_| self.runtime.is_idle())
     }
 
     /// Notes when everybody waits, and tells the owner if it asked.

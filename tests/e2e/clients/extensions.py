@@ -118,9 +118,14 @@ def the_end_of_an_invocation_is_told_during_the_next():
     done = of_type(second.json, "platform.runtimeDone")[0]["record"]
     equal((done["requestId"], done["status"]), (first.request_id, "success"))
     equal(done["metrics"]["producedBytes"], len(first.bytes))
+    equal([span["name"] for span in done["spans"]], ["responseLatency", "responseDuration", "runtimeOverhead"])
+    assert sum(span["durationMs"] for span in done["spans"]) <= done["metrics"]["durationMs"] + 0.05, done
     report = of_type(second.json, "platform.report")[0]["record"]
     equal(f"{report['metrics']['billedDurationMs']} ms", first.report["Billed Duration"])
     assert report["metrics"]["initDurationMs"] > 0
+    overhead = report["spans"][0]
+    equal((overhead["name"], len(report["spans"])), ("extensionOverhead", 1))
+    assert overhead["durationMs"] <= report["metrics"]["durationMs"], report
 
 
 # Works on after each invocation, as one does that sends what it collected.

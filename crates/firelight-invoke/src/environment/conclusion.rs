@@ -19,7 +19,7 @@ use super::invocation::Ending;
 use super::{Environment, Phase};
 use crate::call::{Call, ResponseMode};
 use crate::metering::{self, InvocationMeter};
-use crate::platform_event::{PlatformEvent, ReportMetrics, SampledTrace};
+use crate::platform_event::{PlatformEvent, ReportMetrics, SampledTrace, Span};
 
 /// How long an answer may wait so that its caller's next request finds the environment free: extensions that only note
 /// the invocation are back by then, and for one that works on nobody waits longer.
@@ -35,21 +35,29 @@ pub(super) struct Answered {
 }
 
 impl<D: SandboxDriver> Environment<D> {
-    /// Whether the invoke phase ended with the answer, or a moment later. Extensions are told of the runtime's end before:
-    /// many wait for that.
+    /// Whether the invoke phase ended with the answer, or a moment later. Extensions are told of the runtime's end before
+    /// they are waited for: many need that to go on.
     pub(super) async fn is_over(&mut self, invocation: &mut Answered, mode: ResponseMode) -> bool {
         let lingers = self.extensions_take_part || mode == ResponseMode::Streaming;
         if invocation.ending.reset.is_some() || !lingers {
             return true;
         }
-        if self.extensions_take_part {
-            self.collect_all();
-            self.tell_runtime_done(&invocation.call, &invocation.ending, invocation.took);
-            invocation.ending.runtime_done = true;
-        }
-        let over = self.back_within(MOMENT).await;
+        let over = timeout(MOMENT, self.all_back(invocation)).await.is_ok();
         invocation.took = invocation.began.elapsed();
         over
+    }
+
+    /// Waits until everybody asked for more. Extensions are told when the runtime did. Cancel-safe.
+    async fn all_back(&mut self, invocation: &mut Answered) {
+        if self.extensions_take_part && invocation.ending.runtime_done.is_none() {
+            self.runtime_back().await;
+            self.collect_all();
+            let now = Instant::now();
+            let (call, began) = (&invocation.call, invocation.began);
+            self.tell_runtime_done(call, began, &invocation.ending, now - began);
+            invocation.ending.runtime_done = Some(now);
+        }
+        self.back_for_more().await;
     }
 
     /// Waits until everybody asked for more. Who goes on past the deadline is cut off, though the caller has its answer.
@@ -59,7 +67,10 @@ impl<D: SandboxDriver> Environment<D> {
         }
         let limit = self.version.timeout.duration();
         let deadline = invocation.began + limit;
-        if timeout_at(deadline, self.back_for_more()).await.is_err() {
+        if timeout_at(deadline, self.all_back(invocation))
+            .await
+            .is_err()
+        {
             let cut_off = self.timed_out(&invocation.request_id, limit);
             invocation.ending.cut_off_after_answer(cut_off);
         }
@@ -92,23 +103,31 @@ impl<D: SandboxDriver> Environment<D> {
         }
     }
 
+    /// Waits until the runtime asks for more, or is seen to have ended.
+    async fn runtime_back(&mut self) {
+        while self.phase == Phase::Ready && !self.lost && !self.session.runtime_waits() {
+            let happening = self.happening().await;
+            self.happened_while_idle(&happening);
+        }
+    }
+
     pub(super) async fn conclude_answered(&mut self, invocation: &Answered) -> InvocationMeter {
         let Answered {
             call,
-            request_id,
+            began,
             ending,
             took,
             ..
         } = invocation;
         let duration = self.reported(ending, *took);
-        self.conclude(call, request_id, ending, duration).await
+        self.conclude(call, *began, ending, duration).await
     }
 
     /// Writes END and REPORT and measures what was used.
     pub(super) async fn conclude(
         &mut self,
         call: &Call,
-        request_id: &str,
+        began: Instant,
         ending: &Ending,
         duration: Duration,
     ) -> InvocationMeter {
@@ -135,14 +154,15 @@ impl<D: SandboxDriver> Environment<D> {
             max_memory_used_mb: metering::used_mb(peak, memory_size_mb),
             init,
         };
-        if !ending.runtime_done {
-            self.tell_runtime_done(call, ending, duration);
+        if ending.runtime_done.is_none() {
+            self.tell_runtime_done(call, began, ending, duration);
         }
         let meter = InvocationMeter::of(&self.version, &metrics, &ending.status);
         self.platform(&PlatformEvent::Report {
-            request_id: request_id.to_owned(),
+            request_id: call.request_id.to_string(),
             status: ending.status.clone(),
             metrics,
+            extension_overhead: self.extension_overhead(began, ending, duration),
             trace: sampled_trace(call),
         });
         meter
@@ -153,12 +173,39 @@ impl<D: SandboxDriver> Environment<D> {
         self.sandbox.memory_peak_bytes().await.unwrap_or_default()
     }
 
-    fn tell_runtime_done(&mut self, call: &Call, ending: &Ending, duration: Duration) {
+    /// How long extensions went on after the runtime.
+    fn extension_overhead(
+        &self,
+        began: Instant,
+        ending: &Ending,
+        duration: Duration,
+    ) -> Option<Span> {
+        let done = ending.runtime_done?;
+        Some(Span {
+            name: "extensionOverhead",
+            start: self.wall_time(done),
+            duration: (began + duration).saturating_duration_since(done),
+        })
+    }
+
+    fn tell_runtime_done(
+        &mut self,
+        call: &Call,
+        began: Instant,
+        ending: &Ending,
+        duration: Duration,
+    ) {
+        let asked_at = self.session.runtime_asked_at();
+        let spans = ending.response.map(|response| {
+            let spans = response.spans(began, asked_at);
+            spans.from(self.wall_time(began))
+        });
         self.platform(&PlatformEvent::RuntimeDone {
             request_id: call.request_id.to_string(),
             status: ending.status.clone(),
             duration,
             produced_bytes: ending.produced_bytes,
+            spans: spans.unwrap_or_default(),
             trace: sampled_trace(call),
         });
     }

@@ -23,7 +23,7 @@ use crate::call::{Call, FunctionResult, LogTail, ResponseMode};
 use crate::clock::iso;
 use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
 use crate::metering::InvocationMeter;
-use crate::platform_event::{InitPhase, PlatformEvent, Status};
+use crate::platform_event::{InitPhase, PlatformEvent, RuntimeSpans, Status};
 use crate::responder::Responder;
 
 /// How long an answer may lag behind the exit of the process that sent it.
@@ -40,8 +40,36 @@ pub(super) struct Ending {
     pub(super) reset: Option<ShutdownReason>,
     /// What the platform adds to the text log before END.
     pub(super) log_text: Option<String>,
-    /// The end of the runtime's part is reported already.
-    pub(super) runtime_done: bool,
+    /// When the response came, if one did in time.
+    pub(super) response: Option<ResponseTime>,
+    /// When the end of the runtime's part was reported, if it is already.
+    pub(super) runtime_done: Option<Instant>,
+}
+
+/// When a response came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResponseTime {
+    first_byte: Instant,
+    last_byte: Instant,
+}
+
+impl ResponseTime {
+    /// The time of a response that is complete just now.
+    pub(super) fn of(invocation: &Invocation) -> Option<Self> {
+        Some(Self {
+            first_byte: invocation.first_byte()?,
+            last_byte: Instant::now(),
+        })
+    }
+
+    /// How it splits the time of an invocation whose runtime asked for the next one at `asked_at`.
+    pub(super) fn spans(self, began: Instant, asked_at: Option<Instant>) -> RuntimeSpans {
+        RuntimeSpans {
+            latency: self.first_byte.duration_since(began),
+            response: self.last_byte.duration_since(self.first_byte),
+            overhead: asked_at.and_then(|at| at.checked_duration_since(self.last_byte)),
+        }
+    }
 }
 
 impl Ending {
@@ -61,7 +89,8 @@ impl Ending {
             produced_bytes,
             reset: None,
             log_text: None,
-            runtime_done: false,
+            response: None,
+            runtime_done: None,
         }
     }
 
@@ -191,7 +220,10 @@ impl<D: SandboxDriver> Environment<D> {
         };
         let answered = self.wait_for_answer(&mut invocation, responder, request_id);
         match tokio::time::timeout_at(deadline, answered).await {
-            Ok(ending) => ending,
+            Ok(ending) => Ending {
+                response: ResponseTime::of(&invocation),
+                ..ending
+            },
             Err(_) => self.timed_out(request_id, limit),
         }
     }

@@ -262,6 +262,11 @@ impl<D: SandboxDriver> Environment<D> {
         telemetry::platform(&self.session, event, now);
     }
 
+    /// The wall time of a moment not long ago.
+    fn wall_time(&self, moment: Instant) -> WallTime {
+        self.clock.now().before(moment.elapsed())
+    }
+
     fn may_freeze(&self) -> bool {
         !self.frozen && self.phase == Phase::Ready
     }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::conclusion::sampled_trace;
 use super::init::InitFailure;
-use super::invocation::{ANSWER_GRACE, Ending, Judged, judge, respond};
+use super::invocation::{ANSWER_GRACE, Ending, Judged, ResponseTime, judge, respond};
 use super::stream::{Sink, TooLarge, stream_ending};
 use super::{Environment, Phase};
 use crate::bandwidth::StreamLimits;
@@ -85,7 +85,10 @@ impl Running {
         } = self;
         let answered = answered(&mut started, &mut invocation, crash, stream_limits);
         let how = match timeout_at(deadline, answered).await {
-            Ok(ending) => How::Ended(ending),
+            Ok(ending) => How::Ended(Ending {
+                response: ResponseTime::of(&invocation),
+                ..ending
+            }),
             Err(_) => How::CutOff,
         };
         Ended { started, how }
@@ -256,7 +259,7 @@ impl<D: SandboxDriver> Environment<D> {
             ..
         } = unreported;
         respond(started.responder, ending.result.clone(), None).await;
-        self.conclude(&started.call, &started.request_id, &ending, duration)
+        self.conclude(&started.call, started.began, &ending, duration)
             .await
     }
 }

@@ -14,6 +14,7 @@ fn report(status: Status, init: Option<Duration>) -> PlatformEvent {
         request_id: "r1".into(),
         status,
         metrics,
+        extension_overhead: None,
         trace: None,
     }
 }
@@ -72,6 +73,7 @@ fn warm_success_shows_only_start_and_report_at_level_info() {
         status: Status::Success,
         duration: Duration::ZERO,
         produced_bytes: 2,
+        spans: Vec::new(),
         trace: None,
     };
     let start = PlatformEvent::Start {

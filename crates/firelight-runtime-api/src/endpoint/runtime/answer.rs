@@ -7,12 +7,13 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::super::body::{self, Read};
 use super::super::reply::{self, Refusal};
 use super::super::{Reply, text_header};
 use super::{ERROR_TYPE, content_type, xray_cause};
-use crate::answer::{Answer, ErrorReport, ErrorType, StreamEnd, StreamPart, streamed_body};
+use crate::answer::{Answer, ErrorReport, ErrorType, Sent, StreamEnd, StreamPart, streamed_body};
 use crate::listener::AbuseCounters;
 use crate::machine::{AnswerKind, AnswerRefused};
 use crate::prompt_ack::Prompt;
@@ -26,7 +27,8 @@ const CAUSE_MEDIA_TYPE: &str = "application/vnd.aws.lambda.error.cause+json";
 struct Answering {
     shared: Arc<Shared>,
     request_id: String,
-    answer: Option<oneshot::Sender<Answer>>,
+    first_byte: Instant,
+    answer: Option<oneshot::Sender<Sent>>,
     is_done: bool,
 }
 
@@ -42,6 +44,7 @@ impl Answering {
         Ok(Self {
             shared: Arc::clone(shared),
             request_id,
+            first_byte: Instant::now(),
             answer,
             is_done: false,
         })
@@ -50,7 +53,10 @@ impl Answering {
     /// Gives the answer to who waits for it. One that gave up waiting is no concern of the runtime.
     fn send(&mut self, answer: Answer) {
         if let Some(waiting) = self.answer.take() {
-            let _ = waiting.send(answer);
+            let _ = waiting.send(Sent {
+                first_byte: self.first_byte,
+                answer,
+            });
         }
     }
 

@@ -47,6 +47,7 @@ fn park(shared: &Arc<Shared>, state: &mut State, id: ParkId, superseded: Option<
     // Dropping its sender wakes the superseded poll, which is then refused.
     drop(superseded.and_then(|old| state.take_poll(old)));
     state.polls.push((id, sender));
+    state.note_asked();
     state.note_idle();
     Parked {
         shared: Arc::clone(shared),
