@@ -64,8 +64,11 @@ impl FrontDoor {
         let needed = s3::permissions(endpoint, &context, &put.head).await?;
         self.authorizer(&context, Protocol::S3).check_all(&needed)?;
         let acts_as = s3::acting_for(&context, &needed);
-        let handed = s3::hand_over(endpoint, &context, acts_as, put.head, put.file, None);
-        Ok(put.wish.answer(handed.await?))
+        let handed = s3::hand_over(endpoint, acts_as, put.head, put.file, None);
+        Ok(match handed.await {
+            Ok(answer) => put.wish.answer(answer),
+            Err(refusal) => s3::refused(refusal, &context),
+        })
     }
 
     /// Returns who signed the policy of a form, or nobody.
@@ -96,6 +99,7 @@ impl FrontDoor {
     ) -> Result<Response, ApiError> {
         let endpoint = &self.services.s3;
         let needed = s3::permissions(endpoint, context, &request).await?;
+        let listing = s3::listing_behind(&needed, &request);
         let mut acts_as = s3::acting_for(context, &needed);
         if s3::names_keys_in_body(&needed, &request) {
             acts_as = acts_as.guarded_by(self.guard(context, needed));
@@ -103,7 +107,15 @@ impl FrontDoor {
             self.authorizer(context, Protocol::S3).check_all(&needed)?;
         }
         check_overrides(context, &request)?;
-        s3::handle(endpoint, context, acts_as, request, body, chunks).await
+        let refusal = match s3::handle(endpoint, acts_as, request, body, chunks).await {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => refusal,
+        };
+        // Only who may list a bucket is told that a key is not in it.
+        if let Some(listing) = listing.filter(|_| refusal.code == "NoSuchKey") {
+            self.authorizer(context, Protocol::S3).check(&listing)?;
+        }
+        Ok(s3::refused(refusal, context))
     }
 
     /// Returns who decides about each key that a body names.

@@ -165,6 +165,17 @@ pub(crate) fn names_keys_in_body(needed: &[Permission], request: &Parts) -> bool
             .is_some_and(|permission| permission.action == "s3:DeleteObject")
 }
 
+/// Returns what it takes to be told that the key of an object that is read does not exist.
+pub(crate) fn listing_behind(needed: &[Permission], request: &Parts) -> Option<Permission> {
+    let first = needed.first()?;
+    let is_read = matches!(request.method, Method::GET | Method::HEAD)
+        && first.action.starts_with("s3:GetObject");
+    let (bucket, _) = first.resource.split_once('/')?;
+    let mut listing = first.clone().for_action("s3:ListBucket");
+    listing.resource = bucket.to_owned();
+    is_read.then_some(listing)
+}
+
 /// Returns what deleting one of the keys that a body names needs.
 pub(crate) fn deletion(whole: &Permission, key: &str, version: Option<&str>) -> Permission {
     let action = match version {

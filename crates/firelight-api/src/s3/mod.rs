@@ -23,7 +23,7 @@ use crate::error::{ApiError, Chain};
 use crate::protocol::Protocol;
 use crate::sigv4::ChunkSeed;
 
-pub(crate) use access::{deletion, names_keys_in_body, permissions};
+pub(crate) use access::{deletion, listing_behind, names_keys_in_body, permissions};
 pub(crate) use form::{FormClaim, FormUpload};
 pub(crate) use pages::{Greeting, Visitor};
 
@@ -42,31 +42,27 @@ pub(crate) fn acting_for(context: &RequestContext, allowed: &[Permission]) -> Ca
 /// Answers a request whose sender is proven and allowed to make it.
 pub(crate) async fn handle(
     endpoint: &Endpoint,
-    context: &RequestContext,
     caller: Caller,
     request: Parts,
     body: RequestBody,
     seed: Option<ChunkSeed>,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     let pieces = body.into_stream().map_err(BrokenBody);
-    hand_over(endpoint, context, caller, request, pieces, seed).await
+    hand_over(endpoint, caller, request, pieces, seed).await
 }
 
 /// Has the endpoint answer a request with this content.
 pub(crate) async fn hand_over<E: Into<Refusal> + Send + 'static>(
     endpoint: &Endpoint,
-    context: &RequestContext,
     caller: Caller,
     request: Parts,
     pieces: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
     seed: Option<ChunkSeed>,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     let frames = pieces.map_ok(Frame::data);
     let request = http::Request::from_parts(request, StreamBody::new(frames));
-    match endpoint.answer(caller, seed.map(seal), request).await {
-        Ok(answer) => Ok(answer.map(ResponseBody::stream)),
-        Err(refusal) => Ok(refused(refusal, context)),
-    }
+    let answered = endpoint.answer(caller, seed.map(seal), request).await;
+    answered.map(|answer| answer.map(ResponseBody::stream))
 }
 
 /// Which parts of the body are signed, the endpoint tells from the request.
@@ -86,7 +82,8 @@ fn seal(seed: ChunkSeed) -> ChunkSeal {
     }
 }
 
-fn refused(mut refusal: Refusal, context: &RequestContext) -> Response {
+/// Answers with a refusal.
+pub(crate) fn refused(mut refusal: Refusal, context: &RequestContext) -> Response {
     let request_id = context.request_id;
     if let Some(source) = &refusal.source {
         tracing::error!(%request_id, error = %Chain(source.as_ref()), "S3 failed");

@@ -4,7 +4,7 @@
 use firelight_api::Authentication;
 use serde_json::{Value, json};
 
-use crate::authorization::{Signed, root};
+use crate::authorization::{Signed, root, user};
 use crate::support::{Answer, Server, server};
 
 async fn signed(server: &Server, method: &str, path: &str, body: &str) -> Answer {
@@ -209,4 +209,54 @@ async fn each_key_that_a_body_names_is_decided_on_its_own() {
         let left = signed(&server, "GET", &format!("/bucket/{key}"), "").await;
         assert_eq!(left.status, status, "{key}");
     }
+}
+
+#[tokio::test]
+async fn only_who_may_list_a_bucket_is_told_that_a_key_is_missing() {
+    let server = server_with_bucket().await;
+    ok(
+        &server,
+        "PUT",
+        "/bucket?publicAccessBlock",
+        &block(false, false),
+    )
+    .await;
+    ok(
+        &server,
+        "PUT",
+        "/bucket?policy",
+        &open_to_all(&["s3:GetObject"]),
+    )
+    .await;
+    let reader = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+    let credentials = &user(&server, reader).await;
+    let reader = Signed {
+        server: &server,
+        credentials,
+    };
+
+    let anybody = nobody(&server, "GET", "/bucket/public/none", "").await;
+    let read = reader.send("s3", "GET", "/bucket/none", None, "").await;
+    let no_bucket = reader.send("s3", "GET", "/none/none", None, "").await;
+    ok(
+        &server,
+        "PUT",
+        "/bucket?policy",
+        &open_to_all(&["s3:GetObject", "s3:ListBucket"]),
+    )
+    .await;
+    let told = nobody(&server, "GET", "/bucket/public/none", "").await;
+
+    assert_eq!(
+        (anybody.status, anybody.element("Code")),
+        (403, "AccessDenied")
+    );
+    assert_eq!((read.status, read.element("Code")), (403, "AccessDenied"));
+    let words = "not authorized to perform: s3:ListBucket on resource";
+    assert!(read.element("Message").contains(words), "{}", read.body);
+    assert_eq!(
+        (no_bucket.status, no_bucket.element("Code")),
+        (404, "NoSuchBucket")
+    );
+    assert_eq!((told.status, told.element("Code")), (404, "NoSuchKey"));
 }
