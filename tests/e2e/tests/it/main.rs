@@ -19,6 +19,7 @@ mod serve;
 mod spans;
 mod started;
 mod terraform;
+mod uploads;
 
 /// A file that is not a module here would silently not be tested.
 #[test]
