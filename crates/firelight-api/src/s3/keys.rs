@@ -48,8 +48,11 @@ pub(super) fn with_keys(permission: Permission, request: &Parts) -> Permission {
         Some(value) => permission.with_key(&key, value),
         None => permission,
     });
-    with_object_tags(permission, header("x-amz-tagging").unwrap_or_default())
-        .with_key("s3:authType", authentication(request))
+    let permission = with_object_tags(permission, header("x-amz-tagging").unwrap_or_default());
+    match authentication(request) {
+        Some(kind) => permission.with_key("s3:authType", kind),
+        None => permission,
+    }
 }
 
 fn with_object_tags(permission: Permission, tagging: &str) -> Permission {
@@ -70,12 +73,17 @@ fn parameter(request: &Parts, name: &str) -> Option<String> {
     query_value(request.uri.query(), name).map(Cow::into_owned)
 }
 
-fn authentication(request: &Parts) -> &'static str {
+/// Returns how a request is signed, if it is.
+fn authentication(request: &Parts) -> Option<&'static str> {
+    let is_in_query = || {
+        let names = ["X-Amz-Signature", "Signature"];
+        names.iter().any(|name| parameter(request, name).is_some())
+    };
     if request.extensions.get::<OfForm>().is_some() {
-        "POST"
+        Some("POST")
     } else if request.headers.contains_key(AUTHORIZATION) {
-        "REST-HEADER"
+        Some("REST-HEADER")
     } else {
-        "REST-QUERY-STRING"
+        is_in_query().then_some("REST-QUERY-STRING")
     }
 }

@@ -47,15 +47,17 @@ pub(super) async fn put_bucket_lifecycle_configuration<S: Store, B: Blobs>(
     }
     let text = document::write(&configuration)?;
     let smallest = smallest(call.header(SMALLEST));
-    let (caller, bucket) = (&call.caller, &call.input.bucket);
-    let minimum = Some(smallest.as_str().to_owned());
-    let settings = [
-        (Setting::LIFECYCLE, Some(text)),
-        (Setting::SMALLEST_TRANSITION, minimum),
-    ];
-    for (setting, text) in settings {
-        call.depot.set(caller, bucket, setting, text).await?;
-    }
+    let change = |record: &mut crate::record::BucketRecord| {
+        let put = [
+            (Setting::LIFECYCLE, text.as_str()),
+            (Setting::SMALLEST_TRANSITION, smallest.as_str()),
+        ];
+        let named = put.map(|(setting, text)| (setting.name.to_owned(), text.to_owned()));
+        record.settings.extend(named);
+    };
+    call.depot
+        .update_bucket(&call.caller, &call.input.bucket, change)
+        .await?;
     answer(PutBucketLifecycleConfigurationOutput {
         transition_default_minimum_object_size: Some(smallest),
     })
