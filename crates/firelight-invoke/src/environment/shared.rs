@@ -114,7 +114,7 @@ async fn answered(
         Some(Judged::Ended(ending)) => ending,
         Some(Judged::Streams { content_type, body }) => {
             let sink = Sink::new(&mut started.responder, content_type, stream_limits);
-            pass_on(body, sink, &crash, &request_id).await
+            pass_on(body, sink, &mut crash, &request_id).await
         }
         None => Ending::crashed(&error_of(&crash, &request_id)),
     }
@@ -139,7 +139,7 @@ fn error_of(crash: &CrashSignal, request_id: &str) -> PlatformError {
 async fn pass_on(
     mut body: StreamedBody,
     mut sink: Sink,
-    crash: &CrashSignal,
+    crash: &mut CrashSignal,
     request_id: &str,
 ) -> Ending {
     let mut produced_bytes = 0;
@@ -156,6 +156,10 @@ async fn pass_on(
                     Some(StreamPart::End(end)) => end,
                     _ => StreamEnd::Truncated,
                 };
+                if end == StreamEnd::Truncated {
+                    // A process whose connection broke may be seen to have ended only now.
+                    let _ = timeout(ANSWER_GRACE, crashed(crash)).await;
+                }
                 let died = crash
                     .borrow()
                     .is_some()

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use firelight_runtime_api::{ShutdownReason, StreamEnd, StreamPart, StreamedBody};
 use firelight_sandbox::SandboxDriver;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Environment;
-use super::invocation::Ending;
+use super::invocation::{ANSWER_GRACE, Ending};
 use crate::bandwidth::{Bandwidth, Pass, StreamLimits};
 use crate::call::{ResponseMode, StreamItem};
 use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
@@ -105,8 +105,15 @@ impl<D: SandboxDriver> Environment<D> {
                         }
                     }
                 }
-                Some(StreamPart::End(end)) => stream_ending(end, sink, died.as_ref(), request_id),
-                None => stream_ending(StreamEnd::Truncated, sink, died.as_ref(), request_id),
+                Some(StreamPart::End(end)) if end != StreamEnd::Truncated => {
+                    stream_ending(end, sink, died.as_ref(), request_id)
+                }
+                _ => {
+                    if died.is_none() {
+                        died = self.death_within_grace(request_id).await;
+                    }
+                    stream_ending(StreamEnd::Truncated, sink, died.as_ref(), request_id)
+                }
             };
             let reset = ending.reset.or(died.map(|_| ShutdownReason::Failure));
             return Ending {
@@ -115,6 +122,19 @@ impl<D: SandboxDriver> Environment<D> {
                 ..ending
             };
         }
+    }
+
+    /// Waits a moment for the end of a process whose connection broke: the kernel tells of both on different descriptors.
+    async fn death_within_grace(&mut self, request_id: &str) -> Option<PlatformError> {
+        let death = async {
+            loop {
+                let happening = self.happening().await;
+                if let Some(error) = self.fatal(happening, request_id) {
+                    return error;
+                }
+            }
+        };
+        timeout(ANSWER_GRACE, death).await.ok()
     }
 }
 

@@ -85,7 +85,7 @@ async fn runtime_that_dies_in_the_middle_ends_the_stream_with_its_error() {
     else {
         panic!("no error: {items:?}");
     };
-    assert!(error.code.starts_with("Runtime."), "{error:?}");
+    assert_eq!(error.code, "Runtime.ExitError", "{error:?}");
 }
 
 #[tokio::test]
