@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::conclusion::{Answered, sampled_trace};
 use super::init::InitFailure;
 use super::processes::Role;
+use super::stream::Sink;
 use super::{Environment, Happening, Phase};
 use crate::call::{Call, FunctionResult, LogTail, ResponseMode};
 use crate::clock::iso;
@@ -240,13 +241,13 @@ impl<D: SandboxDriver> Environment<D> {
                 biased;
                 answer = invocation.answer() => {
                     return match answer {
-                        Ok(answer) => self.judge(answer, responder, request_id).await,
+                        Ok(answer) => self.judge(answer, responder, request_id, None).await,
                         Err(_) => Ending::crashed(&PlatformError::sandbox_failed(request_id, "session lost")),
                     };
                 }
                 happening = self.happening() => {
                     if let Some(error) = self.fatal(happening, request_id) {
-                        return self.late_answer(invocation, responder, request_id, &error).await;
+                        return self.late_answer(invocation, responder, request_id, error).await;
                     }
                 }
             }
@@ -259,15 +260,15 @@ impl<D: SandboxDriver> Environment<D> {
         invocation: &mut Invocation,
         responder: &mut Responder,
         request_id: &str,
-        error: &PlatformError,
+        error: PlatformError,
     ) -> Ending {
         match timeout(ANSWER_GRACE, invocation.answer()).await {
             Ok(Ok(answer)) => {
-                let mut ending = self.judge(answer, responder, request_id).await;
+                let mut ending = self.judge(answer, responder, request_id, Some(error)).await;
                 ending.reset = Some(ShutdownReason::Failure);
                 ending
             }
-            _ => Ending::crashed(error),
+            _ => Ending::crashed(&error),
         }
     }
 
@@ -296,17 +297,19 @@ impl<D: SandboxDriver> Environment<D> {
         }
     }
 
+    /// `died` says what became of the process, if that is known before its answer.
     async fn judge(
         &mut self,
         answer: Answer,
         responder: &mut Responder,
         request_id: &str,
+        died: Option<PlatformError>,
     ) -> Ending {
         match judge(answer, request_id) {
             Judged::Ended(ending) => ending,
             Judged::Streams { content_type, body } => {
-                self.take_stream(content_type, body, responder, request_id)
-                    .await
+                let sink = Sink::new(responder, content_type, self.settings.stream_limits);
+                self.take_stream(body, sink, request_id, died).await
             }
         }
     }

@@ -77,13 +77,11 @@ impl Sink {
 impl<D: SandboxDriver> Environment<D> {
     pub(super) async fn take_stream(
         &mut self,
-        content_type: Option<String>,
         mut body: StreamedBody,
-        responder: &mut Responder,
+        mut sink: Sink,
         request_id: &str,
+        mut died: Option<PlatformError>,
     ) -> Ending {
-        let mut sink = Sink::new(responder, content_type, self.settings.stream_limits);
-        let mut died = None;
         let mut produced_bytes = 0;
         loop {
             let part = tokio::select! {
