@@ -27,6 +27,13 @@ pub struct EventInvokeSettings {
     pub on_failure: Option<String>,
 }
 
+/// Which outcome a destination is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Success,
+    Failure,
+}
+
 /// Whether a request replaces a config or is merged into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventInvokeChange {
@@ -207,9 +214,13 @@ impl EventInvokeSettings {
         tables: &Tables,
         target: &FunctionTarget,
     ) -> Result<(), EventInvokeError> {
-        for arn in [&self.on_success, &self.on_failure].into_iter().flatten() {
-            if !arn.is_empty() {
-                self.check_destination(tables, target, arn)?;
+        let sides = [
+            (&self.on_success, Side::Success),
+            (&self.on_failure, Side::Failure),
+        ];
+        for (arn, side) in sides {
+            if let Some(arn) = arn.as_deref().filter(|arn| !arn.is_empty()) {
+                self.check_destination(tables, target, side, arn)?;
             }
         }
         Ok(())
@@ -219,11 +230,14 @@ impl EventInvokeSettings {
         &self,
         tables: &Tables,
         target: &FunctionTarget,
+        side: Side,
         arn: &str,
     ) -> Result<(), EventInvokeError> {
         match arn.split(':').nth(2) {
             Some("lambda") => check_function(tables, target, arn),
-            Some("sqs" | "sns" | "events" | "s3") => Ok(()),
+            Some("sqs" | "sns" | "events") => Ok(()),
+            // Buckets take failures only (lambda-facts §8).
+            Some("s3") if side == Side::Failure => Ok(()),
             _ if arn.starts_with("kafka://") => Ok(()),
             _ => Err(EventInvokeError::Unsupported {
                 on_success: self.on_success.clone(),

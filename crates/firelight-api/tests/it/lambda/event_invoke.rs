@@ -95,4 +95,10 @@ async fn configs_are_refused_in_the_words_of_aws() {
          onFailure=null) is invalid."
     );
     api.put(CONFIG, to(stream)).await.refused(400, IPV, &text);
+    let bucket = "arn:aws:s3:::reports";
+    let text = format!(
+        "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination={bucket}), \
+         onFailure=null) is invalid."
+    );
+    api.put(CONFIG, to(bucket)).await.refused(400, IPV, &text);
 }
