@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use firelight_e2e::TestEnvironment;
 use firelight_e2e::daemon::Flavor;
-use firelight_e2e::package::python_runtime;
+use firelight_e2e::package::{python_runtime, repository};
 
 /// Asks for a path and returns the whole answer, head and body.
 fn get(address: &str, path: &str) -> String {
@@ -33,6 +33,16 @@ fn sum(metrics: &str, family: &str, parts: &[&str]) -> f64 {
         }
     }
     sum
+}
+
+/// Prometheus understands every line, and operators find every family explained.
+fn assert_read_by_prometheus(environment: &TestEnvironment, address: &str) {
+    let url = format!("http://{address}/metrics");
+    let scraped = environment.script("scrape", &[&url]).succeeded();
+    let explained = std::fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    for family in scraped.stdout().lines() {
+        assert!(explained.contains(&format!("`{family}`")), "{family}");
+    }
 }
 
 #[test]
@@ -100,6 +110,7 @@ fn operator_sees_what_functions_did_and_that_the_daemon_is_ready() {
         + all("firelight_environment_starts_total", "exec");
     assert_eq!(started, 1.0);
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"));
+    assert_read_by_prometheus(&environment, &address);
 
     let left = environment.stop();
     assert!(left.is_none(), "the daemon left {left:#?}");
