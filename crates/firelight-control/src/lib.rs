@@ -49,10 +49,10 @@ pub use event_invoke::{
 };
 pub use function_options::OptionError;
 pub use functions::{
-    CodeError, CreateFunction, CreateFunctionError, DeleteFunctionError, FindError,
-    FunctionDescription, NewCode, OpenCodeError, Page, PublishVersion, PublishVersionError,
-    Settings, SettingsError, UpdateFunctionCode, UpdateFunctionConfiguration, UpdateFunctionError,
-    VpcSettings,
+    CodeError, CreateFunction, CreateFunctionError, CreationAnnouncement, DeleteFunctionError,
+    FindError, FunctionDescription, NewCode, OpenCodeError, Page, PublishVersion,
+    PublishVersionError, Settings, SettingsError, UpdateFunctionCode, UpdateFunctionConfiguration,
+    UpdateFunctionError, VpcSettings,
 };
 pub use layers::{
     LayerFilter, LayerVersionDescription, PublishLayerVersion, PublishLayerVersionError,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use firelight_control::records::configuration::{ImageRecord, PackageRecord, ZipRecord};
 use firelight_control::records::function::FunctionRecord;
 use firelight_control::{
-    CreateFunction, FunctionDescription, UpdateFunctionCode, UpdateFunctionConfiguration,
+    CreateFunction, CreationAnnouncement, FunctionDescription, UpdateFunctionCode,
+    UpdateFunctionConfiguration,
 };
 use firelight_model::{Architecture, FunctionArn, FunctionName, PackageType, Version};
 use firelight_wire::{ErrorReply, shapes};
@@ -53,16 +54,26 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         .role
         .parse()
         .map_err(|_| refusals::bad_role(&request.role))?;
-    let given = settings_of!(request, role: None);
+    let package_type = match request.package_type {
+        Some(shapes::PackageType::Image) => PackageType::Image,
+        Some(shapes::PackageType::Zip) | None => PackageType::Zip,
+    };
+    let settings = settings_of!(request, role: Some(request.role)).settings()?;
+    let announced = CreationAnnouncement {
+        arn: &target.arn,
+        package_type,
+        settings: &settings,
+        code_signing_config: request.code_signing_config_arn.as_deref(),
+    };
+    let refused = |error| refusals::create_function(error, &call.context.caller);
+    let control = &call.lambda.control;
+    control.check_creation(&announced).map_err(refused)?;
     let creation = CreateFunction {
+        code: code(call, request.code).await?,
         arn: target.arn,
         role,
-        settings: given.settings()?,
-        package_type: match request.package_type {
-            Some(shapes::PackageType::Image) => PackageType::Image,
-            Some(shapes::PackageType::Zip) | None => PackageType::Zip,
-        },
-        code: code(call, request.code).await?,
+        settings,
+        package_type,
         architecture: architecture(request.architectures.as_deref())
             .unwrap_or(Architecture::DEFAULT),
         tenancy: tenancy(request.tenancy_config.as_ref()),
@@ -70,14 +81,8 @@ pub(super) async fn create(call: &Call<'_>) -> Answer {
         code_signing_config: request.code_signing_config_arn,
         publish: request.publish.unwrap_or(false),
     };
-    let created = call
-        .lambda
-        .control
-        .create_function(&call.origin(), creation)
-        .await;
-    Ok(call.operation().reply(&full(
-        &created.map_err(|error| refusals::create_function(error, &call.context.caller))?,
-    )))
+    let created = control.create_function(&call.origin(), creation).await;
+    Ok(call.operation().reply(&full(&created.map_err(refused)?)))
 }
 
 /// Refuses what would be accepted and then ignored.
@@ -219,11 +224,12 @@ pub(super) async fn update_code(call: &Call<'_>) -> Answer {
     let target = call.latest_of(&request.function_name)?;
     check_offered("PublishTo", request.publish_to.is_some())?;
     check_copied(request.s3_object_storage_mode)?;
-    // An unknown function is told before its code is looked at.
-    call.lambda
-        .control
-        .function(&target.arn)
-        .map_err(refusals::find)?;
+    let refused = |error| refusals::update_function(error, &call.context.caller);
+    let control = &call.lambda.control;
+    // What stands against any update is told before the code is fetched.
+    control
+        .check_code_update(&target.arn, request.revision_id.as_deref())
+        .map_err(refused)?;
     let given = shapes::FunctionCode {
         zip_file: request.zip_file,
         s3_bucket: request.s3_bucket,
@@ -241,14 +247,8 @@ pub(super) async fn update_code(call: &Call<'_>) -> Answer {
         dry_run: request.dry_run.unwrap_or(false),
         expected_revision: request.revision_id,
     };
-    let updated = call
-        .lambda
-        .control
-        .update_function_code(&call.origin(), update)
-        .await;
-    Ok(call.operation().reply(&full(
-        &updated.map_err(|error| refusals::update_function(error, &call.context.caller))?,
-    )))
+    let updated = control.update_function_code(&call.origin(), update).await;
+    Ok(call.operation().reply(&full(&updated.map_err(refused)?)))
 }
 
 pub(super) async fn update_configuration(call: &Call<'_>) -> Answer {

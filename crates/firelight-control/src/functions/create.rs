@@ -54,7 +54,38 @@ pub enum CreateFunctionError {
     Store(#[from] StoreTrouble),
 }
 
+/// What is known of a function to create before its code is fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct CreationAnnouncement<'a> {
+    pub arn: &'a FunctionArn,
+    pub package_type: PackageType,
+    pub settings: &'a Settings,
+    pub code_signing_config: Option<&'a str>,
+}
+
+impl CreateFunction {
+    fn announcement(&self) -> CreationAnnouncement<'_> {
+        CreationAnnouncement {
+            arn: &self.arn,
+            package_type: self.package_type,
+            settings: &self.settings,
+            code_signing_config: self.code_signing_config.as_deref(),
+        }
+    }
+}
+
 impl Control {
+    /// Checks what AWS checks before it looks at the code, which may have to be fetched from a bucket.
+    pub fn check_creation(
+        &self,
+        announced: &CreationAnnouncement<'_>,
+    ) -> Result<(), CreateFunctionError> {
+        let settings = announced.settings;
+        check_required(settings, announced.package_type)?;
+        settings.check_world(self.world(), announced.arn)?;
+        self.view().read().check_creatable(announced)
+    }
+
     /// Creates a function in state Pending; completion makes it Active.
     pub async fn create_function(
         &self,
@@ -62,11 +93,9 @@ impl Control {
         mut request: CreateFunction,
     ) -> Result<FunctionDescription, CreateFunctionError> {
         request.settings.role = Some(request.role.clone());
-        check_required(&request.settings, request.package_type)?;
+        self.check_creation(&request.announcement())?;
         check_package_type(request.package_type, &request.code)?;
-        request.settings.check_world(self.world(), &request.arn)?;
         let tags = Tags::new(request.tags.clone())?;
-        self.view().read().check_creatable(&request)?;
         let code = self
             .store_code(request.arn.account, request.code.clone())
             .await?;
@@ -87,7 +116,7 @@ impl Control {
         code: &StoredCode,
         tags: &Tags,
     ) -> Result<Decision<FunctionDescription>, CreateFunctionError> {
-        tables.check_creatable(request)?;
+        tables.check_creatable(&request.announcement())?;
         let arn = &request.arn;
         let copies = if request.publish { 2 } else { 1 };
         let added_bytes = code.stored_bytes() * copies;
@@ -149,18 +178,21 @@ fn check_package_type(announced: PackageType, code: &NewCode) -> Result<(), Code
 }
 
 impl Tables {
-    fn check_creatable(&self, request: &CreateFunction) -> Result<(), CreateFunctionError> {
-        if self.function(&request.arn).is_some() {
+    fn check_creatable(
+        &self,
+        announced: &CreationAnnouncement<'_>,
+    ) -> Result<(), CreateFunctionError> {
+        if self.function(announced.arn).is_some() {
             return Err(CreateFunctionError::Exists {
-                arn: request.arn.clone(),
+                arn: announced.arn.clone(),
             });
         }
-        let config = request.code_signing_config.as_deref();
-        let known = |config: &str| {
-            self.check_code_signing(&Scope::of(&request.arn), config)
-                .is_ok()
-        };
-        match config.filter(|config| !known(config)) {
+        let scope = Scope::of(announced.arn);
+        let known = |config: &str| self.check_code_signing(&scope, config).is_ok();
+        match announced
+            .code_signing_config
+            .filter(|config| !known(config))
+        {
             Some(arn) => Err(CreateFunctionError::NoSuchCodeSigningConfig {
                 arn: arn.to_owned(),
             }),

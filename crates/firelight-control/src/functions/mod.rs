@@ -19,7 +19,7 @@ mod settings;
 mod update;
 
 pub use code::{CodeError, NewCode};
-pub use create::{CreateFunction, CreateFunctionError};
+pub use create::{CreateFunction, CreateFunctionError, CreationAnnouncement};
 pub use delete::DeleteFunctionError;
 pub use description::FunctionDescription;
 pub use package::OpenCodeError;

@@ -89,6 +89,16 @@ impl Control {
         Ok(updated)
     }
 
+    /// Checks that an update may begin, before its code is fetched from elsewhere.
+    pub fn check_code_update(
+        &self,
+        arn: &FunctionArn,
+        expected_revision: Option<&str>,
+    ) -> Result<(), UpdateFunctionError> {
+        let tables = self.view().read();
+        tables.updatable(arn, expected_revision).map(|_| ())
+    }
+
     /// Changes settings. Environments with the old ones serve until completion.
     pub async fn update_function_configuration(
         &self,

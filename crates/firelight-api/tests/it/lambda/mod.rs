@@ -3,6 +3,7 @@
 mod aliases;
 mod attached;
 mod capacity_providers;
+mod check_order;
 mod clearing;
 mod client_context;
 mod concurrency;
