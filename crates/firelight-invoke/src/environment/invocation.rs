@@ -65,10 +65,13 @@ impl ResponseTime {
 
     /// How it splits the time of an invocation whose runtime asked for the next one at `asked_at`.
     pub(super) fn spans(self, began: Instant, asked_at: Option<Instant>) -> RuntimeSpans {
+        let asked_at = asked_at.filter(|at| *at >= self.first_byte);
+        // Who waits for the response may be woken after the runtime went on.
+        let last_byte = asked_at.map_or(self.last_byte, |at| at.min(self.last_byte));
         RuntimeSpans {
             latency: self.first_byte.duration_since(began),
-            response: self.last_byte.duration_since(self.first_byte),
-            overhead: asked_at.and_then(|at| at.checked_duration_since(self.last_byte)),
+            response: last_byte.duration_since(self.first_byte),
+            overhead: asked_at.map(|at| at.duration_since(last_byte)),
         }
     }
 }
