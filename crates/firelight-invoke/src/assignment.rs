@@ -1,5 +1,6 @@
 //! A call on its way to an environment, with the permit that lets it run and the way back for its answer.
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -29,6 +30,19 @@ impl Assignment {
 #[derive(Clone, Debug)]
 pub(crate) struct EnvironmentHandle {
     pub(crate) inbox: mpsc::Sender<Assigned>,
+}
+
+impl EnvironmentHandle {
+    /// Hands an assignment to the environment, which the pool chose; gives it back where that is gone.
+    pub(crate) fn assign(self, assignment: Assignment) -> Result<(), Assigned> {
+        let inbox = self.inbox.clone();
+        inbox
+            .try_send(Assigned {
+                assignment,
+                handle: self,
+            })
+            .map_err(TrySendError::into_inner)
+    }
 }
 
 impl PartialEq for EnvironmentHandle {

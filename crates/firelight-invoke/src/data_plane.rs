@@ -20,20 +20,19 @@ use std::time::Duration;
 use firelight_model::{AccountId, FunctionVersion, VersionKey};
 use firelight_runtimes::InitializationType;
 use firelight_sandbox::SandboxDriver;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::admission::{Admission, Gates, ThrottleReason};
-use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
+use crate::admission::{Admission, ThrottleReason};
+use crate::assignment::{Assignment, EnvironmentHandle};
 use crate::call::{Call, Invoker, NotStarted, Outcome};
-use crate::host::{Asked, Host, Place, Share};
+use crate::host::{Asked, Host, Share};
 use crate::keeper::{Purpose, keep_environment};
 use crate::metering::InvocationMeter;
-use crate::metrics::{Registry, Snapshot, VersionMetrics};
+use crate::metrics::{Registry, Snapshot};
 use crate::pool::{Counts, Freed, Pool, Requested};
-use crate::pools::Pools;
+use crate::pools::{Pools, VersionPool};
 use crate::ports::Ports;
 use crate::prepare::blueprint;
 use crate::recruiter::{recruit, refuse_start};
@@ -70,23 +69,6 @@ pub enum ProvisionError {
     NoSuchVersion,
     #[error("the init of an environment failed")]
     InitFailed,
-}
-
-/// The pool of one state of one version; where tenants are kept apart, of one tenant of it.
-pub(crate) struct VersionPool {
-    pub(crate) version: Arc<FunctionVersion>,
-    pub(crate) tenant: Option<String>,
-    pub(crate) metrics: Arc<VersionMetrics>,
-    gates: Gates,
-    state: Mutex<Pool<Assignment, EnvironmentHandle>>,
-    pub(crate) place: Place,
-}
-
-impl VersionPool {
-    /// Locks the pool's state, for a moment and never across an await.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Pool<Assignment, EnvironmentHandle>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<D: SandboxDriver> Clone for DataPlane<D> {
@@ -511,18 +493,5 @@ impl<D: SandboxDriver> Inner<D> {
 
     fn pools(&self) -> MutexGuard<'_, Pools> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Hands an assignment to an environment that the pool chose.
-impl EnvironmentHandle {
-    fn assign(self, assignment: Assignment) -> Result<(), Assigned> {
-        let inbox = self.inbox.clone();
-        inbox
-            .try_send(Assigned {
-                assignment,
-                handle: self,
-            })
-            .map_err(TrySendError::into_inner)
     }
 }

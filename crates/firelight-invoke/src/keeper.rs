@@ -15,11 +15,12 @@ use tokio::time::Instant;
 
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
 use crate::call::NotStarted;
-use crate::data_plane::{Inner, VersionPool};
+use crate::data_plane::Inner;
 use crate::environment::{Environment, Tell};
 use crate::host::Share;
 use crate::metrics::StartKind;
 use crate::pool::Freed;
+use crate::pools::VersionPool;
 use crate::prepare::{MakeError, blueprint};
 use crate::recruiter::refuse_start;
 use crate::responder::Responder;

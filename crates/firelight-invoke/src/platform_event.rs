@@ -110,8 +110,8 @@ pub(crate) enum PlatformEvent {
         status: Status,
         duration: Duration,
         produced_bytes: u64,
-        /// None where the invocation was not answered.
-        spans: Vec<Span>,
+        /// Of an invocation that was answered.
+        spans: Option<RuntimeSpans>,
         trace: Option<SampledTrace>,
     },
     Report {
@@ -343,7 +343,7 @@ impl PlatformEvent {
                 let metrics =
                     json!({"durationMs": milliseconds(*duration), "producedBytes": produced_bytes});
                 let record = json!({"requestId": request_id, "metrics": metrics});
-                let record = with_spans(record, spans);
+                let record = with_spans(record, spans.iter().flat_map(RuntimeSpans::spans));
                 with_trace(with_status(record, status), trace.as_ref())
             }
             Self::Report {
@@ -354,7 +354,7 @@ impl PlatformEvent {
                 trace,
             } => {
                 let record = json!({"requestId": request_id, "metrics": metrics_json(metrics)});
-                let record = with_spans(record, extension_overhead.as_slice());
+                let record = with_spans(record, extension_overhead.iter().copied());
                 with_trace(with_status(record, status), trace.as_ref())
             }
             Self::Extension {
@@ -385,9 +385,10 @@ fn with_trace(mut record: Value, trace: Option<&SampledTrace>) -> Value {
 }
 
 /// Adds the spans that are known.
-fn with_spans(mut record: Value, spans: &[Span]) -> Value {
-    if !spans.is_empty() {
-        record["spans"] = spans.iter().map(Span::record).collect();
+fn with_spans(mut record: Value, spans: impl Iterator<Item = Span>) -> Value {
+    let mut spans = spans.map(Span::record).peekable();
+    if spans.peek().is_some() {
+        record["spans"] = spans.collect();
     }
     record
 }

@@ -4,11 +4,32 @@
 //! same gates and count in the same metrics.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use firelight_model::VersionKey;
+use firelight_model::{FunctionVersion, VersionKey};
 
-use crate::data_plane::VersionPool;
+use crate::admission::Gates;
+use crate::assignment::{Assignment, EnvironmentHandle};
+use crate::host::Place;
+use crate::metrics::VersionMetrics;
+use crate::pool::Pool;
+
+/// The pool of one state of one version; where tenants are kept apart, of one tenant of it.
+pub(crate) struct VersionPool {
+    pub(crate) version: Arc<FunctionVersion>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) metrics: Arc<VersionMetrics>,
+    pub(crate) gates: Gates,
+    pub(crate) state: Mutex<Pool<Assignment, EnvironmentHandle>>,
+    pub(crate) place: Place,
+}
+
+impl VersionPool {
+    /// Locks the pool's state, for a moment and never across an await.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Pool<Assignment, EnvironmentHandle>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct Pools(HashMap<VersionKey, OfVersion>);

@@ -16,9 +16,10 @@ use firelight_sandbox::SandboxDriver;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::call::NotStarted;
-use crate::data_plane::{Inner, VersionPool};
+use crate::data_plane::Inner;
 use crate::host::Turn;
 use crate::keeper::Purpose;
+use crate::pools::VersionPool;
 
 /// How often a recruiter looks by itself whether its pool's turn has come.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

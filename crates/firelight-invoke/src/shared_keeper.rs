@@ -23,10 +23,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admission::Permit;
 use crate::assignment::{Assigned, Assignment, EnvironmentHandle};
-use crate::data_plane::{Inner, VersionPool};
+use crate::data_plane::Inner;
 use crate::environment::{Crash, Ended, Environment};
 use crate::keeper::{Counted, Idle, next_assignment};
 use crate::pool::Freed;
+use crate::pools::VersionPool;
 use crate::responder::Responder;
 use crate::spans::OpenSpans;
 

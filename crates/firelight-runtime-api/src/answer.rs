@@ -1,6 +1,7 @@
 //! What comes back for an invocation, as a value: what the function did wrong is an answer, not an error of ours.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -33,7 +34,16 @@ pub enum Answer {
 pub(crate) struct Sent {
     /// When its head came.
     pub(crate) first_byte: Instant,
+    /// When its end came, once it did: a streamed answer is given out before.
+    pub(crate) last_byte: Arc<OnceLock<Instant>>,
     pub(crate) answer: Answer,
+}
+
+/// When an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerTime {
+    pub first_byte: Instant,
+    pub last_byte: Instant,
 }
 
 /// An error that a runtime or an extension reports.

@@ -27,7 +27,9 @@ mod session;
 mod state;
 mod telemetry;
 
-pub use answer::{Abandoned, Answer, ErrorReport, ErrorType, StreamEnd, StreamPart, StreamedBody};
+pub use answer::{
+    Abandoned, Answer, AnswerTime, ErrorReport, ErrorType, StreamEnd, StreamPart, StreamedBody,
+};
 pub use config::{InitializationType, Limits, SessionConfig};
 pub use event::{
     Event, ExtensionEvent, ExtensionKind, SessionEvent, SessionEvents, ShutdownReason,

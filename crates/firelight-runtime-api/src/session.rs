@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::answer::{Abandoned, Answer, Sent};
+use crate::answer::{Abandoned, Answer, AnswerTime, Sent};
 use crate::config::SessionConfig;
 use crate::event::{Event, SessionEvents, ShutdownReason};
 use crate::listener::{Abuse, AbuseCounters, ListenerTask};
@@ -28,7 +28,7 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Invocation {
     answer: oneshot::Receiver<Sent>,
-    first_byte: Option<Instant>,
+    time: Option<(Instant, Arc<OnceLock<Instant>>)>,
 }
 
 impl Invocation {
@@ -36,13 +36,17 @@ impl Invocation {
     /// once it returned.
     pub async fn answer(&mut self) -> Result<Answer, Abandoned> {
         let sent = (&mut self.answer).await.map_err(|_| Abandoned)?;
-        self.first_byte = Some(sent.first_byte);
+        self.time = Some((sent.first_byte, sent.last_byte));
         Ok(sent.answer)
     }
 
-    /// When the answer began to come, once it was given out.
-    pub fn first_byte(&self) -> Option<Instant> {
-        self.first_byte
+    /// When the answer came, once it was given out. One that broke off ended just now.
+    pub fn answer_time(&self) -> Option<AnswerTime> {
+        let (first_byte, last_byte) = self.time.as_ref()?;
+        Some(AnswerTime {
+            first_byte: *first_byte,
+            last_byte: last_byte.get().copied().unwrap_or_else(Instant::now),
+        })
     }
 }
 
@@ -87,10 +91,7 @@ impl Session {
     pub fn offer(&self, event: Event) -> Result<Invocation, OfferError> {
         let offered = self.shared.lock().offer(event);
         match offered {
-            Ok(answer) => Ok(Invocation {
-                answer,
-                first_byte: None,
-            }),
+            Ok(answer) => Ok(Invocation { answer, time: None }),
             Err(event) => Err(OfferError { event }),
         }
     }

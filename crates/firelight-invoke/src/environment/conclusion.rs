@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use firelight_runtime_api::ShutdownReason;
+use firelight_runtime_api::{Session, ShutdownReason};
 use firelight_sandbox::{Sandbox, SandboxDriver};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -19,7 +19,7 @@ use super::invocation::Ending;
 use super::{Environment, Phase};
 use crate::call::{Call, ResponseMode};
 use crate::metering::{self, InvocationMeter};
-use crate::platform_event::{PlatformEvent, ReportMetrics, SampledTrace, Span};
+use crate::platform_event::{PlatformEvent, ReportMetrics, RuntimeSpans, SampledTrace, Span};
 
 /// How long an answer may wait so that its caller's next request finds the environment free: extensions that only note
 /// the invocation are back by then, and for one that works on nobody waits longer.
@@ -83,7 +83,11 @@ impl<D: SandboxDriver> Environment<D> {
     }
 
     fn works_on(&self) -> bool {
-        self.phase == Phase::Ready && !self.lost && !self.session.is_idle()
+        self.lives() && !self.session.is_idle()
+    }
+
+    fn lives(&self) -> bool {
+        self.phase == Phase::Ready && !self.lost
     }
 
     /// Lets processes finish that work on after their answer. They get the time of one invocation.
@@ -97,15 +101,17 @@ impl<D: SandboxDriver> Environment<D> {
     /// Waits until the processes of the invocation before ask for more, or are seen to have ended: an event must not be
     /// lost with a runtime that answered and then exited.
     pub(super) async fn back_for_more(&mut self) {
-        while self.works_on() {
-            let happening = self.happening().await;
-            self.happened_while_idle(&happening);
-        }
+        self.look_after(|session| !session.is_idle()).await;
     }
 
     /// Waits until the runtime asks for more, or is seen to have ended.
     async fn runtime_back(&mut self) {
-        while self.phase == Phase::Ready && !self.lost && !self.session.runtime_waits() {
+        self.look_after(|session| !session.runtime_waits()).await;
+    }
+
+    /// Looks after the processes while they live and work.
+    async fn look_after(&mut self, works: fn(&Session) -> bool) {
+        while self.lives() && works(&self.session) {
             let happening = self.happening().await;
             self.happened_while_idle(&happening);
         }
@@ -196,16 +202,18 @@ impl<D: SandboxDriver> Environment<D> {
         duration: Duration,
     ) {
         let asked_at = self.session.runtime_asked_at();
-        let spans = ending.response.map(|response| {
-            let spans = response.spans(began, asked_at);
-            spans.from(self.wall_time(began))
+        let spans = ending.answered.map(|answered| RuntimeSpans {
+            began: self.wall_time(began),
+            latency: answered.first_byte.duration_since(began),
+            response: answered.last_byte.duration_since(answered.first_byte),
+            overhead: asked_at.and_then(|at| at.checked_duration_since(answered.last_byte)),
         });
         self.platform(&PlatformEvent::RuntimeDone {
             request_id: call.request_id.to_string(),
             status: ending.status.clone(),
             duration,
             produced_bytes: ending.produced_bytes,
-            spans: spans.unwrap_or_default(),
+            spans,
             trace: sampled_trace(call),
         });
     }

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use firelight_runtime_api::{Answer, Event, Invocation, ShutdownReason, StreamedBody};
+use firelight_runtime_api::{Answer, AnswerTime, Event, Invocation, ShutdownReason, StreamedBody};
 use firelight_sandbox::{Exit, SandboxDriver};
 use tokio::time::{Instant, timeout};
 
@@ -24,7 +24,7 @@ use crate::call::{Call, FunctionResult, LogTail, ResponseMode};
 use crate::clock::iso;
 use crate::error_payload::{LARGEST_RESPONSE, PlatformError};
 use crate::metering::InvocationMeter;
-use crate::platform_event::{InitPhase, PlatformEvent, RuntimeSpans, Status};
+use crate::platform_event::{InitPhase, PlatformEvent, Status};
 use crate::responder::Responder;
 
 /// How long an answer may lag behind the exit of the process that sent it.
@@ -41,39 +41,10 @@ pub(super) struct Ending {
     pub(super) reset: Option<ShutdownReason>,
     /// What the platform adds to the text log before END.
     pub(super) log_text: Option<String>,
-    /// When the response came, if one did in time.
-    pub(super) response: Option<ResponseTime>,
+    /// When the answer came, if one did in time.
+    pub(super) answered: Option<AnswerTime>,
     /// When the end of the runtime's part was reported, if it is already.
     pub(super) runtime_done: Option<Instant>,
-}
-
-/// When a response came.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ResponseTime {
-    first_byte: Instant,
-    last_byte: Instant,
-}
-
-impl ResponseTime {
-    /// The time of a response that is complete just now.
-    pub(super) fn of(invocation: &Invocation) -> Option<Self> {
-        Some(Self {
-            first_byte: invocation.first_byte()?,
-            last_byte: Instant::now(),
-        })
-    }
-
-    /// How it splits the time of an invocation whose runtime asked for the next one at `asked_at`.
-    pub(super) fn spans(self, began: Instant, asked_at: Option<Instant>) -> RuntimeSpans {
-        let asked_at = asked_at.filter(|at| *at >= self.first_byte);
-        // Who waits for the response may be woken after the runtime went on.
-        let last_byte = asked_at.map_or(self.last_byte, |at| at.min(self.last_byte));
-        RuntimeSpans {
-            latency: self.first_byte.duration_since(began),
-            response: last_byte.duration_since(self.first_byte),
-            overhead: asked_at.map(|at| at.duration_since(last_byte)),
-        }
-    }
 }
 
 impl Ending {
@@ -93,7 +64,7 @@ impl Ending {
             produced_bytes,
             reset: None,
             log_text: None,
-            response: None,
+            answered: None,
             runtime_done: None,
         }
     }
@@ -225,7 +196,7 @@ impl<D: SandboxDriver> Environment<D> {
         let answered = self.wait_for_answer(&mut invocation, responder, request_id);
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(ending) => Ending {
-                response: ResponseTime::of(&invocation),
+                answered: invocation.answer_time(),
                 ..ending
             },
             Err(_) => self.timed_out(request_id, limit),

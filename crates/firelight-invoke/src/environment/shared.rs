@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::conclusion::sampled_trace;
 use super::init::InitFailure;
-use super::invocation::{ANSWER_GRACE, Ending, Judged, ResponseTime, judge, respond};
+use super::invocation::{ANSWER_GRACE, Ending, Judged, judge, respond};
 use super::stream::{Sink, TooLarge, stream_ending};
 use super::{Environment, Phase};
 use crate::bandwidth::StreamLimits;
@@ -86,7 +86,7 @@ impl Running {
         let answered = answered(&mut started, &mut invocation, crash, stream_limits);
         let how = match timeout_at(deadline, answered).await {
             Ok(ending) => How::Ended(Ending {
-                response: ResponseTime::of(&invocation),
+                answered: invocation.answer_time(),
                 ..ending
             }),
             Err(_) => How::CutOff,

@@ -17,7 +17,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn record(&self) -> Value {
+    pub(crate) fn record(self) -> Value {
         json!({
             "name": self.name,
             "start": iso(self.start),
@@ -29,6 +29,7 @@ impl Span {
 /// How an answered invocation spent the runtime's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RuntimeSpans {
+    pub(crate) began: WallTime,
     /// From the begin to the first byte of the response.
     pub(crate) latency: Duration,
     /// From the first byte to the last.
@@ -38,25 +39,21 @@ pub(crate) struct RuntimeSpans {
 }
 
 impl RuntimeSpans {
-    /// The spans of an invocation that began at `began`, one after the other.
-    pub(crate) fn from(self, began: WallTime) -> Vec<Span> {
-        let parts = [
-            ("responseLatency", Some(self.latency)),
-            ("responseDuration", Some(self.response)),
-            ("runtimeOverhead", self.overhead),
-        ];
-        let mut passed = Duration::ZERO;
-        let mut spans = Vec::with_capacity(parts.len());
-        for (name, duration) in parts {
-            let Some(duration) = duration else { break };
-            spans.push(Span {
-                name,
-                start: began.after(passed),
-                duration,
-            });
-            passed += duration;
-        }
-        spans
+    /// Returns the spans that are known, one after the other.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = Span> {
+        let (began, answered) = (self.began, self.latency + self.response);
+        let span = move |name, passed, duration| Span {
+            name,
+            start: began.after(passed),
+            duration,
+        };
+        let overhead = self.overhead;
+        [
+            span("responseLatency", Duration::ZERO, self.latency),
+            span("responseDuration", self.latency, self.response),
+        ]
+        .into_iter()
+        .chain(overhead.map(|overhead| span("runtimeOverhead", answered, overhead)))
     }
 }
 
@@ -66,12 +63,12 @@ mod tests {
 
     fn spans(overhead: Option<Duration>) -> Vec<Value> {
         let spans = RuntimeSpans {
+            began: WallTime::from_epoch_ms(1_000),
             latency: Duration::from_micros(12_340),
             response: Duration::from_millis(5),
             overhead,
         };
-        let spans = spans.from(WallTime::from_epoch_ms(1_000));
-        spans.iter().map(Span::record).collect()
+        spans.spans().map(Span::record).collect()
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn warm_success_shows_only_start_and_report_at_level_info() {
         status: Status::Success,
         duration: Duration::ZERO,
         produced_bytes: 2,
-        spans: Vec::new(),
+        spans: None,
         trace: None,
     };
     let start = PlatformEvent::Start {

@@ -1,6 +1,8 @@
 //! Responses that the runtime streams.
 
-use firelight_runtime_api::{Answer, StreamEnd, StreamPart, StreamedBody};
+use std::time::Duration;
+
+use firelight_runtime_api::{Answer, SessionEvent, StreamEnd, StreamPart, StreamedBody};
 
 use crate::client::{Client, Served, event, serve};
 
@@ -20,6 +22,34 @@ async fn streaming() -> (Served, Client, StreamedBody) {
     };
     assert_eq!(content_type.as_deref(), Some("text/plain"));
     (served, client, body)
+}
+
+#[tokio::test]
+async fn time_of_an_answer_does_not_depend_on_when_it_is_taken() {
+    let mut served = serve();
+    let mut client = served.polling().await;
+    let mut invocation = served.session.offer(event("id-1", "{}")).unwrap();
+    client.read().await.unwrap();
+    assert!(!served.session.runtime_waits());
+
+    client.send(HEAD).await;
+    client.send("3\r\none\r\n0\r\n\r\n").await;
+    assert_eq!(client.read().await.unwrap().status, 202);
+    client
+        .send("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await;
+    while !matches!(
+        served.events.next().await.unwrap(),
+        SessionEvent::RuntimeAsked
+    ) {}
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    invocation.answer().await.unwrap();
+
+    let time = invocation.answer_time().unwrap();
+    let asked_at = served.session.runtime_asked_at().unwrap();
+    assert!(time.first_byte <= time.last_byte, "{time:?}");
+    assert!(time.last_byte <= asked_at, "{time:?}, {asked_at:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The runtime's answer to an invocation: buffered, streamed, or an error.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
@@ -28,6 +28,7 @@ struct Answering {
     shared: Arc<Shared>,
     request_id: String,
     first_byte: Instant,
+    last_byte: Arc<OnceLock<Instant>>,
     answer: Option<oneshot::Sender<Sent>>,
     is_done: bool,
 }
@@ -45,6 +46,7 @@ impl Answering {
             shared: Arc::clone(shared),
             request_id,
             first_byte: Instant::now(),
+            last_byte: Arc::default(),
             answer,
             is_done: false,
         })
@@ -55,12 +57,19 @@ impl Answering {
         if let Some(waiting) = self.answer.take() {
             let _ = waiting.send(Sent {
                 first_byte: self.first_byte,
+                last_byte: Arc::clone(&self.last_byte),
                 answer,
             });
         }
     }
 
+    /// Notes that all of it came.
+    fn has_come(&self) {
+        self.last_byte.get_or_init(Instant::now);
+    }
+
     fn finish(mut self, answer: Answer) {
+        self.has_come();
         self.complete();
         self.send(answer);
     }
@@ -157,6 +166,7 @@ async fn streamed(
     let end = forward(request.body_mut(), &parts)
         .await
         .ok_or_else(Refusal::truncated)?;
+    answering.has_come();
     // A reader that is gone does not learn how it ended, and need not.
     let _ = parts.send(StreamPart::End(end)).await;
     answering.complete();
