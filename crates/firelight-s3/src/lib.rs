@@ -23,7 +23,7 @@ mod intake;
 mod record;
 mod refusal;
 
-pub use api::tags_as_query;
+pub use api::{CONTENT_HEADERS, tags_as_query};
 pub use body::seal::{ChunkSeal, Sealed};
 pub use cors::{CorsRules, PageRequest};
 pub use depot::{Caller, Depot, Guard, ListBlobsError, Outside};

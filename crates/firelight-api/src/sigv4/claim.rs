@@ -322,7 +322,7 @@ mod tests {
     use super::*;
     use crate::sigv4::ALGORITHM;
 
-    fn presigned(service: &str, expires: &str) -> Result<Claim, ClaimError> {
+    pub(super) fn presigned(service: &str, expires: &str) -> Result<Claim, ClaimError> {
         let url = format!(
             "/b/k?X-Amz-Algorithm={ALGORITHM}&X-Amz-Signature=0&X-Amz-SignedHeaders=host\
              &X-Amz-Credential=A/20260101/us-east-1/{service}/aws4_request\

@@ -82,6 +82,22 @@ impl Signed<'_> {
     }
 }
 
+/// Sends a request to S3 that root signed.
+pub(crate) async fn s3_by_root(
+    server: &Server,
+    method: &str,
+    path: &str,
+    header: Option<(&str, &str)>,
+    body: &str,
+) -> Answer {
+    let credentials = &root();
+    let sender = Signed {
+        server,
+        credentials,
+    };
+    sender.send("s3", method, path, header, body).await
+}
+
 /// Makes a user with one inline policy and returns its key.
 pub(crate) async fn user(server: &Server, statement: serde_json::Value) -> SigningCredentials {
     let credentials = root();

@@ -2,25 +2,15 @@
 
 use firelight_api::Authentication;
 
-use crate::support::{Answer, Server, server};
-
-async fn send(server: &Server, method: &str, path: &str, body: &str) -> Answer {
-    let length = body.len();
-    server
-        .send(format!(
-            "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}\
-             \r\n\r\n{body}"
-        ))
-        .await
-}
+use crate::support::server;
 
 #[tokio::test]
 async fn object_is_read_back_as_it_was_put() {
     let server = server(Authentication::AnyCredentials).await;
-    send(&server, "PUT", "/bucket", "").await;
+    server.unsigned("PUT", "/bucket", "").await;
 
-    let put = send(&server, "PUT", "/bucket/a%20key", "content").await;
-    let get = send(&server, "GET", "/bucket/a%20key", "").await;
+    let put = server.unsigned("PUT", "/bucket/a%20key", "content").await;
+    let get = server.unsigned("GET", "/bucket/a%20key", "").await;
 
     assert_eq!(put.status, 200, "{}", put.body);
     assert_eq!((get.status, get.body.as_str()), (200, "content"));
@@ -32,9 +22,9 @@ async fn object_is_read_back_as_it_was_put() {
 #[tokio::test]
 async fn missing_key_is_named_in_the_error() {
     let server = server(Authentication::AnyCredentials).await;
-    send(&server, "PUT", "/bucket", "").await;
+    server.unsigned("PUT", "/bucket", "").await;
 
-    let answer = send(&server, "GET", "/bucket/nope", "").await;
+    let answer = server.unsigned("GET", "/bucket/nope", "").await;
 
     assert_eq!(answer.status, 404);
     assert_eq!(answer.element("Code"), "NoSuchKey");
@@ -45,7 +35,7 @@ async fn missing_key_is_named_in_the_error() {
 async fn nobody_reads_an_object_without_a_signature() {
     let server = server(Authentication::Required).await;
 
-    let answer = send(&server, "GET", "/bucket/key", "").await;
+    let answer = server.unsigned("GET", "/bucket/key", "").await;
 
     assert_eq!(
         (answer.status, answer.element("Code")),
@@ -56,9 +46,9 @@ async fn nobody_reads_an_object_without_a_signature() {
 #[tokio::test]
 async fn request_about_two_things_is_refused() {
     let server = server(Authentication::AnyCredentials).await;
-    send(&server, "PUT", "/bucket", "").await;
+    server.unsigned("PUT", "/bucket", "").await;
 
-    let answer = send(&server, "GET", "/bucket?acl&policy", "").await;
+    let answer = server.unsigned("GET", "/bucket?acl&policy", "").await;
 
     assert_eq!(
         (answer.status, answer.element("Code")),

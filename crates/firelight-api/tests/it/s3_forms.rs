@@ -6,7 +6,7 @@ use firelight_api::Authentication;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 
-use crate::authorization::{Signed, root};
+use crate::authorization::s3_by_root;
 use crate::support::{Answer, ROOT_KEY_ID, ROOT_SECRET, Server, server};
 
 const SCOPE: [&str; 4] = ["20260101", "us-east-1", "s3", "aws4_request"];
@@ -86,12 +86,7 @@ async fn upload(server: &Server, fields: &[(&str, String)], file: &str) -> Answe
 }
 
 async fn signed(server: &Server, method: &str, path: &str, body: &str) -> Answer {
-    let credentials = &root();
-    let sender = Signed {
-        server,
-        credentials,
-    };
-    sender.send("s3", method, path, None, body).await
+    s3_by_root(server, method, path, None, body).await
 }
 
 async fn server_with_bucket() -> Server {
@@ -252,16 +247,11 @@ async fn form_without_a_policy_is_from_nobody() {
 #[tokio::test]
 async fn form_in_a_signed_request_is_none() {
     let server = server_with_bucket().await;
-    let credentials = &root();
-    let sender = Signed {
-        server: &server,
-        credentials,
-    };
     let header = Some(("content-type", "multipart/form-data; boundary=xyz"));
     let body = "--xyz\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na\r\n--xyz\r\n\
         Content-Disposition: form-data; name=\"file\"\r\n\r\ncontent\r\n--xyz--\r\n";
 
-    let answer = sender.send("s3", "POST", "/bucket", header, body).await;
+    let answer = s3_by_root(&server, "POST", "/bucket", header, body).await;
 
     assert_eq!(
         (answer.status, answer.element("Code")),

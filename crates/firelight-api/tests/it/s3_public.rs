@@ -4,32 +4,16 @@
 use firelight_api::Authentication;
 use serde_json::{Value, json};
 
-use crate::authorization::{Signed, root, user};
+use crate::authorization::{Signed, s3_by_root, user};
 use crate::support::{Answer, Server, server};
 
 async fn signed(server: &Server, method: &str, path: &str, body: &str) -> Answer {
-    let credentials = &root();
-    let sender = Signed {
-        server,
-        credentials,
-    };
-    sender.send("s3", method, path, None, body).await
+    s3_by_root(server, method, path, None, body).await
 }
 
 async fn ok(server: &Server, method: &str, path: &str, body: &str) {
     let answer = signed(server, method, path, body).await;
     assert!(answer.status < 300, "{method} {path}: {}", answer.body);
-}
-
-/// Sends without a signature.
-async fn nobody(server: &Server, method: &str, path: &str, body: &str) -> Answer {
-    let length = body.len();
-    server
-        .send(format!(
-            "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}\
-             \r\n\r\n{body}"
-        ))
-        .await
 }
 
 fn policy(statement: Value) -> String {
@@ -43,14 +27,19 @@ fn open_to_all(actions: &[&str]) -> String {
     )
 }
 
-fn block(public_policies: bool, public_buckets: bool) -> String {
-    format!(
+async fn block(server: &Server, public_policies: bool, public_buckets: bool) {
+    let block = format!(
         "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>\
          <IgnorePublicAcls>true</IgnorePublicAcls>\
          <BlockPublicPolicy>{public_policies}</BlockPublicPolicy>\
          <RestrictPublicBuckets>{public_buckets}</RestrictPublicBuckets>\
          </PublicAccessBlockConfiguration>"
-    )
+    );
+    ok(server, "PUT", "/bucket?publicAccessBlock", &block).await;
+}
+
+async fn put_policy(server: &Server, policy: &str) {
+    ok(server, "PUT", "/bucket?policy", policy).await;
 }
 
 async fn server_with_bucket() -> Server {
@@ -64,15 +53,9 @@ async fn server_with_bucket() -> Server {
 #[tokio::test]
 async fn everybody_may_do_what_the_policy_says_and_nothing_else() {
     let server = server_with_bucket().await;
-    ok(
-        &server,
-        "PUT",
-        "/bucket?publicAccessBlock",
-        &block(false, false),
-    )
-    .await;
+    block(&server, false, false).await;
     let actions = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"];
-    ok(&server, "PUT", "/bucket?policy", &open_to_all(&actions)).await;
+    put_policy(&server, &open_to_all(&actions)).await;
 
     for (method, path, status) in [
         ("GET", "/bucket/public/a", 200),
@@ -94,7 +77,7 @@ async fn everybody_may_do_what_the_policy_says_and_nothing_else() {
         ("PUT", "/mine", 403),
         ("GET", "/", 403),
     ] {
-        let answer = nobody(&server, method, path, "").await;
+        let answer = server.unsigned(method, path, "").await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
     }
     let written = signed(&server, "GET", "/bucket?list-type=2&prefix=public/b", "").await;
@@ -124,25 +107,13 @@ async fn settings_of_the_bucket_keep_the_public_out() {
         json!({"Effect": "Allow", "Principal": {"AWS": "111122223333"},
         "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}),
     );
-    ok(&server, "PUT", "/bucket?policy", &to_one).await;
+    put_policy(&server, &to_one).await;
 
-    ok(
-        &server,
-        "PUT",
-        "/bucket?publicAccessBlock",
-        &block(false, true),
-    )
-    .await;
-    ok(
-        &server,
-        "PUT",
-        "/bucket?policy",
-        &open_to_all(&["s3:GetObject"]),
-    )
-    .await;
-    let restricted = nobody(&server, "GET", "/bucket/public/a", "").await;
+    block(&server, false, true).await;
+    put_policy(&server, &open_to_all(&["s3:GetObject"])).await;
+    let restricted = server.unsigned("GET", "/bucket/public/a", "").await;
     ok(&server, "DELETE", "/bucket?publicAccessBlock", "").await;
-    let open = nobody(&server, "GET", "/bucket/public/a", "").await;
+    let open = server.unsigned("GET", "/bucket/public/a", "").await;
 
     assert_eq!((restricted.status, open.status), (403, 200));
     assert_eq!(restricted.element("Message"), "Access Denied");
@@ -151,13 +122,8 @@ async fn settings_of_the_bucket_keep_the_public_out() {
 #[tokio::test]
 async fn lists_that_open_a_bucket_are_refused_where_they_are_off_or_blocked() {
     let server = server_with_bucket().await;
-    let credentials = &root();
-    let sender = Signed {
-        server: &server,
-        credentials,
-    };
     let public = Some(("x-amz-acl", "public-read"));
-    let put = || sender.send("s3", "PUT", "/bucket/public/a", public, "content");
+    let put = || s3_by_root(&server, "PUT", "/bucket/public/a", public, "content");
 
     let off = put().await;
     let controls = "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule>\
@@ -179,24 +145,18 @@ async fn lists_that_open_a_bucket_are_refused_where_they_are_off_or_blocked() {
 async fn each_key_that_a_body_names_is_decided_on_its_own() {
     let server = server_with_bucket().await;
     ok(&server, "PUT", "/bucket/free", "content").await;
-    ok(
-        &server,
-        "PUT",
-        "/bucket?publicAccessBlock",
-        &block(false, false),
-    )
-    .await;
+    block(&server, false, false).await;
     let guarded = policy(json!([
         {"Effect": "Allow", "Principal": "*", "Action": "s3:DeleteObject",
             "Resource": "arn:aws:s3:::bucket/*"},
         {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject*",
             "Resource": "arn:aws:s3:::bucket/private"},
     ]));
-    ok(&server, "PUT", "/bucket?policy", &guarded).await;
+    put_policy(&server, &guarded).await;
     let keys = "<Delete><Object><Key>private</Key></Object><Object><Key>free</Key></Object>\
         <Object><Key>public/a</Key><VersionId>null</VersionId></Object></Delete>";
 
-    let answer = nobody(&server, "POST", "/bucket?delete", keys).await;
+    let answer = server.unsigned("POST", "/bucket?delete", keys).await;
 
     assert_eq!(answer.status, 200, "{}", answer.body);
     let (deleted, denied) = (
@@ -214,20 +174,8 @@ async fn each_key_that_a_body_names_is_decided_on_its_own() {
 #[tokio::test]
 async fn only_who_may_list_a_bucket_is_told_that_a_key_is_missing() {
     let server = server_with_bucket().await;
-    ok(
-        &server,
-        "PUT",
-        "/bucket?publicAccessBlock",
-        &block(false, false),
-    )
-    .await;
-    ok(
-        &server,
-        "PUT",
-        "/bucket?policy",
-        &open_to_all(&["s3:GetObject"]),
-    )
-    .await;
+    block(&server, false, false).await;
+    put_policy(&server, &open_to_all(&["s3:GetObject"])).await;
     let reader = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
     let credentials = &user(&server, reader).await;
     let reader = Signed {
@@ -235,17 +183,11 @@ async fn only_who_may_list_a_bucket_is_told_that_a_key_is_missing() {
         credentials,
     };
 
-    let anybody = nobody(&server, "GET", "/bucket/public/none", "").await;
+    let anybody = server.unsigned("GET", "/bucket/public/none", "").await;
     let read = reader.send("s3", "GET", "/bucket/none", None, "").await;
     let no_bucket = reader.send("s3", "GET", "/none/none", None, "").await;
-    ok(
-        &server,
-        "PUT",
-        "/bucket?policy",
-        &open_to_all(&["s3:GetObject", "s3:ListBucket"]),
-    )
-    .await;
-    let told = nobody(&server, "GET", "/bucket/public/none", "").await;
+    put_policy(&server, &open_to_all(&["s3:GetObject", "s3:ListBucket"])).await;
+    let told = server.unsigned("GET", "/bucket/public/none", "").await;
 
     assert_eq!(
         (anybody.status, anybody.element("Code")),

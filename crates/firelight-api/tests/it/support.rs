@@ -158,6 +158,16 @@ impl Server {
         Answer::parse(&bytes)
     }
 
+    /// Sends a request that is not signed.
+    pub(crate) async fn unsigned(&self, method: &str, path: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}\
+             \r\n\r\n{body}"
+        ))
+        .await
+    }
+
     /// Sends a request without a body that asks to close the connection.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(format!(

@@ -191,7 +191,7 @@ async fn depths_tell_the_events_of_each_function_and_the_age_of_the_oldest() {
     let events = world.events(Settings::default());
 
     events.accept(event_of("a", 1)).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    tokio::time::advance(Duration::from_secs(7)).await;
     events.accept(event_of("a", 2)).await.unwrap();
 
     let depths = events.depths().await.unwrap();

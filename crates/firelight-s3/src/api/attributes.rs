@@ -11,21 +11,17 @@ use crate::depot::Bucket;
 use crate::record::{Attributes, ChecksumRecord, ObjectRecord, VersionRecord};
 use crate::refusal::Refusal;
 
-/// Headers that are given back as they came.
-const KEPT: [&str; 10] = [
+/// Headers about the content, which are given back as they came.
+pub const CONTENT_HEADERS: [&str; 6] = [
     "cache-control",
     "content-disposition",
     "content-encoding",
     "content-language",
     "content-type",
     "expires",
-    "x-amz-website-redirect-location",
-    choices::ENCRYPTION,
-    choices::KMS_KEY,
-    choices::BUCKET_KEY,
 ];
 
-/// Those that a copy does not take over from its source.
+/// Others that are given back; a copy does not take them over from its source.
 pub(super) const NEVER_COPIED: [&str; 4] = [
     "x-amz-website-redirect-location",
     choices::ENCRYPTION,
@@ -42,8 +38,9 @@ const MAX_TAG_VALUE_CHARS: usize = 256;
 pub(super) fn read(headers: &HeaderMap) -> Result<Attributes, Refusal> {
     choices::check(headers)?;
     let text = |name: &str| headers.get(name).map(text_of);
-    let kept = KEPT
+    let kept = CONTENT_HEADERS
         .into_iter()
+        .chain(NEVER_COPIED)
         .filter_map(|name| Some((name.to_owned(), text(name)?)));
     let mut attributes = Attributes {
         headers: kept.filter(|(_, value)| !value.is_empty()).collect(),

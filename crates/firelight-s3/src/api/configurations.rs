@@ -29,18 +29,23 @@ use crate::document;
 use crate::refusal::Refusal;
 
 impl<S: Store, B: Blobs, I> Call<'_, S, B, I> {
-    async fn put(&self, bucket: &str, setting: Setting, text: String) -> Result<(), Refusal> {
+    pub(super) async fn put(
+        &self,
+        bucket: &str,
+        setting: Setting,
+        text: String,
+    ) -> Result<(), Refusal> {
         self.depot
             .set(&self.caller, bucket, setting, Some(text))
             .await
     }
 
-    async fn forget(&self, bucket: &str, setting: Setting) -> Result<(), Refusal> {
+    pub(super) async fn forget(&self, bucket: &str, setting: Setting) -> Result<(), Refusal> {
         self.depot.set(&self.caller, bucket, setting, None).await
     }
 
     /// Reads a document, or fails as S3 does for a bucket without one.
-    async fn required<T>(&self, bucket: &str, setting: Setting) -> Result<T, Refusal>
+    pub(super) async fn required<T>(&self, bucket: &str, setting: Setting) -> Result<T, Refusal>
     where
         T: for<'xml> s3s::xml::Deserialize<'xml>,
     {
@@ -49,7 +54,11 @@ impl<S: Store, B: Blobs, I> Call<'_, S, B, I> {
     }
 
     /// Reads a document, if there is one.
-    async fn optional<T>(&self, bucket: &str, setting: Setting) -> Result<Option<T>, Refusal>
+    pub(super) async fn optional<T>(
+        &self,
+        bucket: &str,
+        setting: Setting,
+    ) -> Result<Option<T>, Refusal>
     where
         T: for<'xml> s3s::xml::Deserialize<'xml>,
     {

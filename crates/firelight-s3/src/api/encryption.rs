@@ -16,13 +16,11 @@ use crate::refusal::Refusal;
 pub(super) async fn get_bucket_encryption<S: Store, B: Blobs>(
     call: Call<'_, S, B, GetBucketEncryptionInput>,
 ) -> Answer<GetBucketEncryptionOutput> {
-    let bucket = call.depot.bucket(&call.caller, &call.input.bucket).await?;
-    let configuration = match Setting::ENCRYPTION.of(&bucket) {
-        Some(put) => document::read(put)?,
-        None => first(),
-    };
+    let put = call
+        .optional(&call.input.bucket, Setting::ENCRYPTION)
+        .await?;
     answer(GetBucketEncryptionOutput {
-        server_side_encryption_configuration: Some(configuration),
+        server_side_encryption_configuration: Some(put.unwrap_or_else(first)),
     })
 }
 
@@ -46,9 +44,7 @@ pub(super) async fn put_bucket_encryption<S: Store, B: Blobs>(
     let configuration = &call.input.server_side_encryption_configuration;
     check(configuration)?;
     let text = document::write(configuration)?;
-    let (caller, bucket) = (&call.caller, &call.input.bucket);
-    call.depot
-        .set(caller, bucket, Setting::ENCRYPTION, Some(text))
+    call.put(&call.input.bucket, Setting::ENCRYPTION, text)
         .await?;
     answer(PutBucketEncryptionOutput {})
 }

@@ -66,10 +66,7 @@ pub(super) async fn put_bucket_lifecycle_configuration<S: Store, B: Blobs>(
 pub(super) async fn delete_bucket_lifecycle<S: Store, B: Blobs>(
     call: Call<'_, S, B, DeleteBucketLifecycleInput>,
 ) -> Answer<DeleteBucketLifecycleOutput> {
-    let (caller, bucket) = (&call.caller, &call.input.bucket);
-    call.depot
-        .set(caller, bucket, Setting::LIFECYCLE, None)
-        .await?;
+    call.forget(&call.input.bucket, Setting::LIFECYCLE).await?;
     answer(DeleteBucketLifecycleOutput {})
 }
 

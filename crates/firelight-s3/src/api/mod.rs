@@ -19,6 +19,7 @@ mod objects;
 mod policies;
 mod tagging;
 
+pub use attributes::CONTENT_HEADERS;
 pub use tagging::tags_as_query;
 
 use firelight_store::{Blobs, Store};

@@ -66,42 +66,40 @@ pub(super) async fn put_bucket_notification_configuration<S: Store, B: Blobs>(
     }
     check_overlap(&entries)?;
     let text = document::write(&call.input.notification_configuration)?;
-    let (caller, bucket) = (&call.caller, &call.input.bucket);
-    call.depot
-        .set(caller, bucket, Setting::NOTIFICATION, Some(text))
+    call.put(&call.input.bucket, Setting::NOTIFICATION, text)
         .await?;
     answer(PutBucketNotificationConfigurationOutput {})
 }
 
+/// The configurations of one list, which differ in whom they tell.
+macro_rules! entries_of {
+    ($list:expr, $arn:ident, $element:literal, $service:literal) => {
+        $list.iter_mut().flatten().map(|it| Entry {
+            element: $element,
+            service: $service,
+            arn: &it.$arn,
+            id: &mut it.id,
+            events: &it.events,
+            filter: it.filter.as_mut(),
+        })
+    };
+}
+
 fn entries(configuration: &mut NotificationConfiguration) -> Vec<Entry<'_>> {
-    let queues = configuration.queue_configurations.iter_mut().flatten();
-    let queues = queues.map(|it| Entry {
-        element: "Queue",
-        service: "sqs",
-        arn: &it.queue_arn,
-        id: &mut it.id,
-        events: &it.events,
-        filter: it.filter.as_mut(),
-    });
-    let topics = configuration.topic_configurations.iter_mut().flatten();
-    let topics = topics.map(|it| Entry {
-        element: "Topic",
-        service: "sns",
-        arn: &it.topic_arn,
-        id: &mut it.id,
-        events: &it.events,
-        filter: it.filter.as_mut(),
-    });
-    let functions = &mut configuration.lambda_function_configurations;
-    let functions = functions.iter_mut().flatten().map(|it| Entry {
-        element: "CloudFunction",
-        service: "lambda",
-        arn: &it.lambda_function_arn,
-        id: &mut it.id,
-        events: &it.events,
-        filter: it.filter.as_mut(),
-    });
-    queues.chain(topics).chain(functions).collect()
+    let (queues, topics, functions) = (
+        &mut configuration.queue_configurations,
+        &mut configuration.topic_configurations,
+        &mut configuration.lambda_function_configurations,
+    );
+    entries_of!(queues, queue_arn, "Queue", "sqs")
+        .chain(entries_of!(topics, topic_arn, "Topic", "sns"))
+        .chain(entries_of!(
+            functions,
+            lambda_function_arn,
+            "CloudFunction",
+            "lambda"
+        ))
+        .collect()
 }
 
 fn check(entry: &mut Entry<'_>) -> Result<(), Refusal> {

@@ -50,8 +50,7 @@ pub(super) async fn put_bucket_policy<S: Store, B: Blobs>(
              Public Access."
         )));
     }
-    let (caller, text) = (&call.caller, Some(text.clone()));
-    call.depot.set(caller, name, Setting::POLICY, text).await?;
+    call.put(name, Setting::POLICY, text.clone()).await?;
     answer(PutBucketPolicyOutput {})
 }
 

@@ -1,11 +1,9 @@
 //! Who signed the policy of a form, not yet believed.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use firelight_s3::Refusal;
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
 
+use super::{field, missing};
+use crate::sigv2;
 use crate::sigv4::{ALGORITHM, Mismatch, PolicySignature, Scope, VerifyError};
 
 /// The signature of a form, and what it refers to.
@@ -25,10 +23,7 @@ enum Signature {
 impl FormClaim {
     /// Reads the signature of a form; `None` when it has none.
     pub(super) fn read(fields: &[(String, String)]) -> Result<Option<Self>, Refusal> {
-        let field = |name: &str| {
-            let found = fields.iter().find(|(field, _)| field == name);
-            found.map(|(_, value)| value.clone())
-        };
+        let field = |name: &str| field(fields, name).map(str::to_owned);
         let required = |name: &'static str| {
             let found = field(&name.to_ascii_lowercase());
             found.ok_or_else(|| missing(name))
@@ -82,7 +77,7 @@ impl FormClaim {
                 let is_genuine = given.is_of(&self.policy, secret_access_key);
                 (is_genuine, &given.signature)
             }
-            Signature::V2(given) => (is_of_v2(&self.policy, given, secret_access_key), given),
+            Signature::V2(given) => (sigv2::is_of(&self.policy, given, secret_access_key), given),
         };
         if is_genuine {
             return Ok(());
@@ -109,20 +104,4 @@ fn scope(credential: &str, date: &str) -> Result<(String, Scope), Refusal> {
         return Err(malformed());
     }
     Ok((access_key_id.to_owned(), scope))
-}
-
-fn is_of_v2(policy: &str, signature: &str, secret_access_key: &str) -> bool {
-    let mut mac = Hmac::<Sha1>::new_from_slice(secret_access_key.as_bytes())
-        .expect("HMAC takes keys of every length");
-    mac.update(policy.as_bytes());
-    let signature = STANDARD.decode(signature).unwrap_or_default();
-    mac.verify_slice(&signature).is_ok()
-}
-
-fn missing(field: &str) -> Refusal {
-    let text = format!(
-        "Bucket POST must contain a field named '{field}'.  If it is specified, please check the \
-         order of the fields."
-    );
-    Refusal::invalid_argument(field, "", text)
 }

@@ -14,7 +14,7 @@ mod policy;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use firelight_s3::{Refusal, tags_as_query};
+use firelight_s3::{CONTENT_HEADERS, Refusal, tags_as_query};
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_TYPE, HOST, HeaderName, LOCATION};
 use http::request::Parts;
@@ -30,15 +30,7 @@ use crate::body::{RequestBody, Response, ResponseBody};
 use crate::head::base_url;
 use crate::protocol::s3_document;
 
-/// Fields that are headers of an object, beside those whose names begin as below.
-const HEADERS: [&str; 6] = [
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "expires",
-];
+/// How other fields begin that are headers of the object, beside those about its content.
 const HEADER_PREFIXES: [&str; 6] = [
     "x-amz-checksum-",
     "x-amz-meta-",
@@ -166,6 +158,14 @@ fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
+fn missing(field: &str) -> Refusal {
+    let text = format!(
+        "Bucket POST must contain a field named '{field}'.  If it is specified, please check the \
+         order of the fields."
+    );
+    Refusal::invalid_argument(field, "", text)
+}
+
 /// A field that stands twice might be checked as one and used as the other.
 fn refuse_repetition(fields: &[(String, String)]) -> Result<(), Refusal> {
     let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
@@ -187,11 +187,8 @@ fn named_key(form: &mut Form) -> Result<String, Refusal> {
         *key = key.replace(FILENAME, filename);
         key.clone()
     });
-    key.filter(|key| !key.is_empty()).ok_or_else(|| {
-        let text = "Bucket POST must contain a field named 'key'.  If it is specified, please \
-                    check the order of the fields.";
-        Refusal::invalid_argument("key", "", text)
-    })
+    key.filter(|key| !key.is_empty())
+        .ok_or_else(|| missing("key"))
 }
 
 /// Returns the fields that are headers of the object.
@@ -214,7 +211,7 @@ fn headers(fields: &[(String, String)]) -> Result<HeaderMap, Refusal> {
 
 fn is_header(name: &str) -> bool {
     let mut prefixes = HEADER_PREFIXES.iter();
-    HEADERS.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix))
+    CONTENT_HEADERS.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix))
 }
 
 /// Ends with a refusal where the file is shorter or longer than the policy lets it be.

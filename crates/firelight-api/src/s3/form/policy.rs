@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::field;
+
 /// Fields that no condition need name.
 const EXEMPT: [&str; 5] = [
     "policy",
@@ -119,13 +121,13 @@ impl FormPolicy {
         if self.expires_at < now {
             return Err(against("Policy expired."));
         }
-        let value_of = |name: &str| match fields.iter().find(|(field, _)| field == name) {
-            Some((_, value)) => value.as_str(),
-            None if name == "bucket" => bucket,
-            None => "",
+        // A field of that name says nothing of where the form is sent.
+        let value_of = |name: &str| match name {
+            "bucket" => bucket,
+            name => field(fields, name).unwrap_or_default(),
         };
         let mut conditions = self.conditions.iter();
-        if let Some(failed) = conditions.find(|it| !it.holds(value_of(&it.field), bucket)) {
+        if let Some(failed) = conditions.find(|it| !it.holds(value_of(&it.field))) {
             return Err(against(&format!("Policy Condition failed: {failed}")));
         }
         let is_named = |name: &str| self.conditions.iter().any(|it| it.field == name);
@@ -147,13 +149,7 @@ impl FormPolicy {
 }
 
 impl Condition {
-    fn holds(&self, value: &str, bucket: &str) -> bool {
-        // A field of that name says nothing of where the form is sent.
-        let value = if self.field == "bucket" {
-            bucket
-        } else {
-            value
-        };
+    fn holds(&self, value: &str) -> bool {
         match self.test {
             Test::Equals => value == self.value,
             Test::StartsWith => value.starts_with(&self.value),

@@ -232,16 +232,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-
-    fn presigned(service: &str, expires: &str) -> Result<Claim, ClaimError> {
-        let url = format!(
-            "/b/k?X-Amz-Algorithm={ALGORITHM}&X-Amz-Signature=0&X-Amz-SignedHeaders=host\
-             &X-Amz-Credential=A/20260101/us-east-1/{service}/aws4_request\
-             &X-Amz-Date=20260101T000000Z&X-Amz-Expires={expires}"
-        );
-        let (parts, ()) = Request::get(url).body(()).unwrap().into_parts();
-        Claim::read(&parts).map(Option::unwrap)
-    }
+    use crate::sigv4::claim::tests::presigned;
 
     #[test]
     fn presigned_url_is_good_for_a_week_at_most() {
